@@ -1,0 +1,34 @@
+/* clock - see clock.h */
+#include "base/clock.h"
+
+#include <limits.h>
+#include <time.h>
+
+int64_t
+clock_now_ms(void)
+{
+	struct timespec now;
+
+	/* Cannot fail: configure has tried this clock. */
+	clock_gettime(REBORE_CLOCK, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int
+clock_left_ms(int64_t deadline_ms)
+{
+	int64_t left_ms;
+
+	if (deadline_ms == CLOCK_NEVER)
+		return -1;
+	left_ms = deadline_ms - clock_now_ms();
+	if (left_ms < 0)
+		return 0;
+	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+int64_t
+clock_earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}

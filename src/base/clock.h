@@ -1,0 +1,28 @@
+/*
+ * clock - one monotonic clock for all deadlines, in milliseconds.
+ *
+ * It also counts the time that the system was suspended, where there is such a
+ * clock (CLOCK_BOOTTIME); configure chooses it. A deadline is an absolute time
+ * of this clock and is passed down; no layer restarts it.
+ */
+#ifndef REBORE_BASE_CLOCK_H
+#define REBORE_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* The deadline of what may take for ever. */
+#define CLOCK_NEVER INT64_MAX
+
+/* Returns milliseconds since some start; never goes back. */
+int64_t clock_now_ms(void);
+
+/*
+ * Turn a deadline into a time-out for poll(): 0 when it has passed, -1 for
+ * CLOCK_NEVER, else milliseconds up to INT_MAX.
+ */
+int clock_left_ms(int64_t deadline_ms);
+
+/* Returns the earlier of two deadlines. */
+int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
+
+#endif

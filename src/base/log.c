@@ -1,0 +1,205 @@
+/* log - see log.h */
+#include "base/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+
+/* A message holds a frame's text (256 bytes), escaped at the worst. */
+#define MESSAGE_SIZE 1280
+#define TIME_SIZE    32
+
+/* Set before the first thread starts, then read-only. */
+static struct log_options options = {
+    .level = LOG_LEVEL_INFO,
+    .format = LOG_FORMAT_TEXT,
+};
+
+static const struct {
+	const char *name;
+	int priority;
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", LOG_ERR},
+    [LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+    [LOG_LEVEL_INFO] = {"info", LOG_INFO},
+    [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+static const struct {
+	const char *name;
+	int facility;
+} facilities[] = {
+    {"auth", LOG_AUTH},
+    {"cron", LOG_CRON},
+    {"daemon", LOG_DAEMON},
+    {"local0", LOG_LOCAL0},
+    {"local1", LOG_LOCAL1},
+    {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3},
+    {"local4", LOG_LOCAL4},
+    {"local5", LOG_LOCAL5},
+    {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7},
+    {"user", LOG_USER},
+};
+
+void
+log_open(const struct log_options *chosen)
+{
+	options = *chosen;
+	if (options.use_syslog)
+		openlog("rebore", LOG_PID | LOG_NDELAY, options.facility);
+}
+
+int
+log_facility_of_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
+		if (strcmp(facilities[i].name, name) == 0)
+			return facilities[i].facility;
+	return LOG_FACILITY_UNKNOWN;
+}
+
+/* RFC 3339 in UTC, with milliseconds */
+static void
+print_time(char text[static TIME_SIZE])
+{
+	struct timespec now;
+	struct tm parts;
+	size_t used;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	used = strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(text + used, TIME_SIZE - used, ".%03dZ",
+	    (int)(now.tv_nsec / 1000000));
+}
+
+/* A line that cannot be written is lost: there is nobody left to tell. */
+static void
+write_line(const char *line, size_t length)
+{
+	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR)
+		continue;
+}
+
+static void
+write_text(enum log_level level, const char *time, const char *message)
+{
+	char line[TIME_SIZE + 16 + MESSAGE_SIZE];
+	int length = snprintf(line, sizeof line, "%s %s: %s\n", time,
+	    levels[level].name, message);
+
+	if (length > 0)
+		write_line(line, (size_t)length);
+}
+
+/* The object of one event, or NULL: out of memory. The caller frees it. */
+static char *
+make_json(enum log_level level, const char *time, const char *message)
+{
+	json_t *object = json_pack("{s:s, s:s, s:s}", "time", time, "level",
+	    levels[level].name, "message", message);
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	return text;
+}
+
+static void
+write_json(enum log_level level, const char *time, const char *message)
+{
+	char line[TIME_SIZE + 64 + 2 * MESSAGE_SIZE];
+	char *text = make_json(level, time, message);
+	int length;
+
+	if (text == NULL) {
+		write_text(level, time, message);
+		return;
+	}
+	length = snprintf(line, sizeof line, "%s\n", text);
+	if (length > 0 && (size_t)length < sizeof line)
+		write_line(line, (size_t)length);
+	free(text);
+}
+
+static void
+write_syslog(enum log_level level, const char *time, const char *message)
+{
+	char *text = options.format == LOG_FORMAT_JSON
+	    ? make_json(level, time, message)
+	    : NULL;
+
+	syslog(levels[level].priority, "%s", text ? text : message);
+	free(text);
+}
+
+static void
+log_message(enum log_level level, const char *format, va_list arguments)
+{
+	char raw[MESSAGE_SIZE];
+	char message[MESSAGE_SIZE];
+	char time[TIME_SIZE];
+	int saved = errno;
+
+	if (level > options.level)
+		return;
+	vsnprintf(raw, sizeof raw, format, arguments);
+	escape_text(raw, strlen(raw), message, sizeof message);
+	print_time(time);
+	if (options.use_syslog)
+		write_syslog(level, time, message);
+	else if (options.format == LOG_FORMAT_JSON)
+		write_json(level, time, message);
+	else
+		write_text(level, time, message);
+	errno = saved;
+}
+
+void
+log_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_ERROR, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_WARNING, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_INFO, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_debug(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_DEBUG, format, arguments);
+	va_end(arguments);
+}

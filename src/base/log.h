@@ -1,0 +1,61 @@
+/*
+ * log - what the program tells a person: one line an event.
+ *
+ * To standard error or to syslog, as text or as one JSON object a line. Every
+ * message is escaped (see escape.h), so that text of a peer can neither break
+ * the line nor reach a terminal. A line is one write(), so that threads do not
+ * mix theirs.
+ */
+#ifndef REBORE_BASE_LOG_H
+#define REBORE_BASE_LOG_H
+
+#include <stdbool.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+enum log_format {
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+};
+
+/* What log_facility_of_name() answers for an unknown name. */
+#define LOG_FACILITY_UNKNOWN (-1)
+
+struct log_options {
+	/* Less important lines are dropped. */
+	enum log_level level;
+	enum log_format format;
+	bool use_syslog;
+	/* One of syslog.h, by log_facility_of_name(). */
+	int facility;
+};
+
+/*
+ * Choose where lines go. Before this call: errors, warnings and information as
+ * text on standard error.
+ *
+ * Threads: call before the first one starts.
+ */
+void log_open(const struct log_options *options);
+
+/* Returns the facility called name ("daemon", "local0"), or
+ * LOG_FACILITY_UNKNOWN. */
+int log_facility_of_name(const char *name);
+
+/*
+ * Log one line; printf-like, without a final newline. Keeps errno.
+ *
+ * Threads: any.
+ */
+#define LOG_PRINTF __attribute__((__format__(__printf__, 1, 2)))
+void log_error(const char *format, ...) LOG_PRINTF;
+void log_warning(const char *format, ...) LOG_PRINTF;
+void log_info(const char *format, ...) LOG_PRINTF;
+void log_debug(const char *format, ...) LOG_PRINTF;
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * repeat - keeps one message that comes again and again from filling a log.
+ *
+ * The first is due at once, the same text again only after
+ * REPEAT_INTERVAL_MS, with the number of those that were kept back; another
+ * text is due at once. Pure: the clock comes from the caller.
+ */
+#ifndef REBORE_BASE_REPEAT_H
+#define REBORE_BASE_REPEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REPEAT_INTERVAL_MS 60000
+/* Texts that differ only behind this count as the same. */
+#define REPEAT_TEXT_SIZE   160
+
+/* Fields are private; all zero is the start. */
+struct repeat {
+	char text[REPEAT_TEXT_SIZE];
+	int64_t told_ms;
+	unsigned hidden;
+};
+
+/*
+ * Ask whether text is to be logged now.
+ *
+ * hidden: how often the same text was kept back since it was last due; 0 when
+ * the answer is no.
+ */
+bool repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,
+    unsigned *hidden);
+
+#endif

@@ -1,0 +1,26 @@
+/* secret - see secret.h */
+#include "base/secret.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* The compiler cannot know what this points to, so the call has to stay. */
+static void *(*const volatile overwrite)(void *, int, size_t) = memset;
+
+void
+secret_wipe(void *bytes, size_t size)
+{
+	overwrite(bytes, 0, size);
+}
+
+bool
+secret_equal(const void *a, const void *b, size_t size)
+{
+	const uint8_t *left = a;
+	const uint8_t *right = b;
+	unsigned difference = 0;
+
+	for (size_t i = 0; i < size; i++)
+		difference |= (unsigned)(left[i] ^ right[i]);
+	return difference == 0;
+}

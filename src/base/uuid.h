@@ -1,0 +1,30 @@
+/*
+ * uuid - the 128-bit names of challenges and waiting visitors (RFC 9562).
+ *
+ * Written with hyphens in lower case, read in either case. Pure.
+ */
+#ifndef REBORE_BASE_UUID_H
+#define REBORE_BASE_UUID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UUID_BYTES     16
+/* 32 digits, 4 hyphens, NUL */
+#define UUID_TEXT_SIZE 37
+
+struct uuid {
+	uint8_t bytes[UUID_BYTES];
+};
+
+/* Make a version 4 UUID of 16 uniform random bytes (RFC 9562, 5.4). */
+struct uuid uuid_of_random(const uint8_t random[static UUID_BYTES]);
+
+void uuid_print(const struct uuid *uuid, char text[static UUID_TEXT_SIZE]);
+
+/* Returns false when text is not 8-4-4-4-12 hexadecimal digits. */
+bool uuid_parse(const char *text, struct uuid *uuid);
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b);
+
+#endif

@@ -1,0 +1,360 @@
+/* worker - see worker.h */
+#include "client/worker.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/dial.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+#include "relay/relay.h"
+#include "wire/channel.h"
+
+/* To reach the server, and for each message of the handshake. */
+#define HANDSHAKE_MS     3000
+/* So long the answer to a challenge may wait for the local service: the server
+ * gives it 3 s. */
+#define ACCEPT_DELAY_MS  2000
+/* To reach the local service. */
+#define LOCAL_MS         10000
+/* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
+#define DESCRIPTORS_KEPT 24
+#define DESCRIPTORS_EACH 2
+/* Visitors that are being turned away at a time, one descriptor each. */
+#define REFUSALS_MOST    8
+
+#define REASON_SIZE (ADDRESS_NAME_TEXT_SIZE + DIAL_TEXT_SIZE)
+
+struct worker {
+	struct worker_context *context;
+	struct worker_session *session;
+	struct uuid uuid;
+	bool refuse;
+	int64_t start_ms;
+
+	struct dial data;
+	struct dial local;
+	struct resolve_list data_addresses;
+	struct resolve_list local_addresses;
+	struct roster_entry entry;
+	struct channel channel;
+	char reason[REASON_SIZE];
+};
+
+void
+worker_context_init(struct worker_context *context)
+{
+	unsigned limit = fd_limit();
+
+	context->workers_most = limit > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
+	    ? (limit - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
+	    : 1;
+	atomic_init(&context->workers, 0);
+	lock_init(&context->lock);
+	memset(&context->told, 0, sizeof context->told);
+}
+
+void
+worker_context_destroy(struct worker_context *context)
+{
+	lock_destroy(&context->lock);
+}
+
+struct worker_session *
+worker_session_create(const struct address *server)
+{
+	struct worker_session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		return NULL;
+	session->server = *server;
+	atomic_init(&session->references, 1);
+	atomic_init(&session->carried, false);
+	return session;
+}
+
+void
+worker_session_release(struct worker_session *session)
+{
+	if (session != NULL &&
+	    atomic_fetch_sub(&session->references, 1) == 1)
+		free(session);
+}
+
+/* Warn of a visitor that was not served; the same reason once in a while. */
+static void
+warn(struct worker_context *context, const char *reason)
+{
+	unsigned hidden;
+	bool due;
+
+	lock_take(&context->lock);
+	due = repeat_due(&context->told, reason, clock_now_ms(), &hidden);
+	lock_give(&context->lock);
+	if (due && hidden > 0)
+		log_warning("visitor turned away: %s (and %u more since)",
+		    reason, hidden);
+	else if (due)
+		log_warning("visitor turned away: %s", reason);
+}
+
+/* Begin to dial both ways. */
+static void
+start_dials(struct worker *worker)
+{
+	struct worker_context *context = worker->context;
+	char name[ADDRESS_NAME_TEXT_SIZE];
+	const char *why;
+	enum error error;
+
+	worker->data_addresses.addresses[0] = worker->session->server;
+	worker->data_addresses.count = 1;
+	dial_start(&worker->data, &worker->data_addresses,
+	    worker->start_ms + HANDSHAKE_MS);
+	dial_none(&worker->local);
+	if (worker->refuse)
+		return;
+	error = resolve_lookup(context->local, worker->start_ms + HANDSHAKE_MS,
+	    &worker->local_addresses, &why);
+	if (error == ERROR_NONE) {
+		dial_start(&worker->local, &worker->local_addresses,
+		    worker->start_ms + LOCAL_MS);
+		return;
+	}
+	address_name_print(&context->local_name, name);
+	snprintf(worker->reason, sizeof worker->reason,
+	    "local service %s: %s", name,
+	    error == ERROR_NAME ? why : error_text(error));
+}
+
+/* Wait until the data connection stands, while the local one goes on. */
+static enum error
+finish_data(struct worker *worker)
+{
+	struct dial *const dials[] = {&worker->data, &worker->local};
+	int stop_fd = worker->context->stop_fd;
+	char text[DIAL_TEXT_SIZE];
+
+	while (worker->data.state == DIAL_GOING) {
+		unsigned count = worker->local.state == DIAL_GOING ? 2 : 1;
+
+		if (dial_wait(dials, count, true, CLOCK_NEVER, stop_fd))
+			return ERROR_STOPPED;
+	}
+	if (worker->data.state == DIAL_DONE)
+		return ERROR_NONE;
+	dial_reason(&worker->data, text);
+	snprintf(worker->reason, sizeof worker->reason,
+	    "cannot dial back to the server at %s", text);
+	return ERROR_TIMEOUT;
+}
+
+/* Wait for the challenge and queue the answer, where there is a secret. */
+static enum error
+answer_challenge(struct worker *worker)
+{
+	const struct auth_key *key = worker->context->key;
+	struct message message;
+	enum error error;
+
+	if (key == NULL)
+		return ERROR_NONE;
+	error = channel_receive(
+	    &worker->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+	if (error == ERROR_NONE && message.kind != MESSAGE_CHALLENGE)
+		error = ERROR_PROTOCOL;
+	if (error == ERROR_NONE)
+		error =
+		    auth_answer(&worker->channel, key, &message.as.uuid);
+	if (error)
+		snprintf(worker->reason, sizeof worker->reason,
+		    "no challenge on the data connection: %s",
+		    error_text(error));
+	return error;
+}
+
+/*
+ * Tell the server which visitor the connection is for. How the local service
+ * answers is waited for, but not so long that the server loses patience.
+ */
+static enum error
+accept_visitor(struct worker *worker)
+{
+	struct dial *const dials[] = {&worker->local};
+	struct message message = {
+	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->uuid};
+	enum error error;
+
+	if (dial_wait(dials, 1, true, clock_now_ms() + ACCEPT_DELAY_MS,
+		worker->context->stop_fd) == ERROR_STOPPED)
+		return ERROR_STOPPED;
+	error = channel_put(&worker->channel, &message);
+	if (error == ERROR_NONE)
+		error = channel_send(&worker->channel, NULL,
+		    clock_now_ms() + HANDSHAKE_MS);
+	if (error)
+		snprintf(worker->reason, sizeof worker->reason,
+		    "cannot accept on the data connection: %s",
+		    error_text(error));
+	return error;
+}
+
+/* Wait for the local service. */
+static enum error
+finish_local(struct worker *worker)
+{
+	struct dial *const dials[] = {&worker->local};
+	char text[DIAL_TEXT_SIZE];
+
+	if (dial_wait(dials, 1, true, CLOCK_NEVER, worker->context->stop_fd))
+		return ERROR_STOPPED;
+	if (worker->local.state == DIAL_DONE)
+		return ERROR_NONE;
+	if (worker->refuse) {
+		snprintf(worker->reason, sizeof worker->reason,
+		    "the limit of %u visitors is reached: %s",
+		    worker->context->workers_most, strerror(EMFILE));
+	} else if (worker->reason[0] == '\0') {
+		dial_reason(&worker->local, text);
+		snprintf(worker->reason, sizeof worker->reason,
+		    "cannot reach the local service at %s", text);
+	}
+	return ERROR_TIMEOUT;
+}
+
+static void
+log_end(const struct worker *worker, const struct relay *relay,
+    enum relay_outcome outcome)
+{
+	static const char *const endings[] = {
+	    [RELAY_FINISHED] = "",
+	    [RELAY_BROKEN] = ", reset",
+	    [RELAY_INTERRUPTED] = ", cut off by our stop",
+	};
+	char uuid[UUID_TEXT_SIZE];
+	char local[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&worker->uuid, uuid);
+	address_print(&worker->local.peer, local);
+	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
+	    uuid, local, (double)(clock_now_ms() - worker->start_ms) / 1000,
+	    (unsigned long long)relay->to_end,
+	    (unsigned long long)relay->to_data, endings[outcome]);
+}
+
+static void
+relay_visitor(struct worker *worker)
+{
+	struct relay relay = {
+	    .data_fd = worker->data.fd,
+	    .end_fd = worker->local.fd,
+	    .entry = &worker->entry,
+	    .carried = &worker->session->carried,
+	};
+	enum relay_outcome outcome;
+
+	sockopt_prepare(worker->local.fd, &sockopt_keepalive_proxied);
+	roster_add(worker->context->roster, &worker->entry, worker->local.fd);
+	relay.early = channel_rest(&worker->channel, &relay.early_size);
+	outcome = relay_run(&relay);
+	log_end(worker, &relay, outcome);
+}
+
+/* All that comes once the data connection stands and can be interrupted. */
+static void
+serve(struct worker *worker)
+{
+	enum error error = answer_challenge(worker);
+
+	if (error == ERROR_NONE)
+		error = accept_visitor(worker);
+	if (error == ERROR_NONE)
+		error = finish_local(worker);
+	if (error == ERROR_NONE) {
+		relay_visitor(worker);
+		return;
+	}
+	/* The visitor learns by a reset that nobody serves it. */
+	sockopt_reset_on_close(worker->data.fd);
+	if (error != ERROR_STOPPED && !roster_interrupted(&worker->entry))
+		warn(worker->context, worker->reason);
+}
+
+static void
+run(void *argument)
+{
+	struct worker *worker = argument;
+	struct worker_context *context = worker->context;
+	enum error error;
+
+	start_dials(worker);
+	error = finish_data(worker);
+	if (error == ERROR_NONE) {
+		int fd = worker->data.fd;
+
+		sockopt_prepare(fd, &sockopt_keepalive_proxied);
+		channel_init(&worker->channel, fd);
+		if (roster_enter(context->roster, &worker->entry, fd, -1)) {
+			serve(worker);
+			roster_leave(context->roster, &worker->entry);
+		}
+	} else if (error != ERROR_STOPPED) {
+		warn(context, worker->reason);
+	}
+	dial_end(&worker->local);
+	dial_end(&worker->data);
+	worker_session_release(worker->session);
+	atomic_fetch_sub(&context->workers, 1);
+	free(worker);
+}
+
+static struct worker *
+create(struct worker_context *context, struct worker_session *session,
+    const struct uuid *uuid)
+{
+	struct worker *worker = calloc(1, sizeof *worker);
+
+	if (worker == NULL)
+		return NULL;
+	worker->context = context;
+	worker->session = session;
+	worker->uuid = *uuid;
+	worker->start_ms = clock_now_ms();
+	return worker;
+}
+
+void
+worker_start(struct worker_context *context, struct worker_session *session,
+    const struct uuid *uuid)
+{
+	struct worker *worker = create(context, session, uuid);
+	unsigned count;
+	enum error error = ERROR_MEMORY;
+
+	if (worker == NULL) {
+		warn(context, error_text(error));
+		return;
+	}
+	count = atomic_fetch_add(&context->workers, 1);
+	worker->refuse = count >= context->workers_most;
+	if (count >= context->workers_most + REFUSALS_MOST) {
+		errno = EMFILE;
+		error = ERROR_RESOURCES;
+	} else {
+		atomic_fetch_add(&session->references, 1);
+		error = crew_do(context->crew, run, worker);
+		if (error)
+			worker_session_release(session);
+	}
+	if (error == ERROR_NONE)
+		return;
+	if (error == ERROR_RESOURCES)
+		warn(context, strerror(errno));
+	atomic_fetch_sub(&context->workers, 1);
+	free(worker);
+}

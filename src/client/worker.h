@@ -1,0 +1,77 @@
+/*
+ * worker - one proxied connection on the client's side.
+ *
+ * Dials back to the server and dials the local service at the same time,
+ * accepts the visitor, and relays. Depends on nothing of the control
+ * connection: it goes on when that is lost.
+ */
+#ifndef REBORE_CLIENT_WORKER_H
+#define REBORE_CLIENT_WORKER_H
+
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/repeat.h"
+#include "base/uuid.h"
+#include "net/address.h"
+#include "net/resolve.h"
+#include "net/roster.h"
+#include "os/crew.h"
+#include "os/lock.h"
+#include "wire/auth.h"
+
+/* What all workers of a client share. */
+struct worker_context {
+	/* Set before the first thread starts, then read-only. */
+	const struct auth_key *key; /* NULL: no secret */
+	struct address_name local_name;
+	struct resolve *local;
+	struct crew *crew;
+	struct roster *roster;
+	int stop_fd; /* readable when the client is to end */
+	unsigned workers_most;
+
+	atomic_uint workers;
+
+	struct lock lock;
+	/* Under lock. */
+	struct repeat told; /* of failures that come again and again */
+};
+
+/*
+ * What the workers of one control connection share with it. Made by
+ * worker_session_create() with one reference; gone with the last.
+ */
+struct worker_session {
+	/* Read-only: where data connections go. */
+	struct address server;
+
+	atomic_uint references;
+	/* Whether bytes of a visitor have reached the local service. */
+	atomic_bool carried;
+};
+
+/*
+ * Prepare what has no other owner: limits and the lock. The other fields are
+ * the caller's to set.
+ */
+void worker_context_init(struct worker_context *context);
+void worker_context_destroy(struct worker_context *context);
+
+/* Returns NULL when there is no memory. */
+struct worker_session *worker_session_create(const struct address *server);
+
+/* Give one reference back. NULL is legal. */
+void worker_session_release(struct worker_session *session);
+
+/*
+ * Serve the visitor that waits under uuid, in a thread of the crew.
+ *
+ * Where descriptors are short the visitor is turned away there, with a log
+ * line; where there is no thread, the log line is all.
+ * context, session: must outlive the worker; it takes a reference of session.
+ */
+void worker_start(struct worker_context *context,
+    struct worker_session *session, const struct uuid *uuid);
+
+#endif

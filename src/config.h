@@ -1,0 +1,44 @@
+/*
+ * config - what the command line asks for.
+ *
+ * Made by options.h, then read-only, but for the keys, which are wiped once
+ * their users have a copy.
+ */
+#ifndef REBORE_CONFIG_H
+#define REBORE_CONFIG_H
+
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "client/client.h"
+#include "server/server.h"
+
+/* Each a bit, so that an option can belong to both. */
+enum config_command {
+	CONFIG_NONE = 0,
+	CONFIG_LOCAL = 1,
+	CONFIG_SERVER = 2,
+};
+
+struct config {
+	enum config_command command;
+	/* Complete for CONFIG_LOCAL, but for the callbacks. */
+	struct client_options client;
+	/* Complete for CONFIG_SERVER. */
+	struct server_options server;
+
+	struct log_options log;
+	/* Go to the background; log.use_syslog is set then. */
+	bool daemon;
+	/* NULL: none. Points into argv. */
+	const char *pid_file;
+
+	/* NULL: none, or read already. Points into argv. */
+	const char *secret_file;
+	/* The secret was an argument: others could have seen it. */
+	bool secret_in_argv;
+	/* The secret is the empty one, which is valid, and no protection. */
+	bool secret_empty;
+};
+
+#endif

@@ -1,0 +1,70 @@
+# Everything but main() is a library: the program, the unit tests and the fuzzers link the same objects
+noinst_LIBRARIES += librebore.a
+librebore_a_SOURCES = \
+	%D%/config.h \
+	%D%/options.c		%D%/options.h \
+	%D%/options_help.c	%D%/status.h \
+	%D%/options_table.c	%D%/options_table.h \
+	%D%/base/backoff.c	%D%/base/backoff.h \
+	%D%/base/clock.c	%D%/base/clock.h \
+	%D%/base/error.c	%D%/base/error.h \
+	%D%/base/escape.c	%D%/base/escape.h \
+	%D%/base/hex.c		%D%/base/hex.h \
+	%D%/base/log.c		%D%/base/log.h \
+	%D%/base/random.c	%D%/base/random.h \
+	%D%/base/repeat.c	%D%/base/repeat.h \
+	%D%/base/secret.c	%D%/base/secret.h \
+	%D%/base/uuid.c		%D%/base/uuid.h \
+	%D%/os/crew.c		%D%/os/crew.h \
+	%D%/os/daemon.c		%D%/os/daemon.h \
+	%D%/os/fd.c		%D%/os/fd.h \
+	%D%/os/lock.c		%D%/os/lock.h \
+	%D%/os/notify.c		%D%/os/notify.h \
+	%D%/os/pidfile.c	%D%/os/pidfile.h \
+	%D%/os/secretfile.c	%D%/os/secretfile.h \
+	%D%/os/signals.c	%D%/os/signals.h \
+	%D%/os/thread.c		%D%/os/thread.h \
+	%D%/os/timer.h		%D%/os/wakeup.h \
+	%D%/net/address.c	%D%/net/address.h \
+	%D%/net/dial.c		%D%/net/dial.h \
+	%D%/net/listen.c	%D%/net/listen.h \
+	%D%/net/resolve.c	%D%/net/resolve.h \
+	%D%/net/roster.c	%D%/net/roster.h \
+	%D%/net/sockopt.c	%D%/net/sockopt.h \
+	%D%/wire/auth.c		%D%/wire/auth.h \
+	%D%/wire/channel.c	%D%/wire/channel.h \
+	%D%/wire/frame.c	%D%/wire/frame.h \
+	%D%/wire/message.c	%D%/wire/message.h \
+	%D%/relay/buffers.c	%D%/relay/buffers.h \
+	%D%/relay/relay.c	%D%/relay/relay.h \
+	%D%/relay/relay_copy.c	%D%/relay/relay_copy.h \
+	%D%/client/client.c	%D%/client/client.h \
+	%D%/client/control.c	%D%/client/control.h \
+	%D%/client/worker.c	%D%/client/worker.h \
+	%D%/server/budget.c	%D%/server/budget.h \
+	%D%/server/context.c	%D%/server/context.h \
+	%D%/server/pending.c	%D%/server/pending.h \
+	%D%/server/ports.c	%D%/server/ports.h \
+	%D%/server/proxy.c	%D%/server/proxy.h \
+	%D%/server/server.c	%D%/server/server.h \
+	%D%/server/session.c	%D%/server/session.h \
+	%D%/server/tunnel.c	%D%/server/tunnel.h
+
+# One interface, one file a system
+if HAVE_EVENTFD
+librebore_a_SOURCES += %D%/os/wakeup_eventfd.c
+else
+librebore_a_SOURCES += %D%/os/wakeup_pipe.c
+endif
+if HAVE_TIMERFD
+librebore_a_SOURCES += %D%/os/timer_timerfd.c
+else
+librebore_a_SOURCES += %D%/os/timer_none.c
+endif
+EXTRA_librebore_a_SOURCES = %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c
+
+bin_PROGRAMS += rebore
+rebore_SOURCES = %D%/main.c
+rebore_LDADD = librebore.a $(LIBS_ALL)
+
+EXTRA_DIST += %D%/README.md

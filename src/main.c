@@ -1,0 +1,307 @@
+/* rebore - a reverse TCP tunnel: start, wait for signals, stop. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "client/client.h"
+#include "config.h"
+#include "options.h"
+#include "os/daemon.h"
+#include "os/notify.h"
+#include "os/pidfile.h"
+#include "os/signals.h"
+#include "server/server.h"
+#include "status.h"
+
+#define TEXT_SIZE 640
+
+/* Ports below this are the system's, as a rule. */
+#define FREE_PORT_LOWEST 1024
+
+/* What a person who starts the program must see, wherever the log goes */
+__attribute__((__format__(__printf__, 3, 4))) static void
+say(const struct config *config, void (*log)(const char *, ...),
+    const char *format, ...)
+{
+	char text[TEXT_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	log("%s", text);
+	if (config->log.use_syslog)
+		fprintf(stderr, "rebore: %s\n", text);
+}
+
+/* Tell the service manager and the shell. Returns false: said why not. */
+static bool
+tell_ready(
+    const struct config *config, struct daemon *daemon, const char *status)
+{
+	if (daemon_ready(daemon) != ERROR_NONE) {
+		say(config, log_error, "cannot go to the background: %s",
+		    strerror(errno));
+		return false;
+	}
+	notify_ready(status);
+	return true;
+}
+
+static void
+begin_stop(void)
+{
+	notify_stopping();
+	signals_end_on_next();
+}
+
+/* error: of server_start(), with errno */
+static void
+say_why_not_listening(const struct config *config, enum error error)
+{
+	const char *reason = errno != 0 ? strerror(errno) : error_text(error);
+	unsigned port = address_port(&config->server.control);
+	char address[ADDRESS_TEXT_SIZE];
+	char advice[TEXT_SIZE / 2] = "";
+
+	if (error == ERROR_IN_USE)
+		snprintf(advice, sizeof advice,
+		    ": another program holds port %u; stop it, or choose "
+		    "another --control-port",
+		    port);
+	else if (error == ERROR_DENIED && port < FREE_PORT_LOWEST)
+		snprintf(advice, sizeof advice,
+		    ": ports below %d need privileges; choose another "
+		    "--control-port, or give CAP_NET_BIND_SERVICE",
+		    FREE_PORT_LOWEST);
+	else if (errno == EADDRNOTAVAIL)
+		snprintf(advice, sizeof advice,
+		    ": this host has no such address; choose another "
+		    "--bind-addr");
+	address_print(&config->server.control, address);
+	say(config, log_error, "cannot listen on %s: %s%s", address, reason,
+	    advice);
+}
+
+static enum status
+run_server(struct config *config, struct daemon *daemon)
+{
+	enum status status = STATUS_FAILED;
+	struct server *server;
+	struct address address;
+	char listening[ADDRESS_TEXT_SIZE + sizeof "listening on "];
+	char text[ADDRESS_TEXT_SIZE];
+	enum signals_event event;
+	enum error error;
+
+	errno = 0;
+	error = server_start(&config->server, &server);
+	secret_wipe(&config->server.key, sizeof config->server.key);
+	if (error != ERROR_NONE) {
+		say_why_not_listening(config, error);
+		return STATUS_FAILED;
+	}
+	server_address(server, &address);
+	address_print(&address, text);
+	snprintf(listening, sizeof listening, "listening on %s", text);
+	log_info("%s", listening);
+	if (tell_ready(config, daemon, listening)) {
+		while ((event = signals_wait()) != SIGNALS_STOP)
+			if (event == SIGNALS_RETRY)
+				log_info("SIGHUP: a server has nothing to try "
+					 "again, and goes on");
+		log_info("stopping");
+		begin_stop();
+		status = STATUS_STOPPED;
+	}
+	server_stop(server);
+	return status;
+}
+
+static enum status
+status_of_end(enum client_end end)
+{
+	switch (end) {
+	case CLIENT_END_STOPPED:
+		return STATUS_STOPPED;
+	case CLIENT_END_GAVE_UP:
+		return STATUS_GAVE_UP;
+	case CLIENT_END_REFUSED:
+		return STATUS_REFUSED;
+	case CLIENT_END_FAILED:
+	case CLIENT_END_IMPOSSIBLE:
+		break;
+	}
+	return STATUS_FAILED;
+}
+
+static void
+wait_for_client(struct client *client)
+{
+	enum signals_event event;
+
+	while ((event = signals_wait()) == SIGNALS_RETRY)
+		client_retry_now(client);
+	begin_stop();
+	if (event == SIGNALS_STOP) {
+		log_info("stopping");
+		client_stop(client);
+	}
+}
+
+static enum status
+run_client(struct config *config, struct daemon *daemon)
+{
+	struct client *client;
+	enum client_end end;
+	enum error error;
+	bool is_ready;
+
+	config->client.told = notify_status;
+	config->client.ended = signals_tell_main;
+	errno = 0;
+	error = client_start(&config->client, &client);
+	secret_wipe(&config->client.key, sizeof config->client.key);
+	if (error != ERROR_NONE) {
+		say(config, log_error, "cannot start: %s",
+		    errno != 0 ? strerror(errno) : error_text(error));
+		return STATUS_FAILED;
+	}
+	/* Its status is told by the client, perhaps already. */
+	is_ready = tell_ready(config, daemon, NULL);
+	if (is_ready)
+		wait_for_client(client);
+	else
+		client_stop(client);
+	end = client_join(client);
+	return is_ready ? status_of_end(end) : STATUS_FAILED;
+}
+
+/* Returns false: said why not. */
+static bool
+take_pidfile(const struct config *config, struct pidfile *pidfile)
+{
+	const char *path = config->pid_file;
+	enum error error;
+	pid_t holder;
+
+	pidfile->fd = -1;
+	if (path == NULL)
+		return true;
+	error = pidfile_take(path, pidfile, &holder);
+	if (error == ERROR_NONE)
+		return true;
+	if (error == ERROR_IN_USE && holder > 0)
+		say(config, log_error,
+		    "--pid-file '%s': rebore runs already, as process %ld",
+		    path, (long)holder);
+	else if (error == ERROR_IN_USE)
+		say(config, log_error,
+		    "--pid-file '%s': another process holds it", path);
+	else if (error == ERROR_INVALID)
+		say(config, log_error,
+		    "--pid-file '%s': is no pid file, and was left alone",
+		    path);
+	else
+		say(config, log_error, "--pid-file '%s': %s", path,
+		    strerror(errno));
+	return false;
+}
+
+static void
+warn_of_secret(const struct config *config)
+{
+	if (config->secret_in_argv)
+		say(config, log_warning,
+		    "a secret on the command line can be seen in ps and in "
+		    "the shell's history: use --secret-file or "
+		    "REBORE_SECRET");
+	if (config->secret_empty)
+		say(config, log_warning,
+		    "the secret is empty: anybody can guess it");
+}
+
+/* In the process that stays. */
+static enum status
+run(struct config *config, struct daemon *daemon)
+{
+	enum status status = STATUS_FAILED;
+	struct pidfile pidfile;
+
+	log_open(&config->log);
+	warn_of_secret(config);
+	signals_start();
+	if (random_start() != ERROR_NONE) {
+		say(config, log_error,
+		    "the system gives no random bytes: is there a "
+		    "/dev/urandom?");
+		return STATUS_FAILED;
+	}
+	if (!take_pidfile(config, &pidfile))
+		return STATUS_FAILED;
+	if (config->command == CONFIG_SERVER)
+		status = run_server(config, daemon);
+	else
+		status = run_client(config, daemon);
+	pidfile_release(&pidfile);
+	return status;
+}
+
+/* Returns the status to end with, in the parent of a daemon too. */
+static enum status
+run_in_background(struct config *config)
+{
+	struct daemon daemon = DAEMON_INITIALIZER;
+	bool is_parent;
+	int status;
+
+	if (!config->daemon)
+		return run(config, &daemon);
+	if (daemon_start(&daemon, &is_parent, &status) != ERROR_NONE) {
+		fprintf(stderr, "rebore: cannot go to the background: %s\n",
+		    strerror(errno));
+		return STATUS_FAILED;
+	}
+	return is_parent ? (enum status)status : run(config, &daemon);
+}
+
+/* Standard output may be a full disk, or a pipe that nobody reads. */
+static enum status
+status_of_output(void)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? STATUS_STOPPED
+	                                              : STATUS_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct config config;
+	char error[OPTIONS_ERROR_SIZE];
+	enum options_result result;
+
+	result = options_parse(argc, argv, &config, error);
+	if (result == OPTIONS_RUN)
+		result = options_read_secret(&config, error);
+	switch (result) {
+	case OPTIONS_RUN:
+		return (int)run_in_background(&config);
+	case OPTIONS_HELP:
+		options_help(stdout, config.command);
+		return (int)status_of_output();
+	case OPTIONS_VERSION:
+		printf("rebore %s\n", PACKAGE_VERSION);
+		return (int)status_of_output();
+	case OPTIONS_USAGE:
+		fprintf(stderr, "rebore: %s\n", error);
+		return STATUS_USAGE;
+	case OPTIONS_FAILED:
+		break;
+	}
+	fprintf(stderr, "rebore: %s\n", error);
+	return STATUS_FAILED;
+}

@@ -1,0 +1,183 @@
+/* address - see address.h */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORT_DIGITS_MOST 5
+
+/* "65535", NUL */
+#define PORT_TEXT_SIZE (PORT_DIGITS_MOST + 1)
+
+static bool
+parse_port(const char *text, uint16_t *port)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number;
+
+	if (digits == 0 || digits > PORT_DIGITS_MOST || text[digits] != '\0')
+		return false;
+	number = strtoul(text, NULL, 10);
+	if (number < 1 || number > UINT16_MAX)
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+/* What neither a name nor an address has, and would harm a log or a shell. */
+static bool
+has_bad_character(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+static bool
+copy_host(const char *host, size_t length, struct address_name *name)
+{
+	if (length == 0 || length >= sizeof name->host)
+		return false;
+	memcpy(name->host, host, length);
+	name->host[length] = '\0';
+	return true;
+}
+
+/* "[address]" or "[address]:port" */
+static bool
+parse_bracketed(const char *text, struct address_name *name)
+{
+	struct address address;
+	const char *end = strchr(text, ']');
+
+	if (end == NULL || !copy_host(text + 1, (size_t)(end - text) - 1, name))
+		return false;
+	if (!address_parse(name->host, 0, &address) ||
+	    address.socket.generic.sa_family != AF_INET6)
+		return false;
+	if (end[1] == '\0')
+		return true;
+	return end[1] == ':' && parse_port(end + 2, &name->port);
+}
+
+bool
+address_name_parse(
+    const char *text, uint16_t default_port, struct address_name *name)
+{
+	const char *colon = strchr(text, ':');
+	struct address address;
+
+	name->port = default_port;
+	if (has_bad_character(text))
+		return false;
+	if (*text == '[')
+		return parse_bracketed(text, name);
+	if (colon == NULL)
+		return copy_host(text, strlen(text), name);
+	if (strchr(colon + 1, ':') == NULL)
+		return copy_host(text, (size_t)(colon - text), name) &&
+		    parse_port(colon + 1, &name->port);
+	/* Two colons or more: a bare IPv6 address, or nothing */
+	return copy_host(text, strlen(text), name) &&
+	    address_parse(name->host, 0, &address);
+}
+
+void
+address_name_print(
+    const struct address_name *name, char text[static ADDRESS_NAME_TEXT_SIZE])
+{
+	bool v6 = strchr(name->host, ':') != NULL;
+
+	snprintf(text, ADDRESS_NAME_TEXT_SIZE, "%s%s%s:%u", v6 ? "[" : "",
+	    name->host, v6 ? "]" : "", (unsigned)name->port);
+}
+
+bool
+address_parse(const char *host, uint16_t port, struct address *address)
+{
+	const struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC,
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	};
+	struct addrinfo *found = NULL;
+	char service[PORT_TEXT_SIZE];
+
+	snprintf(service, sizeof service, "%u", (unsigned)port);
+	if (getaddrinfo(host, service, &hints, &found) != 0)
+		return false;
+	address->length = found->ai_addrlen;
+	memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return true;
+}
+
+/* Write the IPv4 address within v6 as one, when it is mapped. */
+static bool
+unmap(const struct address *address, struct address *plain)
+{
+	const struct sockaddr_in6 *v6 = &address->socket.v6;
+
+	if (v6->sin6_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return false;
+	memset(plain, 0, sizeof *plain);
+	plain->length = sizeof plain->socket.v4;
+	plain->socket.v4.sin_family = AF_INET;
+	plain->socket.v4.sin_port = v6->sin6_port;
+	memcpy(&plain->socket.v4.sin_addr, &v6->sin6_addr.s6_addr[12], 4);
+	return true;
+}
+
+void
+address_print(
+    const struct address *address, char text[static ADDRESS_TEXT_SIZE])
+{
+	struct address plain;
+	char host[ADDRESS_TEXT_SIZE - 10];
+	bool v6;
+
+	if (unmap(address, &plain))
+		address = &plain;
+	if (getnameinfo(&address->socket.generic, address->length, host,
+		sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(host, sizeof host, "?");
+	v6 = address->socket.generic.sa_family == AF_INET6;
+	snprintf(text, ADDRESS_TEXT_SIZE, "%s%s%s:%u", v6 ? "[" : "", host,
+	    v6 ? "]" : "", (unsigned)address_port(address));
+}
+
+uint16_t
+address_port(const struct address *address)
+{
+	if (address->socket.generic.sa_family == AF_INET6)
+		return ntohs(address->socket.v6.sin6_port);
+	return ntohs(address->socket.v4.sin_port);
+}
+
+void
+address_set_port(struct address *address, uint16_t port)
+{
+	if (address->socket.generic.sa_family == AF_INET6)
+		address->socket.v6.sin6_port = htons(port);
+	else
+		address->socket.v4.sin_port = htons(port);
+}
+
+bool
+address_of_socket(int fd, struct address *address)
+{
+	address->length = sizeof address->socket;
+	return getsockname(fd, &address->socket.generic, &address->length) == 0;
+}
+
+bool
+address_of_peer(int fd, struct address *address)
+{
+	address->length = sizeof address->socket;
+	return getpeername(fd, &address->socket.generic, &address->length) == 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * address - names and numbers of the ends of a connection.
+ */
+#ifndef REBORE_NET_ADDRESS_H
+#define REBORE_NET_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* The longest host name of DNS (RFC 1035: 255 octets), and NUL */
+#define ADDRESS_HOST_SIZE 256
+/* "[", the longest IPv6 address with a scope, "]:65535", NUL */
+#define ADDRESS_TEXT_SIZE 80
+/* The longest host, "[", "]:65535", NUL */
+#define ADDRESS_NAME_TEXT_SIZE (ADDRESS_HOST_SIZE + 10)
+
+/* A numeric address with port. */
+struct address {
+	socklen_t length;
+	union {
+		struct sockaddr generic;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_storage storage;
+	} socket;
+};
+
+/* What a person writes: a host, by name or numeric, and a port. */
+struct address_name {
+	char host[ADDRESS_HOST_SIZE];
+	uint16_t port;
+};
+
+/*
+ * Read "name", "name:port", "192.0.2.1", "192.0.2.1:port", "2001:db8::1" or
+ * "[2001:db8::1]:port" ("[2001:db8::1]" too).
+ *
+ * default_port: taken where the text has none.
+ * Returns false when it is none of these: an empty or overlong host, a port
+ * that is not 1 to 65535, white space or control characters.
+ */
+bool address_name_parse(
+    const char *text, uint16_t default_port, struct address_name *name);
+
+/* Write "host:port", or "[host]:port" for an IPv6 address. */
+void address_name_print(const struct address_name *name,
+    char text[static ADDRESS_NAME_TEXT_SIZE]);
+
+/*
+ * Read a numeric IPv4 or IPv6 address, without brackets; "%scope" is allowed
+ * where the system knows it. Never asks a name server.
+ *
+ * Returns false when host is not numeric.
+ */
+bool address_parse(const char *host, uint16_t port, struct address *address);
+
+/*
+ * Write "192.0.2.1:80" or "[2001:db8::1]:80". An IPv4 address that is mapped
+ * into IPv6 (RFC 4291, 2.5.5.2) is written as IPv4.
+ */
+void address_print(
+    const struct address *address, char text[static ADDRESS_TEXT_SIZE]);
+
+uint16_t address_port(const struct address *address);
+void address_set_port(struct address *address, uint16_t port);
+
+/* The address of the socket fd, or of its peer. False: not connected. */
+bool address_of_socket(int fd, struct address *address);
+bool address_of_peer(int fd, struct address *address);
+
+#endif

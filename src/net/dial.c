@@ -1,0 +1,215 @@
+/* dial - see dial.h */
+#include "net/dial.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+
+/* More dials than this at a time nobody drives. */
+#define DIALS_MOST 2
+
+void
+dial_none(struct dial *dial)
+{
+	memset(dial, 0, sizeof *dial);
+	dial->state = DIAL_FAILED;
+	dial->fd = -1;
+	for (unsigned i = 0; i < DIAL_SLOTS; i++)
+		dial->fds[i] = -1;
+}
+
+static void
+succeed(struct dial *dial, unsigned index)
+{
+	dial->fd = dial->fds[index];
+	dial->fds[index] = -1;
+	dial->peer = dial->list->addresses[index];
+	dial_end(dial); /* the attempts that lost */
+	dial->state = DIAL_DONE;
+}
+
+static void
+fail(struct dial *dial, unsigned index, int failure)
+{
+	fd_close(&dial->fds[index]);
+	dial->failure = failure;
+	dial->failed = index;
+	/* The next address need not wait for its turn. */
+	dial->next_ms = clock_now_ms();
+}
+
+static void
+start_attempt(struct dial *dial)
+{
+	unsigned index = dial->next++;
+	const struct address *address = &dial->list->addresses[index];
+	int *fd = &dial->fds[index];
+
+	dial->next_ms = clock_now_ms() + DIAL_STAGGER_MS;
+	*fd = socket(address->socket.generic.sa_family, SOCK_STREAM, 0);
+	if (*fd == -1 || fd_prepare(*fd)) {
+		fail(dial, index, errno);
+		return;
+	}
+	if (connect(*fd, &address->socket.generic, address->length) == 0)
+		succeed(dial, index);
+	else if (errno != EINPROGRESS && errno != EINTR)
+		fail(dial, index, errno);
+}
+
+static bool
+is_pending(const struct dial *dial)
+{
+	for (unsigned i = 0; i < dial->next; i++)
+		if (dial->fds[i] != -1)
+			return true;
+	return false;
+}
+
+static void
+start_due_attempts(struct dial *dial)
+{
+	while (dial->state == DIAL_GOING && dial->next < dial->list->count &&
+	    (clock_now_ms() >= dial->next_ms || !is_pending(dial)))
+		start_attempt(dial);
+}
+
+static void
+give_up_if_done(struct dial *dial)
+{
+	if (dial->state != DIAL_GOING)
+		return;
+	if (clock_now_ms() >= dial->deadline_ms && is_pending(dial)) {
+		dial->failure = ETIMEDOUT;
+		dial->failed = dial->next - 1;
+	} else if (is_pending(dial) || dial->next < dial->list->count) {
+		return;
+	}
+	dial_end(dial);
+}
+
+void
+dial_start(
+    struct dial *dial, const struct resolve_list *list, int64_t deadline_ms)
+{
+	dial_none(dial);
+	dial->state = DIAL_GOING;
+	dial->list = list;
+	dial->deadline_ms = deadline_ms;
+	dial->failure = EADDRNOTAVAIL;
+	start_due_attempts(dial);
+	give_up_if_done(dial);
+}
+
+unsigned
+dial_poll(const struct dial *dial, struct pollfd *slots, int64_t *wake_ms)
+{
+	unsigned used = 0;
+
+	if (dial->state != DIAL_GOING)
+		return 0;
+	for (unsigned i = 0; i < dial->next; i++)
+		if (dial->fds[i] != -1)
+			slots[used++] = (struct pollfd){
+			    .fd = dial->fds[i], .events = POLLOUT};
+	*wake_ms = clock_earlier(*wake_ms, dial->deadline_ms);
+	if (dial->next < dial->list->count)
+		*wake_ms = clock_earlier(*wake_ms, dial->next_ms);
+	return used;
+}
+
+/* Whether the attempt has come to an end, good or bad. */
+static bool
+is_ready(int fd)
+{
+	struct pollfd slot = {.fd = fd, .events = POLLOUT};
+
+	return poll(&slot, 1, 0) == 1;
+}
+
+void
+dial_step(struct dial *dial)
+{
+	if (dial->state != DIAL_GOING)
+		return;
+	for (unsigned i = 0; i < dial->next; i++) {
+		int failure;
+
+		if (dial->fds[i] == -1 || !is_ready(dial->fds[i]))
+			continue;
+		failure = sockopt_take_error(dial->fds[i]);
+		if (failure == 0) {
+			succeed(dial, i);
+			return;
+		}
+		fail(dial, i, failure);
+	}
+	start_due_attempts(dial);
+	give_up_if_done(dial);
+}
+
+/* Returns whether dial_wait() has what it waits for. */
+static bool
+is_enough(struct dial *const *dials, unsigned count, bool any)
+{
+	unsigned final = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (dials[i]->state != DIAL_GOING)
+			final++;
+	return any ? final > 0 : final == count;
+}
+
+enum error
+dial_wait(struct dial *const *dials, unsigned count, bool any, int64_t until_ms,
+    int stop_fd)
+{
+	struct pollfd slots[1 + DIALS_MOST * DIAL_SLOTS];
+
+	assert(count <= DIALS_MOST);
+	while (!is_enough(dials, count, any)) {
+		int64_t wake_ms = until_ms;
+		unsigned used = 1;
+
+		if (clock_now_ms() >= until_ms)
+			return ERROR_TIMEOUT;
+		slots[0] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+		for (unsigned i = 0; i < count; i++)
+			used += dial_poll(dials[i], slots + used, &wake_ms);
+		if (poll(slots, used, clock_left_ms(wake_ms)) == -1 &&
+		    errno != EINTR && errno != EAGAIN)
+			return ERROR_SYSTEM;
+		if (slots[0].revents != 0)
+			return ERROR_STOPPED;
+		for (unsigned i = 0; i < count; i++)
+			dial_step(dials[i]);
+	}
+	return ERROR_NONE;
+}
+
+void
+dial_reason(const struct dial *dial, char text[static DIAL_TEXT_SIZE])
+{
+	char address[ADDRESS_TEXT_SIZE] = "";
+
+	if (dial->list != NULL && dial->failed < dial->list->count)
+		address_print(&dial->list->addresses[dial->failed], address);
+	snprintf(text, DIAL_TEXT_SIZE, "%s: %s", address,
+	    strerror(dial->failure));
+}
+
+void
+dial_end(struct dial *dial)
+{
+	for (unsigned i = 0; i < DIAL_SLOTS; i++)
+		fd_close(&dial->fds[i]);
+	if (dial->state == DIAL_DONE)
+		fd_close(&dial->fd);
+	if (dial->state == DIAL_GOING)
+		dial->state = DIAL_FAILED;
+}

@@ -1,0 +1,118 @@
+/* roster - see roster.h */
+#include "net/roster.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+void
+roster_init(struct roster *roster)
+{
+	lock_init(&roster->lock);
+	roster->oldest = NULL;
+	roster->newest = NULL;
+	roster->count = 0;
+	roster->closed = false;
+}
+
+void
+roster_destroy(struct roster *roster)
+{
+	lock_destroy(&roster->lock);
+}
+
+unsigned
+roster_enter(struct roster *roster, struct roster_entry *entry, int first_fd,
+    int second_fd)
+{
+	unsigned count = 0;
+
+	entry->fds[0] = first_fd;
+	entry->fds[1] = second_fd;
+	atomic_init(&entry->interrupted, false);
+	entry->newer = NULL;
+	lock_take(&roster->lock);
+	entry->older = roster->newest;
+	if (!roster->closed) {
+		if (roster->newest != NULL)
+			roster->newest->newer = entry;
+		else
+			roster->oldest = entry;
+		roster->newest = entry;
+		count = ++roster->count;
+	}
+	lock_give(&roster->lock);
+	return count;
+}
+
+/*
+ * Ending only the receiving side wakes the owner with an end of file, and
+ * tells the peer nothing: the owner's reset is the first that it hears. An end
+ * of file in its place would look like a complete answer.
+ */
+static void
+interrupt(struct roster *roster, struct roster_entry *entry)
+{
+	lock_assert_held(&roster->lock);
+	atomic_store(&entry->interrupted, true);
+	for (int i = 0; i < 2; i++)
+		if (entry->fds[i] != -1)
+			shutdown(entry->fds[i], SHUT_RD);
+}
+
+void
+roster_add(struct roster *roster, struct roster_entry *entry, int second_fd)
+{
+	lock_take(&roster->lock);
+	entry->fds[1] = second_fd;
+	if (roster->closed)
+		interrupt(roster, entry);
+	lock_give(&roster->lock);
+}
+
+void
+roster_leave(struct roster *roster, struct roster_entry *entry)
+{
+	lock_take(&roster->lock);
+	if (entry->older != NULL)
+		entry->older->newer = entry->newer;
+	else
+		roster->oldest = entry->newer;
+	if (entry->newer != NULL)
+		entry->newer->older = entry->older;
+	else
+		roster->newest = entry->older;
+	roster->count--;
+	lock_give(&roster->lock);
+}
+
+bool
+roster_interrupted(const struct roster_entry *entry)
+{
+	return atomic_load(&entry->interrupted);
+}
+
+bool
+roster_interrupt_oldest(struct roster *roster)
+{
+	struct roster_entry *entry;
+
+	lock_take(&roster->lock);
+	entry = roster->oldest;
+	while (entry != NULL && atomic_load(&entry->interrupted))
+		entry = entry->newer;
+	if (entry != NULL)
+		interrupt(roster, entry);
+	lock_give(&roster->lock);
+	return entry != NULL;
+}
+
+void
+roster_interrupt_all(struct roster *roster)
+{
+	lock_take(&roster->lock);
+	roster->closed = true;
+	for (struct roster_entry *entry = roster->oldest; entry != NULL;
+	    entry = entry->newer)
+		interrupt(roster, entry);
+	lock_give(&roster->lock);
+}

@@ -1,0 +1,66 @@
+/*
+ * roster - the connections of a kind that are alive, so that they can be ended
+ * from outside.
+ *
+ * The owner of a connection enters it, uses it alone, and leaves before it
+ * closes the descriptors. Others may only interrupt: the owner then finds the
+ * end of file on them, asks roster_interrupted(), and resets.
+ */
+#ifndef REBORE_NET_ROSTER_H
+#define REBORE_NET_ROSTER_H
+
+#include <stdbool.h>
+
+#include "os/lock.h"
+
+/* Fields are private. */
+struct roster_entry {
+	/* Under the roster's lock. */
+	int fds[2];
+	struct roster_entry *newer, *older;
+	atomic_bool interrupted;
+};
+
+/* Fields are private. */
+struct roster {
+	struct lock lock;
+	/* Under lock. */
+	struct roster_entry *oldest, *newest;
+	unsigned count;
+	bool closed;
+};
+
+void roster_init(struct roster *roster);
+void roster_destroy(struct roster *roster);
+
+/*
+ * Enter a connection. It stays the caller's.
+ *
+ * entry: kept by the roster until roster_leave(); zeroed by this.
+ * second_fd: -1 where there is only one.
+ * Returns the number of entries, the new one included, or 0 when
+ * roster_interrupt_all() was called: the connection is not entered then.
+ */
+unsigned roster_enter(struct roster *roster, struct roster_entry *entry,
+    int first_fd, int second_fd);
+
+/* Add the second descriptor to an entry that has one. */
+void roster_add(
+    struct roster *roster, struct roster_entry *entry, int second_fd);
+
+/* Take the connection off; before its descriptors are closed. */
+void roster_leave(struct roster *roster, struct roster_entry *entry);
+
+/* Returns whether the owner is asked to end. Threads: any. */
+bool roster_interrupted(const struct roster_entry *entry);
+
+/*
+ * Interrupt the connection that was entered first and is not interrupted yet.
+ * Returns false when there is none.
+ */
+bool roster_interrupt_oldest(struct roster *roster);
+
+/* Interrupt all, and let nobody enter any more. */
+void roster_interrupt_all(struct roster *roster);
+
+#endif

@@ -1,0 +1,74 @@
+/* sockopt - see sockopt.h */
+#include "net/sockopt.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "os/fd.h"
+
+const struct sockopt_keepalive sockopt_keepalive_control = {30, 10, 3};
+const struct sockopt_keepalive sockopt_keepalive_proxied = {60, 15, 4};
+
+/* Set an option. Returns false, with one warning a process, when refused. */
+static bool
+set_or_warn(int fd, int level, int option, int value, const char *name)
+{
+	static atomic_flag warned = ATOMIC_FLAG_INIT;
+
+	if (setsockopt(fd, level, option, &value, sizeof value) == 0)
+		return true;
+	/* A peer that is gone already is no fault of the system. */
+	if (errno != EINVAL && errno != ECONNRESET &&
+	    !atomic_flag_test_and_set(&warned))
+		log_warning("cannot set %s on a connection: %s; a peer that "
+			    "vanishes may be noticed late",
+		    name, strerror(errno));
+	return false;
+}
+
+static void
+set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
+{
+	if (set_or_warn(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive") &&
+	    set_or_warn(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s,
+		"the keepalive time") &&
+	    set_or_warn(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive->interval_s,
+		"the keepalive interval"))
+		set_or_warn(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->probes,
+		    "the keepalive count");
+}
+
+void
+sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive)
+{
+	if (fd_prepare(fd))
+		log_warning("cannot make a connection non-blocking: %s",
+		    strerror(errno));
+	set_or_warn(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+	set_keepalive(fd, keepalive);
+}
+
+void
+sockopt_reset_on_close(int fd)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	/* A socket that is reset already needs none of it. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+int
+sockopt_take_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
+		return errno;
+	return error;
+}

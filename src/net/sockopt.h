@@ -1,0 +1,36 @@
+/*
+ * sockopt - the socket options that every connection of ours has.
+ */
+#ifndef REBORE_NET_SOCKOPT_H
+#define REBORE_NET_SOCKOPT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* TCP keepalive: first probe after idle_s, then every interval_s, dead after
+ * probes without an answer. */
+struct sockopt_keepalive {
+	int idle_s;
+	int interval_s;
+	int probes;
+};
+
+/* Control connections (rebore-protocol(7), TIME-OUTS). */
+extern const struct sockopt_keepalive sockopt_keepalive_control;
+/* Proxied connections, so that a half-open one does not stay for ever. */
+extern const struct sockopt_keepalive sockopt_keepalive_proxied;
+
+/*
+ * Prepare a connected TCP socket: non-blocking, close-on-exec, TCP_NODELAY and
+ * keepalive. What cannot be set is logged once as a warning, and is no error.
+ */
+void sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive);
+
+/* Let close() of fd reset the connection and drop what was not sent. */
+void sockopt_reset_on_close(int fd);
+
+/* Returns and clears the pending error of fd, an errno value; 0: none. */
+int sockopt_take_error(int fd);
+
+#endif

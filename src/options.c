@@ -1,0 +1,486 @@
+/* options - see options.h */
+#include "options.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/secret.h"
+#include "options_table.h"
+#include "os/secretfile.h"
+
+/* What getopt_long() returns for a row; no character is that large. */
+#define ROW_VALUE 0x1000
+/* What it returns for an argument that is no option. */
+#define OPERAND 1
+
+/* How much of a bad value is shown: the longest host, at the worst. */
+#define VALUE_SIZE 272
+/* "REBORE_" or "--", the longest name of a row, NUL */
+#define NAME_SIZE 48
+
+/* "-:", each row's letter with up to two colons, NUL */
+#define LETTERS_SIZE (2 + 3 * OPTIONS_ROW_COUNT + 1)
+
+/* The table, as getopt_long() wants it */
+struct getopt_table {
+	struct option options[OPTIONS_ROW_COUNT + 1];
+	char letters[LETTERS_SIZE];
+};
+
+/* Make this the result, unless there is one. */
+__attribute__((__format__(__printf__, 2, 3))) static void
+fail(struct options_work *work, const char *format, ...)
+{
+	const char *command = options_command_name(work->config.command);
+	va_list arguments;
+	size_t used;
+
+	if (work->result != OPTIONS_RUN)
+		return;
+	work->result = OPTIONS_USAGE;
+	va_start(arguments, format);
+	vsnprintf(work->error, OPTIONS_ERROR_SIZE, format, arguments);
+	va_end(arguments);
+	used = strlen(work->error);
+	snprintf(work->error + used, OPTIONS_ERROR_SIZE - used,
+	    "; see 'rebore %s%s--help'", command ? command : "",
+	    command ? " " : "");
+}
+
+/* The option in word, without a value, which may be secret */
+static void
+print_option(const char *word, char text[static VALUE_SIZE])
+{
+	size_t length = strcspn(word, "=");
+
+	if (word[0] == '-' && word[1] != '-' && length > 2)
+		length = 2;
+	escape_text(word, length, text, VALUE_SIZE);
+}
+
+/* The name by which a person gave the value of row */
+static void
+print_name(const struct options_row *row, enum options_origin origin,
+    char text[static NAME_SIZE])
+{
+	const char *before = row->is_operand ? "" : "--";
+	const char *name = row->name;
+
+	if (origin == OPTIONS_FROM_REBORE || origin == OPTIONS_FROM_BORE) {
+		before = origin == OPTIONS_FROM_REBORE ? "REBORE_" : "BORE_";
+		name = row->environment;
+	}
+	snprintf(text, NAME_SIZE, "%s%s", before, name);
+}
+
+static void
+print_allowed(const struct options_row *row, char text[static VALUE_SIZE])
+{
+	if (row->max > 0)
+		snprintf(text, VALUE_SIZE,
+		    "a number from %" PRIu32 " to %" PRIu32, row->min,
+		    row->max);
+	else
+		snprintf(text, VALUE_SIZE, "%s", row->allowed);
+}
+
+static enum options_origin *
+origin_of(struct options_work *work, const struct options_row *row)
+{
+	return &work->origins[row - options_rows];
+}
+
+/* Store one value, unless the result is known. */
+static void
+take(struct options_work *work, const struct options_row *row,
+    enum options_origin origin, const char *text)
+{
+	char value[VALUE_SIZE];
+	char name[NAME_SIZE];
+	char allowed[VALUE_SIZE];
+
+	if (work->result != OPTIONS_RUN)
+		return;
+	*origin_of(work, row) = origin;
+	if (row->set(work, row, text))
+		return;
+	escape_text(text, strlen(text), value, sizeof value);
+	print_name(row, origin, name);
+	print_allowed(row, allowed);
+	fail(work, "%s '%s': must be %s", name, value, allowed);
+}
+
+static void
+take_operand(struct options_work *work, const char *text)
+{
+	const struct options_row *row = &options_rows[OPTIONS_ROW_LOCAL_PORT];
+	char value[VALUE_SIZE];
+
+	escape_text(text, strlen(text), value, sizeof value);
+	if (!(row->commands & work->config.command))
+		fail(work, "argument '%s': only options are allowed", value);
+	else if (*origin_of(work, row) != OPTIONS_FROM_NOWHERE)
+		fail(work, "argument '%s': only one %s is allowed", value,
+		    row->name);
+	else
+		take(work, row, OPTIONS_FROM_ARGUMENT, text);
+}
+
+/* text: within argv, or NULL */
+static void
+take_option(
+    struct options_work *work, const struct options_row *row, char *text)
+{
+	take(work, row, OPTIONS_FROM_ARGUMENT, text ? text : row->implied);
+	if (row->is_secret) {
+		secret_wipe(text, strlen(text));
+		work->config.secret_in_argv = true;
+	}
+}
+
+/* The row of what getopt_long() returned, or NULL */
+static const struct options_row *
+row_of_value(int value)
+{
+	if (value >= ROW_VALUE && value < ROW_VALUE + OPTIONS_ROW_COUNT)
+		return &options_rows[value - ROW_VALUE];
+	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++)
+		if (value != 0 && options_rows[i].letter == value)
+			return &options_rows[i];
+	return NULL;
+}
+
+static bool
+is_option_of(const struct options_row *row, enum config_command command)
+{
+	return (row->commands & command) && !row->is_operand;
+}
+
+/* Whether more than one option starts with name */
+static bool
+is_ambiguous(const char *name, size_t length, enum config_command command)
+{
+	unsigned matches = 0;
+
+	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++)
+		if (is_option_of(&options_rows[i], command) &&
+		    strncmp(options_rows[i].name, name, length) == 0)
+			matches++;
+	return matches > 1;
+}
+
+/* An unknown long option, or a shortened one that could be several */
+static void
+reject_long(struct options_work *work, char *word)
+{
+	size_t length = strcspn(word, "=");
+	bool ambiguous =
+	    is_ambiguous(word + 2, length - 2, work->config.command);
+	char option[VALUE_SIZE];
+
+	print_option(word, option);
+	fail(work, "option '%s': %s", option,
+	    ambiguous ? "more than one option starts like this"
+		      : "there is no such option");
+	/* It may have been meant for --secret. */
+	secret_wipe(word + length, strlen(word + length));
+}
+
+/* Say why getopt_long() refused word. rejected: its optopt */
+static void
+reject(struct options_work *work, char *word, int rejected)
+{
+	const struct options_row *row = row_of_value(rejected);
+	char letter = (char)rejected;
+	char text[VALUE_SIZE];
+
+	if (row != NULL && row->argument == NULL) {
+		fail(work, "option '--%s': no value is allowed", row->name);
+	} else if (row != NULL && is_option_of(row, work->config.command)) {
+		print_allowed(row, text);
+		fail(work, "option '--%s': its value %s is missing, %s",
+		    row->name, row->argument, text);
+	} else if (rejected != 0) {
+		escape_text(&letter, 1, text, sizeof text);
+		fail(work, "option '-%s': there is no such option", text);
+	} else {
+		reject_long(work, word);
+	}
+}
+
+static int
+argument_kind(const struct options_row *row)
+{
+	if (row->argument == NULL)
+		return no_argument;
+	return row->implied ? optional_argument : required_argument;
+}
+
+static void
+build_getopt_table(struct getopt_table *table, enum config_command command)
+{
+	struct option *option = table->options;
+	/* Operands in their place, ':' for a missing argument */
+	char *letter = table->letters;
+
+	memset(table, 0, sizeof *table);
+	*letter++ = '-';
+	*letter++ = ':';
+	for (int i = 0; i < OPTIONS_ROW_COUNT; i++) {
+		const struct options_row *row = &options_rows[i];
+		int kind = argument_kind(row);
+
+		if (!is_option_of(row, command))
+			continue;
+		option->name = row->name;
+		option->has_arg = kind;
+		option->val = ROW_VALUE + i;
+		option++;
+		if (row->letter == 0)
+			continue;
+		*letter++ = (char)row->letter;
+		for (; kind > 0; kind--)
+			*letter++ = ':';
+	}
+}
+
+/* argv: from the command's name on */
+static void
+take_arguments(struct options_work *work, int argc, char **argv)
+{
+	struct getopt_table table;
+	int value;
+
+	build_getopt_table(&table, work->config.command);
+	opterr = 0;
+	/* Starts over, as no other value does on all systems. */
+	optind = 0;
+	/* Goes on after an error, for a secret that may follow. */
+	while ((value = getopt_long(
+		    argc, argv, table.letters, table.options, NULL)) != -1) {
+		const struct options_row *row = row_of_value(value);
+
+		if (value == OPERAND)
+			take_operand(work, optarg);
+		else if (row != NULL)
+			take_option(work, row, optarg);
+		else
+			reject(work, argv[optind - 1], optopt);
+	}
+	for (; optind < argc; optind++)
+		take_operand(work, argv[optind]);
+}
+
+/*
+ * The variable of row, or NULL. An empty one counts as unset, but for a secret,
+ * as the empty secret is one.
+ */
+static char *
+find_variable(const struct options_row *row, enum options_origin origin)
+{
+	char name[NAME_SIZE];
+	char *value;
+
+	if (row->environment == NULL)
+		return NULL;
+	print_name(row, origin, name);
+	value = getenv(name);
+	return value && (*value != '\0' || row->is_secret) ? value : NULL;
+}
+
+static void
+take_environment(struct options_work *work, const struct options_row *row)
+{
+	static const enum options_origin origins[] = {
+	    OPTIONS_FROM_REBORE, OPTIONS_FROM_BORE};
+	char name[NAME_SIZE];
+
+	for (size_t i = 0; i < sizeof origins / sizeof *origins; i++) {
+		char *value = find_variable(row, origins[i]);
+
+		if (value == NULL)
+			continue;
+		if (*origin_of(work, row) == OPTIONS_FROM_NOWHERE)
+			take(work, row, origins[i], value);
+		if (row->is_secret) {
+			print_name(row, origins[i], name);
+			secret_wipe(value, strlen(value));
+			unsetenv(name);
+		}
+	}
+}
+
+/* What was not given: by the environment, by the default, or an error. */
+static void
+complete(struct options_work *work, const struct options_row *row)
+{
+	enum options_origin *origin = origin_of(work, row);
+	char name[NAME_SIZE];
+	char allowed[VALUE_SIZE];
+
+	/* A secret file goes before the environment. */
+	if (row->is_secret && *origin == OPTIONS_FROM_NOWHERE &&
+	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
+		*origin = OPTIONS_FROM_DEFAULT;
+	take_environment(work, row);
+	if (*origin != OPTIONS_FROM_NOWHERE)
+		return;
+	if (row->fallback != NULL) {
+		take(work, row, OPTIONS_FROM_DEFAULT, row->fallback);
+	} else if (row->is_required) {
+		print_name(row, OPTIONS_FROM_ARGUMENT, name);
+		print_allowed(row, allowed);
+		fail(work, "%s is missing: must be %s, here or in REBORE_%s",
+		    name, allowed, row->environment);
+	}
+}
+
+static void
+check_secret(struct options_work *work)
+{
+	if (work->origins[OPTIONS_ROW_SECRET] == OPTIONS_FROM_ARGUMENT &&
+	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
+		fail(work, "options '--secret' and '--secret-file': only one "
+			   "of them is allowed");
+}
+
+static void
+check_range(struct options_work *work)
+{
+	const struct server_options *server = &work->config.server;
+	char min_name[NAME_SIZE];
+	char max_name[NAME_SIZE];
+
+	if (server->min_port <= server->max_port)
+		return;
+	print_name(&options_rows[OPTIONS_ROW_MIN_PORT],
+	    work->origins[OPTIONS_ROW_MIN_PORT], min_name);
+	print_name(&options_rows[OPTIONS_ROW_MAX_PORT],
+	    work->origins[OPTIONS_ROW_MAX_PORT], max_name);
+	fail(work,
+	    "%s '%u': must not be above %s '%u', as no port is left then",
+	    min_name, (unsigned)server->min_port, max_name,
+	    (unsigned)server->max_port);
+}
+
+static void
+complete_server(struct options_work *work)
+{
+	struct server_options *server = &work->config.server;
+
+	check_range(work);
+	if (work->origins[OPTIONS_ROW_BIND_TUNNELS] == OPTIONS_FROM_NOWHERE)
+		server->tunnels = server->control;
+	if (work->result == OPTIONS_RUN)
+		address_set_port(&server->control, work->control_port);
+}
+
+/* argv: from the command's name on */
+static void
+read_command(struct options_work *work, int argc, char **argv)
+{
+	take_arguments(work, argc, argv);
+	check_secret(work);
+	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++)
+		if (options_rows[i].commands & work->config.command)
+			complete(work, &options_rows[i]);
+	if (work->config.command == CONFIG_SERVER)
+		complete_server(work);
+}
+
+static enum config_command
+command_of_name(const char *name)
+{
+	static const enum config_command commands[] = {
+	    CONFIG_LOCAL, CONFIG_SERVER};
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(options_command_name(commands[i]), name) == 0)
+			return commands[i];
+	return CONFIG_NONE;
+}
+
+/* The first argument, which is no command */
+static void
+read_word(struct options_work *work, const char *word)
+{
+	char text[VALUE_SIZE];
+
+	print_option(word, text);
+	if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)
+		work->result = OPTIONS_HELP;
+	else if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0)
+		work->result = OPTIONS_VERSION;
+	else if (*word == '-')
+		fail(work,
+		    "option '%s': the command must come first, 'local' or "
+		    "'server'",
+		    text);
+	else
+		fail(work, "command '%s': must be 'local' or 'server'", text);
+}
+
+enum options_result
+options_parse(int argc, char **argv, struct config *config,
+    char error[static OPTIONS_ERROR_SIZE])
+{
+	struct options_work work;
+	enum options_result result;
+
+	memset(&work, 0, sizeof work);
+	error[0] = '\0';
+	work.result = OPTIONS_RUN;
+	work.error = error;
+	work.config.client.reconnect = true;
+	work.config.log.level = LOG_LEVEL_INFO;
+	work.config.log.facility = log_facility_of_name("daemon");
+	if (argc >= 2)
+		work.config.command = command_of_name(argv[1]);
+	if (work.config.command != CONFIG_NONE)
+		read_command(&work, argc - 1, argv + 1);
+	else if (argc >= 2)
+		read_word(&work, argv[1]);
+	else
+		fail(&work, "no command: must be 'local' or 'server'");
+	result = work.result;
+	if (result == OPTIONS_RUN)
+		*config = work.config;
+	else
+		*config = (struct config){.command = work.config.command};
+	/* It holds a copy of the key. */
+	secret_wipe(&work, sizeof work);
+	return result;
+}
+
+enum options_result
+options_read_secret(
+    struct config *config, char error[static OPTIONS_ERROR_SIZE])
+{
+	char secret[SECRETFILE_SECRET_SIZE];
+	char why[SECRETFILE_WHY_SIZE];
+	char path[VALUE_SIZE];
+	size_t size = 0;
+	enum options_result result = OPTIONS_RUN;
+
+	error[0] = '\0';
+	if (config->secret_file == NULL)
+		return OPTIONS_RUN;
+	if (secretfile_read(config->secret_file, secret, &size, why) ==
+	    ERROR_NONE) {
+		options_take_secret(config, secret, size);
+		config->secret_file = NULL;
+	} else {
+		escape_text(config->secret_file, strlen(config->secret_file),
+		    path, sizeof path);
+		snprintf(error, OPTIONS_ERROR_SIZE, "--secret-file '%s': %s",
+		    path, why);
+		result = OPTIONS_FAILED;
+	}
+	secret_wipe(secret, sizeof secret);
+	return result;
+}

@@ -1,0 +1,57 @@
+/*
+ * options - the command line and the environment, read into a configuration.
+ *
+ * One table has every option: name, argument, default, range, variable of the
+ * environment, help. It feeds the parser, the check of values and --help. An
+ * option goes before the environment, REBORE_X there before BORE_X, and either
+ * before the default.
+ */
+#ifndef REBORE_OPTIONS_H
+#define REBORE_OPTIONS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config.h"
+
+/* Room for every error line of this module. */
+#define OPTIONS_ERROR_SIZE 640
+
+enum options_result {
+	/* The configuration is complete, but for the secret file. */
+	OPTIONS_RUN,
+	/* --help or --version came before any error. */
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	/* error says what is wrong. */
+	OPTIONS_USAGE,
+	/* The arguments are right, but what they name is not. */
+	OPTIONS_FAILED,
+};
+
+/*
+ * Read the command line. Does no I/O and may be called again.
+ *
+ * argv: of main(); a secret in it is overwritten, whatever the result. So is
+ * one in the environment, which then has no such variable any more.
+ * config: complete on OPTIONS_RUN, else only its command is valid, the one that
+ * --help is asked for.
+ * error: on OPTIONS_USAGE one line that names the option, its value and what is
+ * allowed; else empty.
+ * Threads: the main thread, before it starts another.
+ */
+enum options_result options_parse(int argc, char **argv, struct config *config,
+    char error[static OPTIONS_ERROR_SIZE]);
+
+/*
+ * Read the secret file that config names, if any, and derive the key.
+ *
+ * Returns OPTIONS_RUN, or OPTIONS_FAILED with error as above.
+ */
+enum options_result options_read_secret(
+    struct config *config, char error[static OPTIONS_ERROR_SIZE]);
+
+/* Write the help of a command; CONFIG_NONE: of the program. */
+void options_help(FILE *file, enum config_command command);
+
+#endif

@@ -1,0 +1,43 @@
+/* buffers - see buffers.h */
+#include "relay/buffers.h"
+
+#include <sys/mman.h>
+
+#include "os/lock.h"
+
+static struct lock lock = LOCK_INITIALIZER;
+/* Under lock. */
+static char *kept[BUFFERS_KEPT_MOST];
+static unsigned kept_count;
+
+char *
+buffers_borrow(void)
+{
+	char *buffer = NULL;
+
+	lock_take(&lock);
+	if (kept_count > 0)
+		buffer = kept[--kept_count];
+	lock_give(&lock);
+	if (buffer != NULL)
+		return buffer;
+	/* Not malloc(): what is given back really goes back. */
+	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return buffer == MAP_FAILED ? NULL : buffer;
+}
+
+void
+buffers_return(char *buffer)
+{
+	if (buffer == NULL)
+		return;
+	lock_take(&lock);
+	if (kept_count < BUFFERS_KEPT_MOST) {
+		kept[kept_count++] = buffer;
+		buffer = NULL;
+	}
+	lock_give(&lock);
+	if (buffer != NULL)
+		munmap(buffer, BUFFERS_BYTES);
+}

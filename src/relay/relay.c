@@ -1,0 +1,152 @@
+/* relay - see relay.h */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+
+#include "net/sockopt.h"
+#include "relay/relay_copy.h"
+
+/* Tells of an interruption also while nothing is to be read; where the system
+ * does not have it, the end of the process does. */
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+/* One of the two sockets, as poll() sees it. */
+struct end {
+	struct relay_copy *reads;
+	struct relay_copy *writes;
+	/* It has hung up, and all that poll() could say is known. */
+	bool quiet;
+};
+
+static struct pollfd
+interest_of(const struct end *end)
+{
+	struct pollfd slot = {.fd = end->reads->from};
+
+	if (relay_copy_wants_read(end->reads))
+		slot.events |= POLLIN;
+	if (relay_copy_wants_write(end->writes))
+		slot.events |= POLLOUT;
+	if (end->quiet && slot.events == 0)
+		slot.fd = -1; /* POLLHUP cannot be masked: it would spin */
+	else if (!end->quiet && !end->reads->ended)
+		slot.events |= POLLRDHUP;
+	return slot;
+}
+
+/*
+ * Look at what poll() said of an end. Reading reports a failure by itself,
+ * behind the bytes that came before it; where nothing is to be read, ask.
+ *
+ * Returns ERROR_RESET with errno when the connection is broken.
+ */
+static enum error
+look_at(struct end *end, short revents)
+{
+	int failure;
+
+	if ((revents & (POLLHUP | POLLRDHUP)) != 0)
+		end->quiet = true;
+	if ((revents & POLLERR) == 0 || relay_copy_wants_read(end->reads))
+		return ERROR_NONE;
+	end->quiet = true;
+	failure = sockopt_take_error(end->reads->from);
+	if (failure == 0)
+		return ERROR_NONE;
+	errno = failure;
+	return ERROR_RESET;
+}
+
+static enum error
+wait_for(struct end ends[static 2], struct pollfd slots[static 2])
+{
+	enum error error = ERROR_NONE;
+
+	slots[0] = interest_of(&ends[0]);
+	slots[1] = interest_of(&ends[1]);
+	while (poll(slots, 2, -1) == -1)
+		if (errno != EINTR && errno != EAGAIN)
+			return ERROR_SYSTEM;
+	for (int i = 0; i < 2 && error == ERROR_NONE; i++)
+		error = look_at(&ends[i], slots[i].revents);
+	return error;
+}
+
+/*
+ * Move one direction if its ends are ready. An end of file that comes of an
+ * interruption is not passed on: to the other side it would look like a
+ * complete answer. (The interruption is marked before it can be read.)
+ */
+static enum error
+step(const struct relay *relay, struct relay_copy *copy, short from, short to)
+{
+	enum error error;
+
+	if ((from & ~POLLOUT) == 0 && (to & POLLOUT) == 0)
+		return ERROR_NONE;
+	error = relay_copy_step(copy);
+	if (roster_interrupted(relay->entry))
+		return ERROR_STOPPED;
+	if (error == ERROR_NONE)
+		relay_copy_tell(copy);
+	return error;
+}
+
+static void
+tell_carried(const struct relay *relay, const struct relay_copy *inward)
+{
+	if (relay->carried != NULL && inward->moved > 0)
+		atomic_store_explicit(
+		    relay->carried, true, memory_order_relaxed);
+}
+
+static enum error
+run(struct relay *relay, struct relay_copy *inward, struct relay_copy *outward)
+{
+	struct end ends[2] = {
+	    {.reads = inward, .writes = outward},
+	    {.reads = outward, .writes = inward},
+	};
+	/* The first step tries everything. */
+	struct pollfd slots[2] = {{.revents = POLLIN}, {.revents = POLLIN}};
+	enum error error =
+	    relay_copy_put(inward, relay->early, relay->early_size);
+
+	while (error == ERROR_NONE && !(inward->told && outward->told)) {
+		error = step(
+		    relay, inward, slots[0].revents, slots[1].revents);
+		tell_carried(relay, inward);
+		if (error == ERROR_NONE)
+			error = step(relay, outward, slots[1].revents,
+			    slots[0].revents);
+		if (error == ERROR_NONE && !(inward->told && outward->told))
+			error = wait_for(ends, slots);
+	}
+	return error;
+}
+
+enum relay_outcome
+relay_run(struct relay *relay)
+{
+	struct relay_copy inward = {
+	    .from = relay->data_fd, .to = relay->end_fd};
+	struct relay_copy outward = {
+	    .from = relay->end_fd, .to = relay->data_fd};
+	enum error error = run(relay, &inward, &outward);
+	int saved = errno;
+
+	relay->to_end = inward.moved;
+	relay->to_data = outward.moved;
+	relay_copy_end(&inward);
+	relay_copy_end(&outward);
+	if (error == ERROR_NONE)
+		return RELAY_FINISHED;
+	sockopt_reset_on_close(relay->data_fd);
+	sockopt_reset_on_close(relay->end_fd);
+	errno = saved;
+	return error == ERROR_STOPPED ? RELAY_INTERRUPTED : RELAY_BROKEN;
+}

@@ -1,0 +1,57 @@
+/*
+ * relay - copies both ways between two connections until both directions have
+ * ended.
+ *
+ * An end of file travels as one (the other direction goes on), a reset as a
+ * reset. It never waits for one direction while the other could move, so ends
+ * that both write before they read cannot block each other.
+ */
+#ifndef REBORE_RELAY_RELAY_H
+#define REBORE_RELAY_RELAY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/roster.h"
+
+/* Set by the caller before relay_run(). Both sockets are non-blocking. */
+struct relay {
+	/* The data connection, between rebore and rebore. */
+	int data_fd;
+	/* The visitor on the server, the local service on the client. */
+	int end_fd;
+	/* Bytes that came on the data connection behind the last frame. */
+	const char *early;
+	size_t early_size;
+	/* Of both sockets; ends the relay when it is interrupted. */
+	const struct roster_entry *entry;
+	/* Set once bytes of the data connection have been written to the end;
+	 * NULL: nobody asks. */
+	atomic_bool *carried;
+
+	/* Written by relay_run(): bytes from the data connection to the end,
+	 * and back. */
+	uint64_t to_end;
+	uint64_t to_data;
+};
+
+/* How a relay ended. */
+enum relay_outcome {
+	/* Both directions came to their end. */
+	RELAY_FINISHED,
+	/* One of the ends was reset or lost, or memory ran out; errno says. */
+	RELAY_BROKEN,
+	/* By roster_interrupt_all(). */
+	RELAY_INTERRUPTED,
+};
+
+/*
+ * Copy until the end. Takes as long as the connection lives.
+ *
+ * The descriptors stay the caller's; where the outcome is not RELAY_FINISHED,
+ * closing them resets both connections.
+ */
+enum relay_outcome relay_run(struct relay *relay);
+
+#endif

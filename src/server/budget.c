@@ -1,0 +1,39 @@
+/* budget - see budget.h */
+#include "server/budget.h"
+
+/* Standard streams, listener, wake-up, log, pid file, and those in transit. */
+#define KEPT_BACK 24
+
+void
+budget_init(struct budget *budget, unsigned limit)
+{
+	budget->most = limit > 2 * KEPT_BACK ? limit - KEPT_BACK : limit / 2;
+	atomic_init(&budget->used, 0);
+}
+
+unsigned
+budget_most(const struct budget *budget)
+{
+	return budget->most;
+}
+
+bool
+budget_force(struct budget *budget, unsigned count)
+{
+	return atomic_fetch_add(&budget->used, count) + count <= budget->most;
+}
+
+bool
+budget_take(struct budget *budget, unsigned count)
+{
+	if (budget_force(budget, count))
+		return true;
+	budget_give(budget, count);
+	return false;
+}
+
+void
+budget_give(struct budget *budget, unsigned count)
+{
+	atomic_fetch_sub(&budget->used, count);
+}

@@ -1,0 +1,127 @@
+/* pending - see pending.h */
+#include "server/pending.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+void
+pending_init(struct pending *pending)
+{
+	lock_init(&pending->lock);
+	memset(pending->buckets, 0, sizeof pending->buckets);
+}
+
+void
+pending_destroy(struct pending *pending)
+{
+	lock_destroy(&pending->lock);
+}
+
+void
+pending_group_init(struct pending_group *group)
+{
+	group->oldest = NULL;
+	group->newest = NULL;
+}
+
+/* The names are random, so any bits of them are a hash. */
+static struct pending_visitor **
+bucket_of(struct pending *pending, const struct uuid *uuid)
+{
+	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
+
+	return &pending->buckets[bits % PENDING_BUCKETS];
+}
+
+void
+pending_put(struct pending *pending, struct pending_group *group,
+    struct pending_visitor *visitor)
+{
+	struct pending_visitor **bucket = bucket_of(pending, &visitor->uuid);
+
+	lock_take(&pending->lock);
+	visitor->next_in_bucket = *bucket;
+	*bucket = visitor;
+	visitor->group = group;
+	visitor->newer = NULL;
+	visitor->older = group->newest;
+	if (group->newest != NULL)
+		group->newest->newer = visitor;
+	else
+		group->oldest = visitor;
+	group->newest = visitor;
+	lock_give(&pending->lock);
+}
+
+/* Take *link off its bucket, and off its group. */
+static struct pending_visitor *
+unlink_visitor(struct pending *pending, struct pending_visitor **link)
+{
+	struct pending_visitor *visitor = *link;
+	struct pending_group *group = visitor->group;
+
+	lock_assert_held(&pending->lock);
+	*link = visitor->next_in_bucket;
+	if (visitor->older != NULL)
+		visitor->older->newer = visitor->newer;
+	else
+		group->oldest = visitor->newer;
+	if (visitor->newer != NULL)
+		visitor->newer->older = visitor->older;
+	else
+		group->newest = visitor->older;
+	return visitor;
+}
+
+struct pending_visitor *
+pending_take(struct pending *pending, const struct uuid *uuid)
+{
+	struct pending_visitor **link;
+	struct pending_visitor *visitor = NULL;
+
+	lock_take(&pending->lock);
+	link = bucket_of(pending, uuid);
+	while (*link != NULL && !uuid_equal(&(*link)->uuid, uuid))
+		link = &(*link)->next_in_bucket;
+	if (*link != NULL)
+		visitor = unlink_visitor(pending, link);
+	lock_give(&pending->lock);
+	return visitor;
+}
+
+struct pending_visitor *
+pending_expire(
+    struct pending *pending, struct pending_group *group, int64_t now_ms)
+{
+	struct pending_visitor *visitor;
+	struct pending_visitor **link;
+
+	lock_take(&pending->lock);
+	visitor = group->oldest;
+	if (visitor != NULL && visitor->expires_ms <= now_ms) {
+		link = bucket_of(pending, &visitor->uuid);
+		while (*link != visitor)
+			link = &(*link)->next_in_bucket;
+		unlink_visitor(pending, link);
+	} else {
+		visitor = NULL;
+	}
+	lock_give(&pending->lock);
+	return visitor;
+}
+
+int64_t
+pending_next_expiry(
+    struct pending *pending, const struct pending_group *group)
+{
+	int64_t expires_ms = CLOCK_NEVER;
+
+	lock_take(&pending->lock);
+	if (group->oldest != NULL)
+		expires_ms = group->oldest->expires_ms;
+	lock_give(&pending->lock);
+	return expires_ms;
+}

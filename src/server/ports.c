@@ -1,0 +1,71 @@
+/* ports - see ports.h */
+#include "server/ports.h"
+
+#include "base/random.h"
+#include "net/listen.h"
+
+/* With 15 % of the range free, so many random tries find a port in all but one
+ * of 10^10 cases; then the range is walked. */
+#define RANDOM_TRIES 150
+
+static enum error
+open_one(const struct address *address, uint16_t port, int *fd)
+{
+	struct address one = *address;
+
+	address_set_port(&one, port);
+	return listen_open(&one, fd);
+}
+
+/* Whether another port may do better than the one that gave error. */
+static bool
+is_of_port(enum error error)
+{
+	return error == ERROR_IN_USE || error == ERROR_DENIED;
+}
+
+static enum error
+open_any(const struct address *address, const struct ports_range *range,
+    int *fd, uint16_t *given)
+{
+	uint32_t size = (uint32_t)range->max - range->min + 1;
+	uint32_t start = random_u32() % size;
+	enum error error = ERROR_IN_USE;
+
+	for (uint32_t i = 0; i < RANDOM_TRIES && is_of_port(error); i++) {
+		*given = (uint16_t)(range->min + random_u32() % size);
+		error = open_one(address, *given, fd);
+	}
+	for (uint32_t i = 0; i < size && is_of_port(error); i++) {
+		*given = (uint16_t)(range->min + (start + i) % size);
+		error = open_one(address, *given, fd);
+	}
+	return error;
+}
+
+enum error
+ports_open(const struct address *address, const struct ports_range *range,
+    uint16_t asked, int *fd, uint16_t *given)
+{
+	*fd = -1;
+	*given = asked;
+	if (asked == 0)
+		return open_any(address, range, fd, given);
+	if (asked < range->min || asked > range->max)
+		return ERROR_INVALID;
+	return open_one(address, asked, fd);
+}
+
+const char *
+ports_refusal(enum error error, uint16_t asked)
+{
+	if (error == ERROR_INVALID)
+		return "client port number not in allowed range";
+	if (asked == 0)
+		return "failed to find an available port";
+	if (error == ERROR_IN_USE)
+		return "port already in use";
+	if (error == ERROR_DENIED)
+		return "permission denied";
+	return "failed to bind to port";
+}

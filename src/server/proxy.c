@@ -1,0 +1,75 @@
+/* proxy - see proxy.h */
+#include "server/proxy.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+#include "relay/relay.h"
+
+static void
+log_end(const struct pending_visitor *visitor, const struct relay *relay,
+    enum relay_outcome outcome)
+{
+	static const char *const endings[] = {
+	    [RELAY_FINISHED] = "",
+	    [RELAY_BROKEN] = ", reset",
+	    [RELAY_INTERRUPTED] = ", cut off by our stop",
+	};
+	char address[ADDRESS_TEXT_SIZE];
+
+	address_print(&visitor->address, address);
+	log_info("visitor %s on port %u: %.1f s, %llu bytes in, %llu bytes "
+		 "out%s",
+	    address, (unsigned)visitor->public_port,
+	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
+	    (unsigned long long)relay->to_data,
+	    (unsigned long long)relay->to_end, endings[outcome]);
+}
+
+static void
+finish(struct context *context, struct pending_visitor *visitor)
+{
+	fd_close(&visitor->fd);
+	free(visitor);
+	budget_give(&context->budget, BUDGET_VISITOR);
+}
+
+void
+proxy_drop(struct context *context, struct pending_visitor *visitor)
+{
+	sockopt_reset_on_close(visitor->fd);
+	finish(context, visitor);
+}
+
+void
+proxy_run(struct context *context, struct channel *channel, const char *peer,
+    const struct uuid *uuid)
+{
+	struct pending_visitor *visitor =
+	    pending_take(&context->pending, uuid);
+	enum relay_outcome outcome;
+	struct roster_entry entry;
+	struct relay relay = {.data_fd = channel->fd, .entry = &entry};
+
+	if (visitor == NULL) {
+		log_warning("%s accepts a visitor that does not wait any more",
+		    peer);
+		return;
+	}
+	sockopt_prepare(channel->fd, &sockopt_keepalive_proxied);
+	relay.end_fd = visitor->fd;
+	relay.early = channel_rest(channel, &relay.early_size);
+	if (!roster_enter(
+		&context->active, &entry, channel->fd, visitor->fd)) {
+		sockopt_reset_on_close(channel->fd);
+		proxy_drop(context, visitor);
+		return;
+	}
+	outcome = relay_run(&relay);
+	roster_leave(&context->active, &entry);
+	log_end(visitor, &relay, outcome);
+	finish(context, visitor);
+}

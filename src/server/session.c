@@ -1,0 +1,204 @@
+/* session - see session.h */
+#include "server/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+#include "server/proxy.h"
+#include "server/tunnel.h"
+#include "wire/auth.h"
+#include "wire/channel.h"
+
+/* For each message of the handshake, and to read why one is refused. */
+#define HANDSHAKE_MS 3000
+
+struct session {
+	struct context *context;
+	int fd;
+	char peer[ADDRESS_TEXT_SIZE];
+	struct roster_entry entry;
+	struct channel channel;
+};
+
+static void
+refuse(struct session *session, const char *text)
+{
+	channel_refuse(
+	    &session->channel, text, clock_now_ms() + HANDSHAKE_MS);
+}
+
+/* Say what became of a peer whose first messages were not to be had. */
+static void
+reject(struct session *session, enum error error)
+{
+	const char *peer = session->peer;
+
+	switch (error) {
+	case ERROR_DENIED:
+		log_warning("%s refused: wrong secret", peer);
+		refuse(session, "invalid secret");
+		break;
+	case ERROR_INVALID:
+		log_warning("%s refused: it did not authenticate", peer);
+		refuse(session,
+		    "server requires secret, but no secret was provided");
+		break;
+	case ERROR_TIMEOUT:
+		log_warning("%s dropped: it said nothing for 3 s", peer);
+		refuse(session, "timed out waiting for initial message");
+		break;
+	case ERROR_PROTOCOL:
+		log_warning("%s dropped: what it sent is no message of the "
+			    "protocol",
+		    peer);
+		refuse(session, "unable to parse message");
+		break;
+	case ERROR_CLOSED:
+		log_info("%s left without a word", peer);
+		break;
+	default:
+		log_warning("%s dropped: %s", peer,
+		    error == ERROR_MEMORY ? error_text(error)
+					  : strerror(errno));
+		break;
+	}
+}
+
+/* Authenticate, and wait for the message that tells the role. */
+static enum error
+hear(struct session *session, struct message *message)
+{
+	const struct auth_key *key = session->context->key;
+	enum error error = ERROR_NONE;
+
+	if (key != NULL)
+		error = auth_challenge(
+		    &session->channel, key, clock_now_ms() + HANDSHAKE_MS);
+	if (error == ERROR_NONE)
+		error = channel_receive(&session->channel, message,
+		    clock_now_ms() + HANDSHAKE_MS);
+	return error;
+}
+
+static void
+play_role(struct session *session, const struct message *message)
+{
+	struct context *context = session->context;
+
+	switch (message->kind) {
+	case MESSAGE_HELLO:
+		tunnel_run(context, &session->channel, session->peer,
+		    message->as.port);
+		break;
+	case MESSAGE_ACCEPT:
+		/* Its descriptor was charged to the visitor. */
+		budget_give(&context->budget, BUDGET_SESSION);
+		proxy_run(context, &session->channel, session->peer,
+		    &message->as.uuid);
+		budget_force(&context->budget, BUDGET_SESSION);
+		break;
+	default:
+		log_warning("%s dropped: it began with %s", session->peer,
+		    message->kind == MESSAGE_UNKNOWN
+			? message->as.text
+			: message_name(message->kind));
+		refuse(session, "unable to parse message");
+		break;
+	}
+}
+
+/* The oldest silent one makes room for the newcomer. */
+static void
+make_room(struct context *context, unsigned silent)
+{
+	unsigned most = budget_most(&context->budget) / 2;
+
+	if (most > SESSION_SILENT_MOST)
+		most = SESSION_SILENT_MOST;
+	if (silent > most && roster_interrupt_oldest(&context->silent))
+		context_warn_shed(context,
+		    "too many connections have said nothing yet; the oldest "
+		    "is dropped");
+}
+
+static void
+converse(struct session *session)
+{
+	struct context *context = session->context;
+	struct message message;
+	enum error error;
+	bool interrupted;
+	unsigned silent;
+
+	silent = roster_enter(
+	    &context->silent, &session->entry, session->fd, -1);
+	if (silent == 0)
+		return;
+	make_room(context, silent);
+	error = hear(session, &message);
+	roster_leave(&context->silent, &session->entry);
+	interrupted = roster_interrupted(&session->entry);
+	if (interrupted)
+		log_debug("%s dropped to make room", session->peer);
+	else if (error)
+		reject(session, error);
+	else
+		play_role(session, &message);
+}
+
+static void
+run(void *argument)
+{
+	struct session *session = argument;
+	struct budget *budget = &session->context->budget;
+
+	sockopt_prepare(session->fd, &sockopt_keepalive_control);
+	channel_init(&session->channel, session->fd);
+	converse(session);
+	fd_close(&session->fd);
+	free(session);
+	budget_give(budget, BUDGET_SESSION);
+}
+
+static struct session *
+create(struct context *context, int fd, const struct address *peer)
+{
+	struct session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		return NULL;
+	session->context = context;
+	session->fd = fd;
+	address_print(peer, session->peer);
+	return session;
+}
+
+void
+session_start(struct context *context, int fd, const struct address *peer)
+{
+	struct session *session = create(context, fd, peer);
+	enum error error = ERROR_MEMORY;
+	char why[160];
+
+	if (session != NULL) {
+		if (!budget_force(&context->budget, BUDGET_SESSION))
+			roster_interrupt_oldest(&context->silent);
+		error = crew_do(context->crew, run, session);
+		if (error)
+			budget_give(&context->budget, BUDGET_SESSION);
+	}
+	if (error == ERROR_NONE)
+		return;
+	snprintf(why, sizeof why, "a connection was turned away: %s",
+	    error == ERROR_RESOURCES ? strerror(errno) : error_text(error));
+	context_warn_shed(context, why);
+	roster_interrupt_oldest(&context->silent);
+	fd_close(&fd);
+	free(session);
+}

@@ -1,0 +1,26 @@
+/*
+ * session - one connection to the control port, up to the point where its role
+ * is known.
+ *
+ * Authenticates it, reads its first message, and becomes a tunnel (tunnel.h) or
+ * a proxied connection (proxy.h). All that a peer can delay happens here, in a
+ * thread of its own, under a deadline. See rebore-protocol(7).
+ */
+#ifndef REBORE_SERVER_SESSION_H
+#define REBORE_SERVER_SESSION_H
+
+#include "net/address.h"
+#include "server/context.h"
+
+/* Connections before their first message; one more sends the oldest away. */
+#define SESSION_SILENT_MOST 256
+
+/*
+ * Start the session of a connection that was accepted.
+ *
+ * fd: the session's from then on, also where it cannot be started.
+ */
+void session_start(
+    struct context *context, int fd, const struct address *peer);
+
+#endif

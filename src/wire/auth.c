@@ -1,0 +1,97 @@
+/* auth - see auth.h */
+#include "wire/auth.h"
+
+#include <bearssl.h>
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "base/random.h"
+#include "base/secret.h"
+
+void
+auth_key_derive(const void *secret, size_t size, struct auth_key *key)
+{
+	br_sha256_context context;
+
+	br_sha256_init(&context);
+	br_sha256_update(&context, secret, size);
+	br_sha256_out(&context, key->bytes);
+	secret_wipe(&context, sizeof context);
+}
+
+/* The HMAC of the 16 bytes of challenge */
+static void
+compute(const struct auth_key *key, const struct uuid *challenge,
+    uint8_t tag[static AUTH_TAG_BYTES])
+{
+	br_hmac_key_context prepared;
+	br_hmac_context context;
+
+	br_hmac_key_init(
+	    &prepared, &br_sha256_vtable, key->bytes, sizeof key->bytes);
+	br_hmac_init(&context, &prepared, 0);
+	br_hmac_update(&context, challenge->bytes, sizeof challenge->bytes);
+	br_hmac_out(&context, tag);
+	secret_wipe(&prepared, sizeof prepared);
+	secret_wipe(&context, sizeof context);
+}
+
+void
+auth_tag(const struct auth_key *key, const struct uuid *challenge,
+    char tag[static AUTH_TAG_TEXT_SIZE])
+{
+	uint8_t bytes[AUTH_TAG_BYTES];
+
+	compute(key, challenge, bytes);
+	hex_print(bytes, sizeof bytes, tag);
+}
+
+bool
+auth_tag_valid(const struct auth_key *key, const struct uuid *challenge,
+    const char *tag)
+{
+	uint8_t expected[AUTH_TAG_BYTES];
+	uint8_t claimed[AUTH_TAG_BYTES];
+	bool valid;
+
+	compute(key, challenge, expected);
+	valid = hex_parse(tag, claimed, sizeof claimed) &&
+	    secret_equal(expected, claimed, sizeof expected);
+	secret_wipe(expected, sizeof expected);
+	return valid;
+}
+
+enum error
+auth_challenge(
+    struct channel *channel, const struct auth_key *key, int64_t deadline_ms)
+{
+	struct message message = {.kind = MESSAGE_CHALLENGE};
+	uint8_t random[UUID_BYTES];
+	struct uuid challenge;
+	enum error error;
+
+	random_bytes(random, sizeof random);
+	challenge = uuid_of_random(random);
+	message.as.uuid = challenge;
+	error = channel_send(channel, &message, deadline_ms);
+	if (error == ERROR_NONE)
+		error = channel_receive(channel, &message, deadline_ms);
+	if (error == ERROR_CLOSED)
+		return ERROR_INVALID;
+	if (error)
+		return error;
+	if (message.kind != MESSAGE_AUTHENTICATE)
+		return ERROR_INVALID;
+	return auth_tag_valid(key, &challenge, message.as.text) ? ERROR_NONE
+								: ERROR_DENIED;
+}
+
+enum error
+auth_answer(struct channel *channel, const struct auth_key *key,
+    const struct uuid *challenge)
+{
+	struct message message = {.kind = MESSAGE_AUTHENTICATE};
+
+	auth_tag(key, challenge, message.as.text);
+	return channel_put(channel, &message);
+}

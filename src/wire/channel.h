@@ -1,0 +1,93 @@
+/*
+ * channel - messages over a connected socket.
+ *
+ * Two ways to use it. In a handshake: channel_receive() and channel_send(),
+ * which wait until a deadline. In a loop that polls: channel_fill() when the
+ * socket is readable, then channel_next() until it says ERROR_AGAIN;
+ * channel_put() and channel_flush(). What is queued is bounded.
+ *
+ * The descriptor stays its owner's, and must be non-blocking.
+ */
+#ifndef REBORE_WIRE_CHANNEL_H
+#define REBORE_WIRE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "wire/frame.h"
+#include "wire/message.h"
+
+/* Some twenty announcements; a peer that is further behind has to catch up. */
+#define CHANNEL_QUEUE_BYTES 1024
+
+struct channel {
+	/* Read-only for users. */
+	int fd;
+
+	/* Private. */
+	size_t queued;
+	char queue[CHANNEL_QUEUE_BYTES];
+	struct frame_buffer in;
+};
+
+/* fd: connected and non-blocking; stays the caller's. */
+void channel_init(struct channel *channel, int fd);
+
+/*
+ * Read what has arrived, without waiting.
+ *
+ * Returns ERROR_AGAIN: nothing; ERROR_CLOSED: the peer has ended its side;
+ * ERROR_RESET, ERROR_TIMEOUT or ERROR_SYSTEM with errno: the connection is
+ * broken.
+ */
+enum error channel_fill(struct channel *channel);
+
+/*
+ * Take the next message of what was read.
+ *
+ * Returns ERROR_AGAIN: none is complete; ERROR_PROTOCOL; ERROR_MEMORY.
+ */
+enum error channel_next(struct channel *channel, struct message *message);
+
+/* Wait for the next message. Returns ERROR_TIMEOUT when none has come by
+ * deadline_ms, else as channel_fill() and channel_next(). */
+enum error channel_receive(
+    struct channel *channel, struct message *message, int64_t deadline_ms);
+
+/* Whether one more frame fits into the queue. */
+bool channel_has_room(const struct channel *channel);
+
+/* Returns how many bytes are queued. */
+size_t channel_queued(const struct channel *channel);
+
+/* Queue a message. Returns ERROR_RESOURCES without room, or ERROR_MEMORY. */
+enum error channel_put(struct channel *channel, const struct message *message);
+
+/*
+ * Write what is queued, without waiting.
+ *
+ * Returns ERROR_AGAIN: some of it is still queued; ERROR_RESET, ERROR_TIMEOUT
+ * or ERROR_SYSTEM with errno: the connection is broken.
+ */
+enum error channel_flush(struct channel *channel);
+
+/* Queue message (NULL: nothing more), then write until all is written or
+ * deadline_ms has come. Returns as channel_put() and channel_flush(). */
+enum error channel_send(struct channel *channel, const struct message *message,
+    int64_t deadline_ms);
+
+/* Returns the raw bytes behind the last message taken, size of them. */
+const char *channel_rest(const struct channel *channel, size_t *size);
+
+/*
+ * Tell the peer why it is refused, and let it read that: send an Error, end our
+ * sending side, then read and drop what still comes, until the peer ends or
+ * deadline_ms. Closing at once could reset the connection, and the message
+ * would be lost on its way. Failures are ignored.
+ */
+void channel_refuse(
+    struct channel *channel, const char *text, int64_t deadline_ms);
+
+#endif

@@ -1,0 +1,231 @@
+/* message - see message.h */
+#include "wire/message.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+
+enum payload {
+	PAYLOAD_NONE,
+	PAYLOAD_PORT,
+	PAYLOAD_UUID,
+	PAYLOAD_TEXT,
+};
+
+static const struct kind {
+	const char *name;
+	enum payload payload;
+} kinds[] = {
+    [MESSAGE_AUTHENTICATE] = {"Authenticate", PAYLOAD_TEXT},
+    [MESSAGE_ACCEPT] = {"Accept", PAYLOAD_UUID},
+    [MESSAGE_HELLO] = {"Hello", PAYLOAD_PORT},
+    [MESSAGE_CHALLENGE] = {"Challenge", PAYLOAD_UUID},
+    [MESSAGE_HEARTBEAT] = {"Heartbeat", PAYLOAD_NONE},
+    [MESSAGE_CONNECTION] = {"Connection", PAYLOAD_UUID},
+    [MESSAGE_ERROR] = {"Error", PAYLOAD_TEXT},
+};
+
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+const char *
+message_name(enum message_kind kind)
+{
+	return (size_t)kind < KINDS ? kinds[kind].name : "unknown";
+}
+
+/* Whether arrays and objects are nested too deep. Brackets within strings do
+ * not count; that the text is JSON at all is for the parser to say. */
+static bool
+is_too_deep(const char *json, size_t size)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (in_string && json[i] == '\\')
+			i++;
+		else if (json[i] == '"')
+			in_string = !in_string;
+		else if (!in_string && (json[i] == '[' || json[i] == '{'))
+			depth++;
+		else if (!in_string && (json[i] == ']' || json[i] == '}'))
+			depth -= depth > 0;
+		if (depth > MESSAGE_NESTING_MOST)
+			return true;
+	}
+	return false;
+}
+
+static enum message_kind
+kind_of_name(const char *name)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (enum message_kind)i;
+	return MESSAGE_UNKNOWN;
+}
+
+static void
+set_text(struct message *message, const char *text)
+{
+	snprintf(message->as.text, sizeof message->as.text, "%s", text);
+}
+
+/* A variant without payload: "Name" */
+static enum error
+decode_unit(const char *name, struct message *message)
+{
+	message->kind = kind_of_name(name);
+	if (message->kind == MESSAGE_UNKNOWN) {
+		set_text(message, name);
+		return ERROR_NONE;
+	}
+	return kinds[message->kind].payload == PAYLOAD_NONE ? ERROR_NONE
+							    : ERROR_PROTOCOL;
+}
+
+static bool
+decode_payload(const json_t *value, struct message *message)
+{
+	json_int_t number;
+
+	switch (kinds[message->kind].payload) {
+	case PAYLOAD_PORT:
+		number = json_integer_value(value);
+		message->as.port = (uint16_t)number;
+		return json_is_integer(value) && number >= 0 &&
+		    number <= UINT16_MAX;
+	case PAYLOAD_UUID:
+		return json_is_string(value) &&
+		    uuid_parse(json_string_value(value), &message->as.uuid);
+	case PAYLOAD_TEXT:
+		if (!json_is_string(value))
+			return false;
+		set_text(message, json_string_value(value));
+		return true;
+	case PAYLOAD_NONE:
+		break;
+	}
+	return false;
+}
+
+/* A variant with payload: {"Name": value} */
+static enum error
+decode_object(json_t *object, struct message *message)
+{
+	void *entry = json_object_iter(object);
+	const char *name;
+
+	if (json_object_size(object) != 1)
+		return ERROR_PROTOCOL;
+	name = json_object_iter_key(entry);
+	message->kind = kind_of_name(name);
+	if (message->kind == MESSAGE_UNKNOWN) {
+		set_text(message, name);
+		return ERROR_NONE;
+	}
+	return decode_payload(json_object_iter_value(entry), message)
+	    ? ERROR_NONE
+	    : ERROR_PROTOCOL;
+}
+
+enum error
+message_decode(const char *json, size_t size, struct message *message)
+{
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	enum error error = ERROR_PROTOCOL;
+	json_error_t problem;
+	json_t *value;
+
+	if (size > MESSAGE_JSON_MOST || is_too_deep(json, size))
+		return ERROR_PROTOCOL;
+	value = json_loadb(json, size, flags, &problem);
+	if (value == NULL)
+		return json_error_code(&problem) == json_error_out_of_memory
+		    ? ERROR_MEMORY
+		    : ERROR_PROTOCOL;
+	if (json_is_string(value))
+		error = decode_unit(json_string_value(value), message);
+	else if (json_is_object(value))
+		error = decode_object(value, message);
+	json_decref(value);
+	return error;
+}
+
+/* The longest start of text that is whole UTF-8 and at most size bytes. */
+static size_t
+whole_length(const char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+	size_t whole = 0;
+
+	while (whole < length) {
+		size_t step =
+		    escape_utf8_length(text + whole, length - whole);
+
+		if (step == 0)
+			break;
+		whole += step;
+	}
+	return whole;
+}
+
+/* {"Name":"text"}, with as much of the text as fits once it is escaped. */
+static size_t
+encode_text(const char *name, const char *text,
+    char frame[static MESSAGE_JSON_MOST + 1])
+{
+	size_t length = whole_length(text, MESSAGE_JSON_MOST);
+
+	for (;;) {
+		json_t *object = json_pack(
+		    "{s:s%}", name, text, length);
+		size_t size = object == NULL ? 0
+					     : json_dumpb(object, frame,
+						   MESSAGE_JSON_MOST,
+						   JSON_COMPACT);
+
+		json_decref(object);
+		if (size == 0)
+			return 0;
+		if (size <= MESSAGE_JSON_MOST) {
+			frame[size] = '\0';
+			return size + 1;
+		}
+		length = whole_length(text, length - 1);
+	}
+}
+
+size_t
+message_encode(const struct message *message,
+    char frame[static MESSAGE_JSON_MOST + 1])
+{
+	const char *name = message_name(message->kind);
+	char uuid[UUID_TEXT_SIZE];
+	int length = 0;
+
+	assert((size_t)message->kind < KINDS);
+	switch (kinds[message->kind].payload) {
+	case PAYLOAD_NONE:
+		length = snprintf(
+		    frame, MESSAGE_JSON_MOST + 1, "\"%s\"", name);
+		break;
+	case PAYLOAD_PORT:
+		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "{\"%s\":%u}",
+		    name, (unsigned)message->as.port);
+		break;
+	case PAYLOAD_UUID:
+		uuid_print(&message->as.uuid, uuid);
+		length = snprintf(frame, MESSAGE_JSON_MOST + 1,
+		    "{\"%s\":\"%s\"}", name, uuid);
+		break;
+	case PAYLOAD_TEXT:
+		return encode_text(name, message->as.text, frame);
+	}
+	return (size_t)length + 1;
+}
