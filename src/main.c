@@ -253,7 +253,7 @@ run(struct config *config, struct daemon *daemon)
 
 /* Returns the status to end with, in the parent of a daemon too. */
 static enum status
-run_in_background(struct config *config)
+run_or_fork(struct config *config)
 {
 	struct daemon daemon = DAEMON_INITIALIZER;
 	bool is_parent;
@@ -282,6 +282,7 @@ main(int argc, char **argv)
 {
 	struct config config;
 	char error[OPTIONS_ERROR_SIZE];
+	enum status status = STATUS_FAILED;
 	enum options_result result;
 
 	result = options_parse(argc, argv, &config, error);
@@ -289,19 +290,23 @@ main(int argc, char **argv)
 		result = options_read_secret(&config, error);
 	switch (result) {
 	case OPTIONS_RUN:
-		return (int)run_in_background(&config);
+		status = run_or_fork(&config);
+		break;
 	case OPTIONS_HELP:
 		options_help(stdout, config.command);
-		return (int)status_of_output();
+		status = status_of_output();
+		break;
 	case OPTIONS_VERSION:
 		printf("rebore %s\n", PACKAGE_VERSION);
-		return (int)status_of_output();
+		status = status_of_output();
+		break;
 	case OPTIONS_USAGE:
 		fprintf(stderr, "rebore: %s\n", error);
-		return STATUS_USAGE;
+		status = STATUS_USAGE;
+		break;
 	case OPTIONS_FAILED:
+		fprintf(stderr, "rebore: %s\n", error);
 		break;
 	}
-	fprintf(stderr, "rebore: %s\n", error);
-	return STATUS_FAILED;
+	return (int)status;
 }

@@ -74,10 +74,8 @@ escape_one(const char *text, size_t length, char out[static ESCAPED_BYTES + 1])
 	if (length == 0 || is_control(text, length))
 		return (size_t)snprintf(
 		    out, ESCAPED_BYTES + 1, "\\x%02x", (unsigned char)*text);
-	if (*text == '\\') {
-		memcpy(out, "\\\\", 2);
-		return 2;
-	}
+	if (*text == '\\')
+		return (size_t)snprintf(out, ESCAPED_BYTES + 1, "\\\\");
 	memcpy(out, text, length);
 	return length;
 }
@@ -92,8 +90,8 @@ escape_text(const char *text, size_t size, char *out, size_t out_size)
 		size_t length = escape_utf8_length(text, size);
 		size_t wrote = escape_one(text, length, one);
 		size_t step = length > 1 && is_control(text, length) ? 1
-		    : length == 0                                    ? 1
-								     : length;
+		              : length == 0                          ? 1
+		                                                     : length;
 
 		if (used + wrote >= out_size)
 			break;

@@ -18,7 +18,7 @@
 #define TIME_SIZE    32
 
 /* Set before the first thread starts, then read-only. */
-static struct log_options options = {
+static struct log_options chosen = {
     .level = LOG_LEVEL_INFO,
     .format = LOG_FORMAT_TEXT,
 };
@@ -52,11 +52,11 @@ static const struct {
 };
 
 void
-log_open(const struct log_options *chosen)
+log_open(const struct log_options *options)
 {
-	options = *chosen;
-	if (options.use_syslog)
-		openlog("rebore", LOG_PID | LOG_NDELAY, options.facility);
+	chosen = *options;
+	if (chosen.use_syslog)
+		openlog("rebore", LOG_PID | LOG_NDELAY, chosen.facility);
 }
 
 int
@@ -134,15 +134,15 @@ write_json(enum log_level level, const char *time, const char *message)
 static void
 write_syslog(enum log_level level, const char *time, const char *message)
 {
-	char *text = options.format == LOG_FORMAT_JSON
-	    ? make_json(level, time, message)
-	    : NULL;
+	char *text = chosen.format == LOG_FORMAT_JSON
+	                 ? make_json(level, time, message)
+	                 : NULL;
 
 	syslog(levels[level].priority, "%s", text ? text : message);
 	free(text);
 }
 
-static void
+__attribute__((__format__(__printf__, 2, 0))) static void
 log_message(enum log_level level, const char *format, va_list arguments)
 {
 	char raw[MESSAGE_SIZE];
@@ -150,14 +150,14 @@ log_message(enum log_level level, const char *format, va_list arguments)
 	char time[TIME_SIZE];
 	int saved = errno;
 
-	if (level > options.level)
+	if (level > chosen.level)
 		return;
 	vsnprintf(raw, sizeof raw, format, arguments);
 	escape_text(raw, strlen(raw), message, sizeof message);
 	print_time(time);
-	if (options.use_syslog)
+	if (chosen.use_syslog)
 		write_syslog(level, time, message);
-	else if (options.format == LOG_FORMAT_JSON)
+	else if (chosen.format == LOG_FORMAT_JSON)
 		write_json(level, time, message);
 	else
 		write_text(level, time, message);

@@ -5,12 +5,11 @@
 #include <string.h>
 
 bool
-repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,
-    unsigned *hidden)
+repeat_due(
+    struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden)
 {
-	bool same =
-	    repeat->text[0] != '\0' &&
-	    strncmp(repeat->text, text, sizeof repeat->text - 1) == 0;
+	bool same = repeat->text[0] != '\0' &&
+	            strncmp(repeat->text, text, sizeof repeat->text - 1) == 0;
 
 	*hidden = 0;
 	if (same && now_ms - repeat->told_ms < REPEAT_INTERVAL_MS) {

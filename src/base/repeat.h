@@ -13,7 +13,7 @@
 
 #define REPEAT_INTERVAL_MS 60000
 /* Texts that differ only behind this count as the same. */
-#define REPEAT_TEXT_SIZE   160
+#define REPEAT_TEXT_SIZE 160
 
 /* Fields are private; all zero is the start. */
 struct repeat {
@@ -28,7 +28,7 @@ struct repeat {
  * hidden: how often the same text was kept back since it was last due; 0 when
  * the answer is no.
  */
-bool repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,
-    unsigned *hidden);
+bool repeat_due(
+    struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden);
 
 #endif

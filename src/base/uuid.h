@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UUID_BYTES     16
+#define UUID_BYTES 16
 /* 32 digits, 4 hyphens, NUL */
 #define UUID_TEXT_SIZE 37
 

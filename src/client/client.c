@@ -26,13 +26,13 @@
 /* A connection that stood for so long, or served a visitor, was a good one:
  * the next delay is a first one. Anything less would hit a server that accepts
  * and drops once a second, for ever. */
-#define GOOD_AFTER_MS   10000
+#define GOOD_AFTER_MS 10000
 /* The same visitors keep the same local address for so long. */
-#define LOCAL_AGE_MS    5000
+#define LOCAL_AGE_MS 5000
 /* A port that another holds for longer is not coming back. */
 #define PORT_PATIENCE_MS 30000
 /* How long workers may take to end. */
-#define END_MS          500
+#define END_MS 500
 
 struct client {
 	/* Set before the supervisor starts, then read-only. */
@@ -111,7 +111,8 @@ established(void *context, uint16_t public_port)
 	client->taken_ms = 0;
 	wakeup_clear(&client->retry); /* what was asked for is done */
 	memset(&client->told, 0, sizeof client->told);
-	snprintf(status, sizeof status, "connected, public address %s", address);
+	snprintf(
+	    status, sizeof status, "connected, public address %s", address);
 	tell(client, status);
 }
 
@@ -124,8 +125,8 @@ static uint16_t
 port_to_ask(const struct client *client)
 {
 	bool is_lost = client->options.public_port == 0 &&
-	    client->taken_ms != 0 &&
-	    clock_now_ms() - client->taken_ms > PORT_PATIENCE_MS;
+	               client->taken_ms != 0 &&
+	               clock_now_ms() - client->taken_ms > PORT_PATIENCE_MS;
 
 	if (client->public_port == 0 || is_lost)
 		return client->options.public_port;
@@ -322,8 +323,7 @@ connect_workers(struct client *client)
 {
 	struct worker_context *workers = &client->workers;
 
-	workers->key =
-	    client->options.has_secret ? &client->options.key : NULL;
+	workers->key = client->options.has_secret ? &client->options.key : NULL;
 	workers->local_name = client->options.local;
 	workers->local = client->local_name;
 	workers->crew = client->crew;

@@ -16,7 +16,7 @@
 #include "wire/channel.h"
 
 /* A system that asks a second name server after 5 s still gets its answer. */
-#define LOOK_UP_MS   10000
+#define LOOK_UP_MS 10000
 /* To connect, and for each message of the handshake. */
 #define HANDSHAKE_MS 3000
 
@@ -218,8 +218,8 @@ shake_hands(struct attempt *attempt)
 	error = channel_send(
 	    &attempt->channel, &message, clock_now_ms() + HANDSHAKE_MS);
 	if (error == ERROR_NONE)
-		error = channel_receive(&attempt->channel, &message,
-		    clock_now_ms() + HANDSHAKE_MS);
+		error = channel_receive(
+		    &attempt->channel, &message, clock_now_ms() + HANDSHAKE_MS);
 	if (error) {
 		report_channel(attempt, CONTROL_FAILED, error);
 		return error;
@@ -293,7 +293,8 @@ static void
 stand(struct attempt *attempt)
 {
 	struct control *control = attempt->control;
-	int64_t timeout_ms = control->options->heartbeat_timeout_s * 1000;
+	int64_t timeout_ms =
+	    (int64_t)control->options->heartbeat_timeout_s * 1000;
 	struct pollfd slots[] = {
 	    {.fd = attempt->fd, .events = POLLIN},
 	    {.fd = control->stop_fd, .events = POLLIN},

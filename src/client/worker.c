@@ -16,17 +16,17 @@
 #include "wire/channel.h"
 
 /* To reach the server, and for each message of the handshake. */
-#define HANDSHAKE_MS     3000
+#define HANDSHAKE_MS 3000
 /* So long the answer to a challenge may wait for the local service: the server
  * gives it 3 s. */
-#define ACCEPT_DELAY_MS  2000
+#define ACCEPT_DELAY_MS 2000
 /* To reach the local service. */
-#define LOCAL_MS         10000
+#define LOCAL_MS 10000
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
 #define DESCRIPTORS_KEPT 24
 #define DESCRIPTORS_EACH 2
 /* Visitors that are being turned away at a time, one descriptor each. */
-#define REFUSALS_MOST    8
+#define REFUSALS_MOST 8
 
 #define REASON_SIZE (ADDRESS_NAME_TEXT_SIZE + DIAL_TEXT_SIZE)
 
@@ -51,9 +51,10 @@ worker_context_init(struct worker_context *context)
 {
 	unsigned limit = fd_limit();
 
-	context->workers_most = limit > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
-	    ? (limit - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
-	    : 1;
+	context->workers_most =
+	    limit > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
+		? (limit - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
+		: 1;
 	atomic_init(&context->workers, 0);
 	lock_init(&context->lock);
 	memset(&context->told, 0, sizeof context->told);
@@ -81,8 +82,7 @@ worker_session_create(const struct address *server)
 void
 worker_session_release(struct worker_session *session)
 {
-	if (session != NULL &&
-	    atomic_fetch_sub(&session->references, 1) == 1)
+	if (session != NULL && atomic_fetch_sub(&session->references, 1) == 1)
 		free(session);
 }
 
@@ -127,9 +127,8 @@ start_dials(struct worker *worker)
 		return;
 	}
 	address_name_print(&context->local_name, name);
-	snprintf(worker->reason, sizeof worker->reason,
-	    "local service %s: %s", name,
-	    error == ERROR_NAME ? why : error_text(error));
+	snprintf(worker->reason, sizeof worker->reason, "local service %s: %s",
+	    name, error == ERROR_NAME ? why : error_text(error));
 }
 
 /* Wait until the data connection stands, while the local one goes on. */
@@ -169,8 +168,7 @@ answer_challenge(struct worker *worker)
 	if (error == ERROR_NONE && message.kind != MESSAGE_CHALLENGE)
 		error = ERROR_PROTOCOL;
 	if (error == ERROR_NONE)
-		error =
-		    auth_answer(&worker->channel, key, &message.as.uuid);
+		error = auth_answer(&worker->channel, key, &message.as.uuid);
 	if (error)
 		snprintf(worker->reason, sizeof worker->reason,
 		    "no challenge on the data connection: %s",
@@ -195,8 +193,8 @@ accept_visitor(struct worker *worker)
 		return ERROR_STOPPED;
 	error = channel_put(&worker->channel, &message);
 	if (error == ERROR_NONE)
-		error = channel_send(&worker->channel, NULL,
-		    clock_now_ms() + HANDSHAKE_MS);
+		error = channel_send(
+		    &worker->channel, NULL, clock_now_ms() + HANDSHAKE_MS);
 	if (error)
 		snprintf(worker->reason, sizeof worker->reason,
 		    "cannot accept on the data connection: %s",

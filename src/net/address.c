@@ -80,10 +80,10 @@ address_name_parse(
 		return copy_host(text, strlen(text), name);
 	if (strchr(colon + 1, ':') == NULL)
 		return copy_host(text, (size_t)(colon - text), name) &&
-		    parse_port(colon + 1, &name->port);
+		       parse_port(colon + 1, &name->port);
 	/* Two colons or more: a bare IPv6 address, or nothing */
 	return copy_host(text, strlen(text), name) &&
-	    address_parse(name->host, 0, &address);
+	       address_parse(name->host, 0, &address);
 }
 
 void

@@ -45,8 +45,8 @@ bool address_name_parse(
     const char *text, uint16_t default_port, struct address_name *name);
 
 /* Write "host:port", or "[host]:port" for an IPv6 address. */
-void address_name_print(const struct address_name *name,
-    char text[static ADDRESS_NAME_TEXT_SIZE]);
+void address_name_print(
+    const struct address_name *name, char text[static ADDRESS_NAME_TEXT_SIZE]);
 
 /*
  * Read a numeric IPv4 or IPv6 address, without brackets; "%scope" is allowed

@@ -75,7 +75,7 @@ static void
 start_due_attempts(struct dial *dial)
 {
 	while (dial->state == DIAL_GOING && dial->next < dial->list->count &&
-	    (clock_now_ms() >= dial->next_ms || !is_pending(dial)))
+	       (clock_now_ms() >= dial->next_ms || !is_pending(dial)))
 		start_attempt(dial);
 }
 
@@ -199,8 +199,8 @@ dial_reason(const struct dial *dial, char text[static DIAL_TEXT_SIZE])
 
 	if (dial->list != NULL && dial->failed < dial->list->count)
 		address_print(&dial->list->addresses[dial->failed], address);
-	snprintf(text, DIAL_TEXT_SIZE, "%s: %s", address,
-	    strerror(dial->failure));
+	snprintf(
+	    text, DIAL_TEXT_SIZE, "%s: %s", address, strerror(dial->failure));
 }
 
 void

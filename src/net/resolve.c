@@ -50,8 +50,7 @@ resolve_create(const struct address_name *name, int64_t max_age_ms)
 void
 resolve_release(struct resolve *resolve)
 {
-	if (resolve == NULL ||
-	    atomic_fetch_sub(&resolve->references, 1) != 1)
+	if (resolve == NULL || atomic_fetch_sub(&resolve->references, 1) != 1)
 		return;
 	lock_condition_destroy(&resolve->answered);
 	lock_destroy(&resolve->lock);
@@ -157,7 +156,7 @@ static bool
 is_fresh(const struct resolve *resolve)
 {
 	return resolve->max_age_ms > 0 && resolve->failure == 0 &&
-	    clock_now_ms() - resolve->answered_ms <= resolve->max_age_ms;
+	       clock_now_ms() - resolve->answered_ms <= resolve->max_age_ms;
 }
 
 static enum error
@@ -186,7 +185,7 @@ look_up_by_thread(struct resolve *resolve, int64_t deadline_ms,
 	else
 		before--; /* the last answer will do */
 	while (error == ERROR_NONE && !resolve->stopped &&
-	    resolve->answers == before)
+	       resolve->answers == before)
 		if (!lock_condition_wait(
 			&resolve->answered, &resolve->lock, deadline_ms))
 			error = ERROR_TIMEOUT;

@@ -112,7 +112,7 @@ roster_interrupt_all(struct roster *roster)
 	lock_take(&roster->lock);
 	roster->closed = true;
 	for (struct roster_entry *entry = roster->oldest; entry != NULL;
-	    entry = entry->newer)
+	     entry = entry->newer)
 		interrupt(roster, entry);
 	lock_give(&roster->lock);
 }

@@ -82,8 +82,7 @@ park(struct crew *crew, struct job *job)
 	crew->parked = &self;
 	crew->parked_count++;
 	while (self.job.run == NULL && in_time && !crew->stopping)
-		in_time =
-		    lock_condition_wait(&self.told, &crew->lock, end_ms);
+		in_time = lock_condition_wait(&self.told, &crew->lock, end_ms);
 	/* Who gives a job has unlinked us. */
 	if (self.job.run == NULL)
 		unlink_parked(crew, &self);
@@ -140,8 +139,7 @@ give_to_new(struct crew *crew, struct job job)
 		return ERROR_RESOURCES;
 	start->crew = crew;
 	start->job = job;
-	error = thread_start(
-	    NULL, crew->name, THREAD_STACK_BYTES, work, start);
+	error = thread_start(NULL, crew->name, THREAD_STACK_BYTES, work, start);
 	if (error)
 		free(start);
 	return error;
@@ -186,8 +184,8 @@ crew_stop(struct crew *crew, int64_t deadline_ms)
 	for (struct parked *one = crew->parked; one != NULL; one = one->next)
 		lock_condition_tell(&one->told);
 	while (crew->threads > 0 && in_time)
-		in_time = lock_condition_wait(
-		    &crew->fewer, &crew->lock, deadline_ms);
+		in_time =
+		    lock_condition_wait(&crew->fewer, &crew->lock, deadline_ms);
 	left = crew->threads;
 	lock_give(&crew->lock);
 	return left == 0 ? ERROR_NONE : ERROR_TIMEOUT;

@@ -34,8 +34,7 @@ fd_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 ||
-	    limit.rlim_cur > INT_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur > INT_MAX)
 		return INT_MAX;
 	return limit.rlim_cur < 8 ? 8 : (unsigned)limit.rlim_cur;
 }

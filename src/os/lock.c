@@ -45,8 +45,8 @@ lock_give(struct lock *lock)
 void
 lock_assert_held(const struct lock *lock)
 {
-	assert(atomic_load_explicit(&lock->holder, memory_order_relaxed) ==
-	    &mark);
+	assert(
+	    atomic_load_explicit(&lock->holder, memory_order_relaxed) == &mark);
 	(void)lock; /* unused where assert() is compiled out */
 }
 
@@ -91,8 +91,8 @@ monotonic_end(int64_t deadline_ms)
 }
 
 bool
-lock_condition_wait(struct lock_condition *condition, struct lock *lock,
-    int64_t deadline_ms)
+lock_condition_wait(
+    struct lock_condition *condition, struct lock *lock, int64_t deadline_ms)
 {
 	int result;
 

@@ -24,7 +24,10 @@ struct lock_condition {
 	pthread_cond_t condition;
 };
 
-#define LOCK_INITIALIZER {.mutex = PTHREAD_MUTEX_INITIALIZER}
+#define LOCK_INITIALIZER                                                       \
+	{                                                                      \
+		.mutex = PTHREAD_MUTEX_INITIALIZER                             \
+	}
 
 void lock_init(struct lock *lock);
 void lock_take(struct lock *lock);
@@ -43,8 +46,8 @@ void lock_condition_tell(struct lock_condition *condition);
  * deadline_ms: time of clock.h, or CLOCK_NEVER.
  * Returns false when the deadline has passed.
  */
-bool lock_condition_wait(struct lock_condition *condition, struct lock *lock,
-    int64_t deadline_ms);
+bool lock_condition_wait(
+    struct lock_condition *condition, struct lock *lock, int64_t deadline_ms);
 void lock_condition_destroy(struct lock_condition *condition);
 
 #endif

@@ -14,7 +14,7 @@
  * a sanitizer needs more. The deepest chain (a frame through jansson, logged as
  * JSON) uses about a third.
  */
-#define THREAD_STACK_BYTES          ((size_t)64 * 1024 * REBORE_STACK_FACTOR)
+#define THREAD_STACK_BYTES ((size_t)64 * 1024 * REBORE_STACK_FACTOR)
 /* Stack of a thread that calls getaddrinfo(), which may load modules. */
 #define THREAD_RESOLVER_STACK_BYTES ((size_t)256 * 1024 * REBORE_STACK_FACTOR)
 

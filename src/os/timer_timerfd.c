@@ -1,10 +1,9 @@
 /* timer over timerfd(2) - see timer.h */
-#include "os/timer.h"
-
 #include <string.h>
 #include <sys/timerfd.h>
 
 #include "base/clock.h"
+#include "os/timer.h"
 
 enum error
 timer_open(int *fd)
@@ -22,7 +21,8 @@ timer_set(int fd, int64_t deadline_ms)
 	if (deadline_ms != CLOCK_NEVER) {
 		/* All zero would turn it off: 1 ns is soon enough. */
 		spec.it_value.tv_sec = (time_t)(deadline_ms / 1000);
-		spec.it_value.tv_nsec = (long)(deadline_ms % 1000) * 1000000 + 1;
+		spec.it_value.tv_nsec =
+		    (long)(deadline_ms % 1000) * 1000000 + 1;
 	}
 	if (fd != -1)
 		timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);

@@ -13,7 +13,10 @@ struct wakeup {
 	int write_fd;
 };
 
-#define WAKEUP_INITIALIZER {-1, -1}
+#define WAKEUP_INITIALIZER                                                     \
+	{                                                                      \
+		-1, -1                                                         \
+	}
 
 /* Returns ERROR_RESOURCES or ERROR_SYSTEM with errno; then nothing is open. */
 enum error wakeup_open(struct wakeup *wakeup);

@@ -1,12 +1,11 @@
 /* wakeup over eventfd(2) - see wakeup.h */
-#include "os/wakeup.h"
-
 #include <errno.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "os/wakeup.h"
 
 enum error
 wakeup_open(struct wakeup *wakeup)

@@ -1,10 +1,9 @@
 /* wakeup over a pipe, for systems without eventfd(2) - see wakeup.h */
-#include "os/wakeup.h"
-
 #include <errno.h>
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "os/wakeup.h"
 
 enum error
 wakeup_open(struct wakeup *wakeup)

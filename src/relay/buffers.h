@@ -8,7 +8,7 @@
 #define REBORE_RELAY_BUFFERS_H
 
 /* Measured: 128 KiB gains a few per cent, 256 KiB loses for one stream. */
-#define BUFFERS_BYTES     ((size_t)64 * 1024)
+#define BUFFERS_BYTES ((size_t)64 * 1024)
 /* Kept while nobody borrows them: 1 MiB. */
 #define BUFFERS_KEPT_MOST 16
 

@@ -117,12 +117,11 @@ run(struct relay *relay, struct relay_copy *inward, struct relay_copy *outward)
 	    relay_copy_put(inward, relay->early, relay->early_size);
 
 	while (error == ERROR_NONE && !(inward->told && outward->told)) {
-		error = step(
-		    relay, inward, slots[0].revents, slots[1].revents);
+		error = step(relay, inward, slots[0].revents, slots[1].revents);
 		tell_carried(relay, inward);
 		if (error == ERROR_NONE)
-			error = step(relay, outward, slots[1].revents,
-			    slots[0].revents);
+			error = step(
+			    relay, outward, slots[1].revents, slots[0].revents);
 		if (error == ERROR_NONE && !(inward->told && outward->told))
 			error = wait_for(ends, slots);
 	}

@@ -45,8 +45,8 @@ fill(struct relay_copy *copy)
 	if (copy->buffer == NULL)
 		return ERROR_MEMORY;
 	do
-		got = recv(copy->from, copy->buffer, BUFFERS_BYTES,
-		    MSG_DONTWAIT);
+		got =
+		    recv(copy->from, copy->buffer, BUFFERS_BYTES, MSG_DONTWAIT);
 	while (got == -1 && errno == EINTR);
 	if (got == -1)
 		return error_of_errno();

@@ -13,7 +13,7 @@
 /* A session: its socket. */
 #define BUDGET_SESSION 1
 /* A tunnel, besides its session: its listener. */
-#define BUDGET_TUNNEL  1
+#define BUDGET_TUNNEL 1
 /* A visitor: its socket and that of its data connection. */
 #define BUDGET_VISITOR 2
 

@@ -114,8 +114,7 @@ pending_expire(
 }
 
 int64_t
-pending_next_expiry(
-    struct pending *pending, const struct pending_group *group)
+pending_next_expiry(struct pending *pending, const struct pending_group *group)
 {
 	int64_t expires_ms = CLOCK_NEVER;
 

@@ -48,22 +48,20 @@ void
 proxy_run(struct context *context, struct channel *channel, const char *peer,
     const struct uuid *uuid)
 {
-	struct pending_visitor *visitor =
-	    pending_take(&context->pending, uuid);
+	struct pending_visitor *visitor = pending_take(&context->pending, uuid);
 	enum relay_outcome outcome;
 	struct roster_entry entry;
 	struct relay relay = {.data_fd = channel->fd, .entry = &entry};
 
 	if (visitor == NULL) {
-		log_warning("%s accepts a visitor that does not wait any more",
-		    peer);
+		log_warning(
+		    "%s accepts a visitor that does not wait any more", peer);
 		return;
 	}
 	sockopt_prepare(channel->fd, &sockopt_keepalive_proxied);
 	relay.end_fd = visitor->fd;
 	relay.early = channel_rest(channel, &relay.early_size);
-	if (!roster_enter(
-		&context->active, &entry, channel->fd, visitor->fd)) {
+	if (!roster_enter(&context->active, &entry, channel->fd, visitor->fd)) {
 		sockopt_reset_on_close(channel->fd);
 		proxy_drop(context, visitor);
 		return;

@@ -20,7 +20,7 @@
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
 /* How long sessions may take to end. */
-#define END_MS  500
+#define END_MS 500
 
 struct server {
 	/* Set before the first thread starts, then read-only. */
@@ -48,8 +48,8 @@ accept_clients(struct server *server)
 	} while (error == ERROR_NONE || error == ERROR_RESET);
 	if (error == ERROR_AGAIN)
 		return 0;
-	snprintf(why, sizeof why, "cannot accept a connection: %s",
-	    strerror(errno));
+	snprintf(
+	    why, sizeof why, "cannot accept a connection: %s", strerror(errno));
 	context_warn_shed(context, why);
 	roster_interrupt_oldest(&context->silent);
 	return REST_MS;

@@ -29,8 +29,7 @@ struct session {
 static void
 refuse(struct session *session, const char *text)
 {
-	channel_refuse(
-	    &session->channel, text, clock_now_ms() + HANDSHAKE_MS);
+	channel_refuse(&session->channel, text, clock_now_ms() + HANDSHAKE_MS);
 }
 
 /* Say what became of a peer whose first messages were not to be had. */
@@ -81,8 +80,8 @@ hear(struct session *session, struct message *message)
 		error = auth_challenge(
 		    &session->channel, key, clock_now_ms() + HANDSHAKE_MS);
 	if (error == ERROR_NONE)
-		error = channel_receive(&session->channel, message,
-		    clock_now_ms() + HANDSHAKE_MS);
+		error = channel_receive(
+		    &session->channel, message, clock_now_ms() + HANDSHAKE_MS);
 	return error;
 }
 
@@ -136,8 +135,8 @@ converse(struct session *session)
 	bool interrupted;
 	unsigned silent;
 
-	silent = roster_enter(
-	    &context->silent, &session->entry, session->fd, -1);
+	silent =
+	    roster_enter(&context->silent, &session->entry, session->fd, -1);
 	if (silent == 0)
 		return;
 	make_room(context, silent);

@@ -20,7 +20,6 @@
  *
  * fd: the session's from then on, also where it cannot be started.
  */
-void session_start(
-    struct context *context, int fd, const struct address *peer);
+void session_start(struct context *context, int fd, const struct address *peer);
 
 #endif

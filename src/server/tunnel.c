@@ -15,15 +15,15 @@
 #include "os/fd.h"
 #include "server/proxy.h"
 
-#define HEARTBEAT_MS     500
+#define HEARTBEAT_MS 500
 /* A visitor that is not accepted by then is dropped. */
 #define ACCEPT_WITHIN_MS 10000
 /* A client that takes nothing for so long is gone. */
-#define STALLED_MS       16000
+#define STALLED_MS 16000
 /* For a refused client to read why. */
-#define REFUSE_MS        3000
+#define REFUSE_MS 3000
 /* A listener that cannot accept for want of something rests. */
-#define REST_MS          100
+#define REST_MS 100
 
 struct tunnel {
 	struct context *context;
@@ -240,8 +240,7 @@ static int
 time_left(struct tunnel *tunnel)
 {
 	int64_t wake_ms = clock_earlier(tunnel->heartbeat_ms,
-	    pending_next_expiry(
-		&tunnel->context->pending, &tunnel->visitors));
+	    pending_next_expiry(&tunnel->context->pending, &tunnel->visitors));
 
 	if (tunnel->rest_ms != 0)
 		wake_ms = clock_earlier(wake_ms, tunnel->rest_ms);

@@ -47,8 +47,8 @@ auth_tag(const struct auth_key *key, const struct uuid *challenge,
 }
 
 bool
-auth_tag_valid(const struct auth_key *key, const struct uuid *challenge,
-    const char *tag)
+auth_tag_valid(
+    const struct auth_key *key, const struct uuid *challenge, const char *tag)
 {
 	uint8_t expected[AUTH_TAG_BYTES];
 	uint8_t claimed[AUTH_TAG_BYTES];
@@ -56,7 +56,7 @@ auth_tag_valid(const struct auth_key *key, const struct uuid *challenge,
 
 	compute(key, challenge, expected);
 	valid = hex_parse(tag, claimed, sizeof claimed) &&
-	    secret_equal(expected, claimed, sizeof expected);
+	        secret_equal(expected, claimed, sizeof expected);
 	secret_wipe(expected, sizeof expected);
 	return valid;
 }
@@ -83,7 +83,7 @@ auth_challenge(
 	if (message.kind != MESSAGE_AUTHENTICATE)
 		return ERROR_INVALID;
 	return auth_tag_valid(key, &challenge, message.as.text) ? ERROR_NONE
-								: ERROR_DENIED;
+	                                                        : ERROR_DENIED;
 }
 
 enum error

@@ -35,8 +35,8 @@ void auth_tag(const struct auth_key *key, const struct uuid *challenge,
     char tag[static AUTH_TAG_TEXT_SIZE]);
 
 /* Check an answer, in constant time. tag: any text. */
-bool auth_tag_valid(const struct auth_key *key, const struct uuid *challenge,
-    const char *tag);
+bool auth_tag_valid(
+    const struct auth_key *key, const struct uuid *challenge, const char *tag);
 
 /*
  * The server's side: send a challenge and wait for the answer.
@@ -44,8 +44,8 @@ bool auth_tag_valid(const struct auth_key *key, const struct uuid *challenge,
  * Returns ERROR_DENIED: answered, but wrong; ERROR_INVALID: another message
  * came, or the client closed; else as channel_receive().
  */
-enum error auth_challenge(struct channel *channel, const struct auth_key *key,
-    int64_t deadline_ms);
+enum error auth_challenge(
+    struct channel *channel, const struct auth_key *key, int64_t deadline_ms);
 
 /*
  * The client's side: answer the challenge that has come. Only queues the

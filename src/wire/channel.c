@@ -113,18 +113,16 @@ channel_flush(struct channel *channel)
 		if (sent == -1)
 			return error_of_errno();
 		channel->queued -= (size_t)sent;
-		memmove(channel->queue, channel->queue + sent,
-		    channel->queued);
+		memmove(channel->queue, channel->queue + sent, channel->queued);
 	}
 	return ERROR_NONE;
 }
 
 enum error
-channel_send(struct channel *channel, const struct message *message,
-    int64_t deadline_ms)
+channel_send(
+    struct channel *channel, const struct message *message, int64_t deadline_ms)
 {
-	enum error error =
-	    message ? channel_put(channel, message) : ERROR_NONE;
+	enum error error = message ? channel_put(channel, message) : ERROR_NONE;
 
 	if (error == ERROR_NONE)
 		error = channel_flush(channel);
@@ -153,11 +151,12 @@ channel_refuse(struct channel *channel, const char *text, int64_t deadline_ms)
 	    shutdown(channel->fd, SHUT_WR) == -1)
 		return;
 	while (wait_for(channel->fd, POLLIN, deadline_ms) == ERROR_NONE &&
-	    clock_left_ms(deadline_ms) > 0) {
+	       clock_left_ms(deadline_ms) > 0) {
 		ssize_t got =
 		    recv(channel->fd, dropped, sizeof dropped, MSG_DONTWAIT);
 
-		if (got == 0 || (got == -1 && errno != EINTR && errno != EAGAIN))
+		if (got == 0 ||
+		    (got == -1 && errno != EINTR && errno != EAGAIN))
 			return;
 	}
 }

@@ -86,7 +86,7 @@ decode_unit(const char *name, struct message *message)
 		return ERROR_NONE;
 	}
 	return kinds[message->kind].payload == PAYLOAD_NONE ? ERROR_NONE
-							    : ERROR_PROTOCOL;
+	                                                    : ERROR_PROTOCOL;
 }
 
 static bool
@@ -99,10 +99,10 @@ decode_payload(const json_t *value, struct message *message)
 		number = json_integer_value(value);
 		message->as.port = (uint16_t)number;
 		return json_is_integer(value) && number >= 0 &&
-		    number <= UINT16_MAX;
+		       number <= UINT16_MAX;
 	case PAYLOAD_UUID:
 		return json_is_string(value) &&
-		    uuid_parse(json_string_value(value), &message->as.uuid);
+		       uuid_parse(json_string_value(value), &message->as.uuid);
 	case PAYLOAD_TEXT:
 		if (!json_is_string(value))
 			return false;
@@ -130,8 +130,8 @@ decode_object(json_t *object, struct message *message)
 		return ERROR_NONE;
 	}
 	return decode_payload(json_object_iter_value(entry), message)
-	    ? ERROR_NONE
-	    : ERROR_PROTOCOL;
+	           ? ERROR_NONE
+	           : ERROR_PROTOCOL;
 }
 
 enum error
@@ -147,8 +147,8 @@ message_decode(const char *json, size_t size, struct message *message)
 	value = json_loadb(json, size, flags, &problem);
 	if (value == NULL)
 		return json_error_code(&problem) == json_error_out_of_memory
-		    ? ERROR_MEMORY
-		    : ERROR_PROTOCOL;
+		           ? ERROR_MEMORY
+		           : ERROR_PROTOCOL;
 	if (json_is_string(value))
 		error = decode_unit(json_string_value(value), message);
 	else if (json_is_object(value))
@@ -165,8 +165,7 @@ whole_length(const char *text, size_t size)
 	size_t whole = 0;
 
 	while (whole < length) {
-		size_t step =
-		    escape_utf8_length(text + whole, length - whole);
+		size_t step = escape_utf8_length(text + whole, length - whole);
 
 		if (step == 0)
 			break;
@@ -183,12 +182,11 @@ encode_text(const char *name, const char *text,
 	size_t length = whole_length(text, MESSAGE_JSON_MOST);
 
 	for (;;) {
-		json_t *object = json_pack(
-		    "{s:s%}", name, text, length);
-		size_t size = object == NULL ? 0
-					     : json_dumpb(object, frame,
-						   MESSAGE_JSON_MOST,
-						   JSON_COMPACT);
+		json_t *object = json_pack("{s:s%}", name, text, length);
+		size_t size = object == NULL
+		                  ? 0
+		                  : json_dumpb(object, frame, MESSAGE_JSON_MOST,
+					JSON_COMPACT);
 
 		json_decref(object);
 		if (size == 0)
@@ -202,8 +200,8 @@ encode_text(const char *name, const char *text,
 }
 
 size_t
-message_encode(const struct message *message,
-    char frame[static MESSAGE_JSON_MOST + 1])
+message_encode(
+    const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 {
 	const char *name = message_name(message->kind);
 	char uuid[UUID_TEXT_SIZE];
@@ -212,8 +210,7 @@ message_encode(const struct message *message,
 	assert((size_t)message->kind < KINDS);
 	switch (kinds[message->kind].payload) {
 	case PAYLOAD_NONE:
-		length = snprintf(
-		    frame, MESSAGE_JSON_MOST + 1, "\"%s\"", name);
+		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "\"%s\"", name);
 		break;
 	case PAYLOAD_PORT:
 		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "{\"%s\":%u}",

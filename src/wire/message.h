@@ -13,7 +13,7 @@
 #include "base/uuid.h"
 
 /* The most bytes of JSON in a frame, without the NUL behind them. */
-#define MESSAGE_JSON_MOST    256
+#define MESSAGE_JSON_MOST 256
 /* Arrays and objects within each other; more is refused before the parser,
  * which recurses, sees it. The protocol itself needs 3. */
 #define MESSAGE_NESTING_MOST 8
@@ -59,8 +59,8 @@ enum error message_decode(
  * would be too long, and so is what is no UTF-8.
  * Returns the bytes written, NUL included; 0: out of memory.
  */
-size_t message_encode(const struct message *message,
-    char frame[static MESSAGE_JSON_MOST + 1]);
+size_t message_encode(
+    const struct message *message, char frame[static MESSAGE_JSON_MOST + 1]);
 
 /* Returns the name of a kind as on the wire, a constant. */
 const char *message_name(enum message_kind kind);

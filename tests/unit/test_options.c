@@ -13,7 +13,7 @@
 #include "options.h"
 #include "suite.h"
 
-#define WORDS_MOST   12
+#define WORDS_MOST   20
 #define WORD_SIZE    80
 #define HELP_SIZE    8192
 #define LENGTH(list) (sizeof(list) / sizeof *(list))
