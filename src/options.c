@@ -137,7 +137,7 @@ take_option(
     struct options_work *work, const struct options_row *row, char *text)
 {
 	take(work, row, OPTIONS_FROM_ARGUMENT, text ? text : row->implied);
-	if (row->is_secret) {
+	if (row->is_secret && text != NULL) {
 		secret_wipe(text, strlen(text));
 		work->config.secret_in_argv = true;
 	}

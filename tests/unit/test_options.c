@@ -136,7 +136,8 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 	    "rebore local -th:1 -l::1 -p9 -sabc -v 80",
 	    "rebore local -vth:1 -l ::1 -p 9 80 -s abc",
 	    "rebore local --to=h:1 80 --local-host=::1 --port=9 --secret=abc "
-	    "--verb",
+	    "-v",
+	    "rebore local -t h:1 80 -l ::1 -p 9 -s abc --verb",
 	    "rebore local --to h:1 --local ::1 --po 9 --secret abc -qv -- 80",
 	    "rebore local -t x -t h:1 -p 7 -p 9 -l y -l ::1 -s x -s abc -v 80",
 	};
@@ -507,6 +508,7 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	setenv("REBORE_SECRET", "abc", 1);
 	setenv("BORE_SECRET", "xyz", 1);
 	value = getenv("REBORE_SECRET");
+	ck_assert_ptr_nonnull(value);
 	assert_runs("rebore server");
 	ck_assert(config.server.has_secret);
 	ck_assert_uint_eq(config.server.key.bytes[0], KEY_OF_ABC);
