@@ -222,15 +222,11 @@ argument_kind(const struct options_row *row)
 }
 
 static void
-build_getopt_table(struct getopt_table *table, enum config_command command)
+fill_getopt_table(struct getopt_table *table, enum config_command command)
 {
 	struct option *option = table->options;
-	/* Operands in their place, ':' for a missing argument */
-	char *letter = table->letters;
+	char *letter = table->letters + strlen(table->letters);
 
-	memset(table, 0, sizeof *table);
-	*letter++ = '-';
-	*letter++ = ':';
 	for (int i = 0; i < OPTIONS_ROW_COUNT; i++) {
 		const struct options_row *row = &options_rows[i];
 		int kind = argument_kind(row);
@@ -253,10 +249,11 @@ build_getopt_table(struct getopt_table *table, enum config_command command)
 static void
 take_arguments(struct options_work *work, int argc, char **argv)
 {
-	struct getopt_table table;
+	/* Operands in their place, and ':' for a missing argument */
+	struct getopt_table table = {.letters = "-:"};
 	int value;
 
-	build_getopt_table(&table, work->config.command);
+	fill_getopt_table(&table, work->config.command);
 	opterr = 0;
 	/* Starts over, as no other value does on all systems. */
 	optind = 0;
@@ -343,7 +340,7 @@ complete(struct options_work *work, const struct options_row *row)
 static void
 check_secret(struct options_work *work)
 {
-	if (work->origins[OPTIONS_ROW_SECRET] == OPTIONS_FROM_ARGUMENT &&
+	if (work->origins[OPTIONS_ROW_SECRET] != OPTIONS_FROM_NOWHERE &&
 	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
 		fail(work, "options '--secret' and '--secret-file': only one "
 			   "of them is allowed");

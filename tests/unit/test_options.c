@@ -135,8 +135,8 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 	    "rebore local 80 -t h:1 -l ::1 -p 9 -s abc -v",
 	    "rebore local -th:1 -l::1 -p9 -sabc -v 80",
 	    "rebore local -vth:1 -l ::1 -p 9 80 -s abc",
-	    "rebore local --to=h:1 80 --local-host=::1 --port=9 --secret=abc "
-	    "-v",
+	    "rebore local --to=h:1 80 --local-host=::1 -p9 --secret=abc -v",
+	    "rebore local -t h:1 80 --local-h=::1 --port=9 --secret=abc -v",
 	    "rebore local -t h:1 80 -l ::1 -p 9 -s abc --verb",
 	    "rebore local --to h:1 --local ::1 --po 9 --secret abc -qv -- 80",
 	    "rebore local -t x -t h:1 -p 7 -p 9 -l y -l ::1 -s x -s abc -v 80",
@@ -156,6 +156,17 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 		ck_assert(config.secret_in_argv);
 		ck_assert_int_eq(config.log.level, LOG_LEVEL_DEBUG);
 	}
+}
+END_TEST
+
+START_TEST(options_may_follow_the_port_whatever_posix_says)
+{
+	clear_environment();
+	setenv("POSIXLY_CORRECT", "1", 1);
+	assert_runs("rebore local 80 -t h --port 9");
+	ck_assert_uint_eq(config.client.local.port, 80);
+	ck_assert_uint_eq(config.client.public_port, 9);
+	unsetenv("POSIXLY_CORRECT");
 }
 END_TEST
 
@@ -376,6 +387,8 @@ START_TEST(a_number_is_digits_in_range_and_nothing_else)
 	}
 	assert_runs("rebore server --min-port 65535");
 	ck_assert_uint_eq(config.server.min_port, 65535);
+	assert_refused("rebore local 80 -t h --port ''",
+	    "--port '': must be a number from 0 to 65535");
 	assert_refused("rebore local 0 -t h",
 	    "LOCAL_PORT '0': must be a number from 1 to 65535");
 	assert_refused("rebore local 80 -t h --heartbeat-timeout 1",
@@ -686,6 +699,7 @@ END_TEST
 SUITE_MAIN("options", a_client_without_options_has_the_defaults,
     a_server_without_options_has_the_defaults,
     every_form_of_an_option_of_a_client_is_read,
+    options_may_follow_the_port_whatever_posix_says,
     options_of_reconnection_are_read_up_to_their_bounds,
     options_of_a_server_are_read, options_of_the_log_and_the_process_are_read,
     help_and_version_win_over_what_comes_later,

@@ -178,6 +178,8 @@ END_TEST
 
 START_TEST(a_credential_of_systemd_may_be_read_by_its_group)
 {
+	char around[3 * PATH_SIZE];
+
 	start("s");
 	write_file("abc", 3, 0440);
 	setenv("CREDENTIALS_DIRECTORY", folder, 1);
@@ -186,6 +188,11 @@ START_TEST(a_credential_of_systemd_may_be_read_by_its_group)
 	ck_assert_int_eq(
 	    secretfile_read(path, secret, &size, why), ERROR_DENIED);
 	write_file("abc", 3, 0440);
+	/* Out of that folder again */
+	snprintf(around, sizeof around, "%s/../%s/s", folder,
+	    strrchr(folder, '/') + 1);
+	ck_assert_int_eq(
+	    secretfile_read(around, secret, &size, why), ERROR_DENIED);
 	/* Another folder, whose name only starts like this one */
 	folder[strlen(folder) - 1] = '\0';
 	setenv("CREDENTIALS_DIRECTORY", folder, 1);

@@ -1,0 +1,88 @@
+# Completion of rebore(1) for bash
+# shellcheck shell=bash
+
+# tests/check_man.sh compares what stands between the marks with --help
+# local
+_rebore_local="--local-host --to --port --secret --secret-file --no-reconnect --max-retries --max-reconnect-delay
+	--heartbeat-timeout --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+# end of local
+# server
+_rebore_server="--min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port
+	--verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+# end of server
+_rebore_facilities="auth cron daemon user local0 local1 local2 local3 local4 local5 local6 local7"
+
+# Offer the words of $1 that start with $2
+_rebore_offer()
+{
+	local IFS=$' \t\n'
+
+	# The words are names without a blank
+	# shellcheck disable=SC2207
+	COMPREPLY=($(compgen -W "$1" -- "$2"))
+}
+
+# Offer the names of files that start with $1
+_rebore_offer_files()
+{
+	local IFS=$'\n'
+
+	compopt -o filenames 2>/dev/null
+	# shellcheck disable=SC2207
+	COMPREPLY=($(compgen -f -- "$1"))
+}
+
+_rebore()
+{
+	local word=${COMP_WORDS[COMP_CWORD]}
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=${COMP_WORDS[1]}
+	local equals=
+
+	COMPREPLY=()
+	if [[ $COMP_CWORD -eq 1 ]]; then
+		_rebore_offer "local server --help --version" "$word"
+		return
+	fi
+	# bash makes a word of its own of the "=" in --option=value
+	if [[ $word == "=" ]]; then
+		word=
+		equals=1
+	elif [[ $before == "=" ]]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+		equals=1
+	fi
+	case $before in
+	--secret-file | --pid-file)
+		_rebore_offer_files "$word"
+		return
+		;;
+	--syslog)
+		# Its argument can only stand behind "="
+		if [[ -n $equals ]]; then
+			_rebore_offer "$_rebore_facilities" "$word"
+			return
+		fi
+		;;
+	--log-format)
+		_rebore_offer "text json" "$word"
+		return
+		;;
+	-l | --local-host | -t | --to)
+		# Names of hosts that the shell knows
+		# shellcheck disable=SC2207
+		COMPREPLY=($(compgen -A hostname -- "$word"))
+		return
+		;;
+	-p | --port | -s | --secret | --max-retries | --max-reconnect-delay | --heartbeat-timeout | --min-port | \
+		--max-port | --bind-addr | --bind-tunnels | --control-port)
+		return
+		;;
+	esac
+	case $command in
+	local) _rebore_offer "$_rebore_local" "$word" ;;
+	server) _rebore_offer "$_rebore_server" "$word" ;;
+	esac
+}
+
+complete -F _rebore rebore
