@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "wire/payload.h"
 
 enum payload {
 	PAYLOAD_NONE,
 	PAYLOAD_PORT,
 	PAYLOAD_UUID,
 	PAYLOAD_TEXT,
+	PAYLOAD_ANNOUNCE,
+	PAYLOAD_BYE, /* or none */
 };
 
 static const struct kind {
@@ -24,6 +27,8 @@ static const struct kind {
     [MESSAGE_AUTHENTICATE] = {"Authenticate", PAYLOAD_TEXT},
     [MESSAGE_ACCEPT] = {"Accept", PAYLOAD_UUID},
     [MESSAGE_HELLO] = {"Hello", PAYLOAD_PORT},
+    [MESSAGE_ANNOUNCE] = {"Announce", PAYLOAD_ANNOUNCE},
+    [MESSAGE_BYE] = {"Bye", PAYLOAD_BYE},
     [MESSAGE_CHALLENGE] = {"Challenge", PAYLOAD_UUID},
     [MESSAGE_HEARTBEAT] = {"Heartbeat", PAYLOAD_NONE},
     [MESSAGE_CONNECTION] = {"Connection", PAYLOAD_UUID},
@@ -85,8 +90,15 @@ decode_unit(const char *name, struct message *message)
 		set_text(message, name);
 		return ERROR_NONE;
 	}
-	return kinds[message->kind].payload == PAYLOAD_NONE ? ERROR_NONE
-	                                                    : ERROR_PROTOCOL;
+	switch (kinds[message->kind].payload) {
+	case PAYLOAD_BYE:
+		memset(&message->as.bye, 0, sizeof message->as.bye);
+		return ERROR_NONE;
+	case PAYLOAD_NONE:
+		return ERROR_NONE;
+	default:
+		return ERROR_PROTOCOL;
+	}
 }
 
 static bool
@@ -108,6 +120,10 @@ decode_payload(const json_t *value, struct message *message)
 			return false;
 		set_text(message, json_string_value(value));
 		return true;
+	case PAYLOAD_ANNOUNCE:
+		return payload_read_announce(value, &message->as.announce);
+	case PAYLOAD_BYE:
+		return payload_read_bye(value, &message->as.bye);
 	case PAYLOAD_NONE:
 		break;
 	}
@@ -199,6 +215,32 @@ encode_text(const char *name, const char *text,
 	}
 }
 
+/* {"Name":object}. Takes the reference. Ours are far below the limit. */
+static size_t
+encode_object(
+    const char *name, json_t *payload, char frame[static MESSAGE_JSON_MOST + 1])
+{
+	json_t *object = json_pack("{s:o}", name, payload);
+	size_t size = 0;
+
+	if (object != NULL)
+		size =
+		    json_dumpb(object, frame, MESSAGE_JSON_MOST, JSON_COMPACT);
+	json_decref(object);
+	if (size == 0)
+		return 0;
+	assert(size <= MESSAGE_JSON_MOST);
+	frame[size] = '\0';
+	return size + 1;
+}
+
+/* A server's Bye has a payload, a client's has none. */
+static bool
+is_bare_bye(const struct message *message)
+{
+	return !message->as.bye.displaced && message->as.bye.retry_ms == 0;
+}
+
 size_t
 message_encode(
     const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
@@ -209,6 +251,15 @@ message_encode(
 
 	assert((size_t)message->kind < KINDS);
 	switch (kinds[message->kind].payload) {
+	case PAYLOAD_ANNOUNCE:
+		return encode_object(
+		    name, payload_write_announce(&message->as.announce), frame);
+	case PAYLOAD_BYE:
+		if (!is_bare_bye(message))
+			return encode_object(
+			    name, payload_write_bye(&message->as.bye), frame);
+		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "\"%s\"", name);
+		break;
 	case PAYLOAD_NONE:
 		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "\"%s\"", name);
 		break;

@@ -6,6 +6,7 @@
 #ifndef REBORE_WIRE_MESSAGE_H
 #define REBORE_WIRE_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,14 +24,43 @@ enum message_kind {
 	MESSAGE_AUTHENTICATE, /* text: the tag */
 	MESSAGE_ACCEPT,       /* uuid */
 	/* Both ways */
-	MESSAGE_HELLO, /* port */
+	MESSAGE_HELLO,    /* port */
+	MESSAGE_ANNOUNCE, /* announce; ours, not bore's */
+	MESSAGE_BYE,      /* bye; ours, not bore's */
 	/* Server to client */
 	MESSAGE_CHALLENGE,  /* uuid */
-	MESSAGE_HEARTBEAT,  /* nothing */
+	MESSAGE_HEARTBEAT,  /* nothing; of ours, both ways */
 	MESSAGE_CONNECTION, /* uuid */
 	MESSAGE_ERROR,      /* text: for people */
 	/* Well-formed, but of a later version: text is its name */
 	MESSAGE_UNKNOWN,
+};
+
+/* What an announced peer can do; a set of bits. */
+enum message_ability {
+	MESSAGE_CAN_HEARTBEAT = 1,
+	MESSAGE_CAN_LEASE = 2,
+	MESSAGE_CAN_SPARE = 4,
+};
+
+/* Who a peer is, beyond what bore's protocol says. */
+struct message_announce {
+	unsigned can;
+	/* A client: its instance and the number of its attempt. */
+	bool has_instance;
+	struct uuid instance;
+	uint64_t attempt;
+	/* A server: what it grants. */
+	uint32_t lease_ms;
+	uint32_t spares;
+};
+
+/* The sender ends on purpose. */
+struct message_bye {
+	/* A server: another with the client's instance took its place. */
+	bool displaced;
+	/* A server: come back in so many ms; 0: it does not say. */
+	uint32_t retry_ms;
 };
 
 struct message {
@@ -39,6 +69,8 @@ struct message {
 		uint16_t port;
 		struct uuid uuid;
 		char text[MESSAGE_JSON_MOST + 1];
+		struct message_announce announce;
+		struct message_bye bye;
 	} as;
 };
 
