@@ -4,14 +4,27 @@
 #include <limits.h>
 #include <time.h>
 
-int64_t
-clock_now_ms(void)
+static int64_t
+read_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	/* Cannot fail: configure has tried this clock. */
-	clock_gettime(REBORE_CLOCK, &now);
+	/* Cannot fail: configure has tried the clocks. */
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_now_ms(void)
+{
+	return read_ms(REBORE_CLOCK);
+}
+
+int64_t
+clock_suspended_ms(void)
+{
+	/* This one stands still meanwhile. */
+	return read_ms(REBORE_CLOCK) - read_ms(CLOCK_MONOTONIC);
 }
 
 int
@@ -31,4 +44,10 @@ int64_t
 clock_earlier(int64_t a_ms, int64_t b_ms)
 {
 	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+int64_t
+clock_later(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
 }

@@ -22,7 +22,12 @@ int64_t clock_now_ms(void);
  */
 int clock_left_ms(int64_t deadline_ms);
 
-/* Returns the earlier of two deadlines. */
+/* Returns the earlier, or the later, of two deadlines. */
 int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
+int64_t clock_later(int64_t a_ms, int64_t b_ms);
+
+/* Returns for how long the system has slept so far, roughly; 0 where it cannot
+ * be told. Only differences mean something. */
+int64_t clock_suspended_ms(void);
 
 #endif
