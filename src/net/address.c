@@ -151,6 +151,23 @@ address_print(
 	    v6 ? "]" : "", (unsigned)address_port(address));
 }
 
+bool
+address_equal(const struct address *a, const struct address *b)
+{
+	const struct sockaddr_in6 *left = &a->socket.v6;
+	const struct sockaddr_in6 *right = &b->socket.v6;
+
+	if (a->socket.generic.sa_family != b->socket.generic.sa_family ||
+	    address_port(a) != address_port(b))
+		return false;
+	if (a->socket.generic.sa_family != AF_INET6)
+		return a->socket.v4.sin_addr.s_addr ==
+		       b->socket.v4.sin_addr.s_addr;
+	return left->sin6_scope_id == right->sin6_scope_id &&
+	       memcmp(&left->sin6_addr, &right->sin6_addr,
+		   sizeof left->sin6_addr) == 0;
+}
+
 uint16_t
 address_port(const struct address *address)
 {

@@ -63,6 +63,9 @@ bool address_parse(const char *host, uint16_t port, struct address *address);
 void address_print(
     const struct address *address, char text[static ADDRESS_TEXT_SIZE]);
 
+/* Whether both are the same address and port. */
+bool address_equal(const struct address *a, const struct address *b);
+
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 

@@ -12,11 +12,13 @@ roster_init(struct roster *roster)
 	roster->newest = NULL;
 	roster->count = 0;
 	roster->closed = false;
+	lock_condition_init(&roster->empty);
 }
 
 void
 roster_destroy(struct roster *roster)
 {
+	lock_condition_destroy(&roster->empty);
 	lock_destroy(&roster->lock);
 }
 
@@ -81,7 +83,8 @@ roster_leave(struct roster *roster, struct roster_entry *entry)
 		entry->newer->older = entry->older;
 	else
 		roster->newest = entry->older;
-	roster->count--;
+	if (--roster->count == 0)
+		lock_condition_tell(&roster->empty);
 	lock_give(&roster->lock);
 }
 
@@ -104,6 +107,21 @@ roster_interrupt_oldest(struct roster *roster)
 		interrupt(roster, entry);
 	lock_give(&roster->lock);
 	return entry != NULL;
+}
+
+unsigned
+roster_wait_empty(struct roster *roster, int64_t deadline_ms)
+{
+	bool in_time = true;
+	unsigned count;
+
+	lock_take(&roster->lock);
+	while (roster->count > 0 && in_time)
+		in_time = lock_condition_wait(
+		    &roster->empty, &roster->lock, deadline_ms);
+	count = roster->count;
+	lock_give(&roster->lock);
+	return count;
 }
 
 void

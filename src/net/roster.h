@@ -28,6 +28,7 @@ struct roster {
 	struct roster_entry *oldest, *newest;
 	unsigned count;
 	bool closed;
+	struct lock_condition empty;
 };
 
 void roster_init(struct roster *roster);
@@ -59,6 +60,9 @@ bool roster_interrupted(const struct roster_entry *entry);
  * Returns false when there is none.
  */
 bool roster_interrupt_oldest(struct roster *roster);
+
+/* Wait until nobody is entered, or until deadline_ms. Returns how many are. */
+unsigned roster_wait_empty(struct roster *roster, int64_t deadline_ms);
 
 /* Interrupt all, and let nobody enter any more. */
 void roster_interrupt_all(struct roster *roster);

@@ -1,0 +1,54 @@
+/*
+ * netwatch - tells when the way to an address has changed: another interface,
+ * source or gateway, or none any more. netwatch_linux.c or netwatch_none.c,
+ * chosen by configure.
+ *
+ * The system reports every change of links, addresses and routes; containers
+ * make some all day. Only what changes the way to the watched address counts.
+ */
+#ifndef REBORE_NET_NETWATCH_H
+#define REBORE_NET_NETWATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/address.h"
+
+/* How packets to an address leave this host. All zero: not at all. */
+struct netwatch_route {
+	uint32_t interface;
+	uint8_t source[16];
+	uint8_t gateway[16];
+};
+
+/* Fields but fd are private. */
+struct netwatch {
+	/* Poll it for POLLIN; -1 where the system does not tell. */
+	int fd;
+	/* The watched address; length 0: none, and every change counts. */
+	struct address address;
+	struct netwatch_route route;
+};
+
+/* Begin. Failures are no errors: then nothing is told. */
+void netwatch_open(struct netwatch *watch);
+
+/* Watch the way to address from now on. */
+void netwatch_set(struct netwatch *watch, const struct address *address);
+
+/*
+ * Read what the system has reported, after poll().
+ *
+ * Returns whether the way has changed. A report that was lost counts as one.
+ */
+bool netwatch_changed(struct netwatch *watch);
+
+/* Whether there is a way to the watched address at all, as far as is known. */
+bool netwatch_has_route(const struct netwatch *watch);
+
+/* Whether this host still has the local address of the connected socket fd. */
+bool netwatch_has_local_address(int fd);
+
+void netwatch_close(struct netwatch *watch);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * tcp - what only the system's TCP knows of a connection, and can be told.
+ * tcp_linux.c or tcp_none.c, chosen by configure.
+ */
+#ifndef REBORE_NET_TCP_H
+#define REBORE_NET_TCP_H
+
+#include <stdint.h>
+
+enum tcp_verdict {
+	/* What we sent is acknowledged, or has only just been sent. */
+	TCP_ALIVE,
+	/* The oldest bytes wait for TCP_DOUBT_MS or longer: ask again. */
+	TCP_DOUBTFUL,
+	/* They wait for TCP_GONE_MS or longer, or the connection has ended. */
+	TCP_GONE,
+	/* The system does not tell. */
+	TCP_UNKNOWN,
+};
+
+#define TCP_DOUBT_MS 300
+#define TCP_GONE_MS  2000
+
+/* The local ports that the system gives to outgoing connections, low to high;
+ * 1 to 0 where it does not tell. */
+void tcp_ephemeral_ports(uint16_t *low, uint16_t *high);
+
+/*
+ * Judge whether the peer of a connection on which something is sent every half
+ * second is still there.
+ */
+enum tcp_verdict tcp_judge(int fd);
+
+/*
+ * Give a control connection up when bytes are unacknowledged for timeout_ms (RFC
+ * 5482), and have lost ones sent again at least once a second, so that it speaks
+ * soon after the path is back. What cannot be set is left alone.
+ */
+void tcp_limit_silence(int fd, unsigned timeout_ms);
+
+#endif

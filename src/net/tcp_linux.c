@@ -1,0 +1,59 @@
+/* tcp for Linux - see tcp.h */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net/tcp.h"
+
+/* Since Linux 6.15; the headers may be older than the kernel. */
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+
+/* enum of the kernel, net/tcp_states.h; not in its headers for programs */
+#define STATE_ESTABLISHED 1
+
+#define RETRANSMIT_MS 1000
+
+enum tcp_verdict
+tcp_judge(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	memset(&info, 0, sizeof info);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1)
+		return TCP_UNKNOWN;
+	if (info.tcpi_state != STATE_ESTABLISHED)
+		return TCP_GONE;
+	if (info.tcpi_unacked == 0 || info.tcpi_last_ack_recv < TCP_DOUBT_MS)
+		return TCP_ALIVE;
+	return info.tcpi_last_ack_recv < TCP_GONE_MS ? TCP_DOUBTFUL : TCP_GONE;
+}
+
+void
+tcp_limit_silence(int fd, unsigned timeout_ms)
+{
+	const int retransmit_ms = RETRANSMIT_MS;
+
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retransmit_ms,
+	    sizeof retransmit_ms);
+}
+
+void
+tcp_ephemeral_ports(uint16_t *low, uint16_t *high)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	/* Also for IPv6 (ip-sysctl of the kernel). */
+	if (file == NULL || fscanf(file, "%hu %hu", low, high) != 2) {
+		*low = 1;
+		*high = 0;
+	}
+	if (file != NULL)
+		fclose(file);
+}

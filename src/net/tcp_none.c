@@ -1,0 +1,23 @@
+/* tcp for systems that neither tell nor can be told - see tcp.h */
+#include "net/tcp.h"
+
+enum tcp_verdict
+tcp_judge(int fd)
+{
+	(void)fd;
+	return TCP_UNKNOWN;
+}
+
+void
+tcp_limit_silence(int fd, unsigned timeout_ms)
+{
+	(void)fd;
+	(void)timeout_ms;
+}
+
+void
+tcp_ephemeral_ports(uint16_t *low, uint16_t *high)
+{
+	*low = 1;
+	*high = 0;
+}
