@@ -10,8 +10,10 @@
 #include "net/roster.h"
 #include "os/crew.h"
 #include "server/budget.h"
+#include "server/grants.h"
 #include "server/pending.h"
 #include "server/ports.h"
+#include "server/registry.h"
 #include "wire/auth.h"
 
 struct context {
@@ -20,13 +22,27 @@ struct context {
 	struct address tunnels;
 	struct ports_range range;
 	struct crew *crew;
+	unsigned unacknowledged_ms; /* TCP gives a control connection up */
+	unsigned
+	    client_timeout_ms; /* without a heartbeat of an announced one */
+	uint32_t lease_ms;     /* 0: none */
+	unsigned hold_ms;      /* a visitor waits for an absent client */
+	unsigned waiting_most; /* visitors of one absent client */
+	uint32_t bye_retry_ms; /* clients are to come back in so long */
+
+	/* The server stops: no new visitors, clients are told. */
+	atomic_bool stopping;
+	/* All that still waits is dropped. */
+	atomic_bool ending;
 
 	/* Each with a lock of its own. */
 	struct budget budget;
 	struct pending pending;
+	struct registry registry;
+	struct grants grants;
 	/* Connections that have not said yet what they are for. */
 	struct roster silent;
-	/* Tunnels and proxied connections. */
+	/* Proxied connections. */
 	struct roster active;
 
 	struct lock lock;

@@ -8,6 +8,7 @@
 #ifndef REBORE_SERVER_PENDING_H
 #define REBORE_SERVER_PENDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/uuid.h"
@@ -36,6 +37,9 @@ struct pending_visitor {
 /* The visitors of one tunnel, in order of arrival. Fields are private. */
 struct pending_group {
 	struct pending_visitor *oldest, *newest;
+	/* The first that is not announced; NULL: all are. */
+	struct pending_visitor *next;
+	unsigned count;
 };
 
 /* Fields are private. */
@@ -54,11 +58,28 @@ void pending_group_init(struct pending_group *group);
 /*
  * Let a visitor wait. It belongs to pending from then on.
  *
- * group: of its tunnel; must live until all its visitors have left. In a group
- * expires_ms must not go down.
+ * group: of its tunnel; must live until all its visitors have left.
  */
 void pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor);
+
+/* Returns how many visitors of group wait. */
+unsigned pending_count(struct pending *pending, struct pending_group *group);
+
+/*
+ * Have the first visitor of group that is not announced yet announced.
+ *
+ * expires_ms: from now on its.
+ * uuid: its name.
+ * Returns false when all are announced.
+ */
+bool pending_announce(struct pending *pending, struct pending_group *group,
+    int64_t expires_ms, struct uuid *uuid);
+
+/* Nobody has heard the announcements: all visitors of group are to be announced
+ * again, and until then expire at expires_ms. */
+void pending_rewind(
+    struct pending *pending, struct pending_group *group, int64_t expires_ms);
 
 /* Take the visitor with this name. Returns it, the caller's now, or NULL. */
 struct pending_visitor *pending_take(
@@ -68,6 +89,11 @@ struct pending_visitor *pending_take(
  * CLOCK_NEVER takes it in any case. */
 struct pending_visitor *pending_expire(
     struct pending *pending, struct pending_group *group, int64_t now_ms);
+
+/* Take a visitor of group that has reset its connection while it waited, or
+ * NULL. One that has only ended its sending side goes on waiting. */
+struct pending_visitor *pending_take_reset(
+    struct pending *pending, struct pending_group *group);
 
 /* Returns when the oldest visitor of group expires, or CLOCK_NEVER. */
 int64_t pending_next_expiry(

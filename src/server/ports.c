@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "net/listen.h"
+#include "net/tcp.h"
 
 /* With 15 % of the range free, so many random tries find a port in all but one
  * of 10^10 cases; then the range is walked. */
@@ -24,8 +25,43 @@ is_of_port(enum error error)
 	return error == ERROR_IN_USE || error == ERROR_DENIED;
 }
 
+/* How much a port is to be liked: what to be content with, from the best on. */
+enum liking {
+	LIKING_GOOD,
+	/* The system may give it to an outgoing connection just when the
+	 * client is away; then it could not be bound again. */
+	LIKING_EPHEMERAL,
+	/* A client that had it before a restart may return for it. */
+	LIKING_RESERVED,
+};
+
+struct search {
+	const struct address *address;
+	struct grants *grants;
+	uint16_t ephemeral_low, ephemeral_high;
+	enum liking worst;
+};
+
+static bool
+is_liked(const struct search *search, uint16_t port)
+{
+	if (search->worst < LIKING_EPHEMERAL && port >= search->ephemeral_low &&
+	    port <= search->ephemeral_high)
+		return false;
+	return search->worst >= LIKING_RESERVED ||
+	       !grants_is_reserved(search->grants, port);
+}
+
 static enum error
-open_any(const struct address *address, const struct ports_range *range,
+open_if_liked(const struct search *search, uint16_t port, int *fd)
+{
+	if (!is_liked(search, port))
+		return ERROR_IN_USE;
+	return open_one(search->address, port, fd);
+}
+
+static enum error
+open_liked(const struct search *search, const struct ports_range *range,
     int *fd, uint16_t *given)
 {
 	uint32_t size = (uint32_t)range->max - range->min + 1;
@@ -34,23 +70,39 @@ open_any(const struct address *address, const struct ports_range *range,
 
 	for (uint32_t i = 0; i < RANDOM_TRIES && is_of_port(error); i++) {
 		*given = (uint16_t)(range->min + random_u32() % size);
-		error = open_one(address, *given, fd);
+		error = open_if_liked(search, *given, fd);
 	}
 	for (uint32_t i = 0; i < size && is_of_port(error); i++) {
 		*given = (uint16_t)(range->min + (start + i) % size);
-		error = open_one(address, *given, fd);
+		error = open_if_liked(search, *given, fd);
+	}
+	return error;
+}
+
+static enum error
+open_any(const struct address *address, const struct ports_range *range,
+    struct grants *grants, int *fd, uint16_t *given)
+{
+	struct search search = {.address = address, .grants = grants};
+	enum error error = ERROR_IN_USE;
+
+	tcp_ephemeral_ports(&search.ephemeral_low, &search.ephemeral_high);
+	for (int worst = LIKING_GOOD;
+	     worst <= LIKING_RESERVED && is_of_port(error); worst++) {
+		search.worst = (enum liking)worst;
+		error = open_liked(&search, range, fd, given);
 	}
 	return error;
 }
 
 enum error
 ports_open(const struct address *address, const struct ports_range *range,
-    uint16_t asked, int *fd, uint16_t *given)
+    struct grants *grants, uint16_t asked, int *fd, uint16_t *given)
 {
 	*fd = -1;
 	*given = asked;
 	if (asked == 0)
-		return open_any(address, range, fd, given);
+		return open_any(address, range, grants, fd, given);
 	if (asked < range->min || asked > range->max)
 		return ERROR_INVALID;
 	return open_one(address, asked, fd);

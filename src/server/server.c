@@ -16,11 +16,16 @@
 #include "os/wakeup.h"
 #include "server/context.h"
 #include "server/session.h"
+#include "server/tunnel.h"
 
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
 /* How long sessions may take to end. */
 #define END_MS 500
+/* A restarted server listens again within this, as a rule. */
+#define BYE_RETRY_MS 1000
+/* A control connection with heartbeats unacknowledged for so long is dead. */
+#define UNACKNOWLEDGED_MS 15000
 
 struct server {
 	/* Set before the first thread starts, then read-only. */
@@ -55,6 +60,17 @@ accept_clients(struct server *server)
 	return REST_MS;
 }
 
+/* How long the acceptor waits: for its rest, and to write the state file. */
+static int
+wait_ms(struct server *server, int rest_ms)
+{
+	int64_t due_ms = grants_due_ms(&server->context.grants);
+
+	if (rest_ms > 0)
+		due_ms = clock_earlier(due_ms, clock_now_ms() + rest_ms);
+	return clock_left_ms(due_ms);
+}
+
 static void *
 run_acceptor(void *argument)
 {
@@ -66,10 +82,13 @@ run_acceptor(void *argument)
 		    {.fd = server->stop.read_fd, .events = POLLIN},
 		    {.fd = rest_ms > 0 ? -1 : server->listener,
 			.events = POLLIN},
+		    {.fd = grants_fd(&server->context.grants),
+			.events = POLLIN},
 		};
-		int ready = poll(slots, 2, rest_ms > 0 ? rest_ms : -1);
+		int ready = poll(slots, 3, wait_ms(server, rest_ms));
 
 		rest_ms = 0;
+		grants_save_if_due(&server->context.grants);
 		if (ready == -1)
 			continue;
 		if (slots[0].revents != 0)
@@ -92,6 +111,8 @@ destroy(struct server *server)
 	roster_destroy(&context->active);
 	roster_destroy(&context->silent);
 	pending_destroy(&context->pending);
+	registry_destroy(&context->registry);
+	grants_end(&context->grants);
 	fd_close(&server->listener);
 	wakeup_close(&server->stop);
 	free(server);
@@ -107,6 +128,15 @@ fill_context(struct server *server)
 	context->tunnels = options->tunnels;
 	context->range.min = options->min_port;
 	context->range.max = options->max_port;
+	context->unacknowledged_ms = UNACKNOWLEDGED_MS;
+	context->client_timeout_ms = options->client_timeout_s * 1000;
+	context->lease_ms = options->lease_s * 1000;
+	context->hold_ms = options->hold_s * 1000;
+	context->waiting_most = options->max_waiting;
+	context->bye_retry_ms = BYE_RETRY_MS;
+	atomic_init(&context->stopping, false);
+	atomic_init(&context->ending, false);
+	registry_init(&context->registry);
 	budget_init(&context->budget, fd_limit());
 	pending_init(&context->pending);
 	roster_init(&context->silent);
@@ -115,40 +145,53 @@ fill_context(struct server *server)
 }
 
 static enum error
-create(const struct server_options *options, struct server **made)
+fill(struct server *server, const struct server_options *options,
+    struct server_failure *failure)
 {
-	struct server *server = calloc(1, sizeof *server);
+	struct context *context = &server->context;
 	enum error error;
 
-	*made = server;
-	if (server == NULL)
-		return ERROR_MEMORY;
 	server->options = *options;
 	server->listener = -1;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	fill_context(server);
-	server->context.crew = crew_create("rebore-session");
-	if (server->context.crew == NULL)
-		return ERROR_MEMORY;
-	error = wakeup_open(&server->stop);
+	error = grants_start(
+	    &context->grants, options->state_path, &failure->holder);
+	failure->of_state_file = error != ERROR_NONE;
+	context->crew = crew_create("rebore-session");
+	if (error == ERROR_NONE && context->crew == NULL)
+		error = ERROR_MEMORY;
+	if (error == ERROR_NONE)
+		error = wakeup_open(&server->stop);
 	if (error == ERROR_NONE)
 		error = listen_open(&options->control, &server->listener);
 	return error;
 }
 
 enum error
-server_start(const struct server_options *options, struct server **server)
+server_start(const struct server_options *options, struct server **server,
+    struct server_failure *failure)
 {
-	enum error error = create(options, server);
+	struct server *made = calloc(1, sizeof *made);
+	enum error error;
+	int saved;
 
+	*server = NULL;
+	memset(failure, 0, sizeof *failure);
+	if (made == NULL)
+		return ERROR_MEMORY;
+	error = fill(made, options, failure);
 	if (error == ERROR_NONE)
-		error = thread_start(&(*server)->acceptor, "rebore-accept",
-		    THREAD_STACK_BYTES, run_acceptor, *server);
+		error = thread_start(&made->acceptor, "rebore-accept",
+		    THREAD_STACK_BYTES, run_acceptor, made);
 	if (error) {
-		destroy(*server);
-		*server = NULL;
+		saved = errno;
+		destroy(made);
+		errno = saved;
+		return error;
 	}
-	return error;
+	*server = made;
+	return ERROR_NONE;
 }
 
 void
@@ -161,14 +204,27 @@ server_address(const struct server *server, struct address *address)
 void
 server_stop(struct server *server)
 {
+	struct context *context;
+	unsigned left;
+
 	if (server == NULL)
 		return;
+	context = &server->context;
 	wakeup_send(&server->stop);
 	thread_join(server->acceptor);
 	fd_close(&server->listener);
-	roster_interrupt_all(&server->context.silent);
-	roster_interrupt_all(&server->context.active);
-	if (crew_stop(server->context.crew, clock_now_ms() + END_MS) ==
-	    ERROR_NONE)
+	atomic_store(&context->stopping, true);
+	registry_visit(&context->registry, tunnel_wake);
+	roster_interrupt_all(&context->silent);
+	left = roster_wait_empty(&context->active,
+	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
+	if (left > 0 && server->options.drain_s > 0)
+		log_warning("%u visitors have not finished in %u s and are cut "
+			    "off",
+		    left, server->options.drain_s);
+	atomic_store(&context->ending, true);
+	registry_visit(&context->registry, tunnel_wake);
+	roster_interrupt_all(&context->active);
+	if (crew_stop(context->crew, clock_now_ms() + END_MS) == ERROR_NONE)
 		destroy(server);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "net/address.h"
@@ -21,6 +22,18 @@ struct server_options {
 	uint16_t max_port;
 	bool has_secret;
 	struct auth_key key;
+	/* An announced client that is silent for so long is gone; 3 or more. */
+	unsigned client_timeout_s;
+	/* The port of an announced client is kept for so long; 0: not. */
+	unsigned lease_s;
+	/* Visitors wait for an absent client so long, ... */
+	unsigned hold_s;
+	/* ... and so many of them for each. */
+	unsigned max_waiting;
+	/* Proxied connections may go on so long after server_stop(). */
+	unsigned drain_s;
+	/* Where granted ports outlive the process; NULL: nowhere. */
+	const char *state_path;
 	/* Where to listen for clients; port 0: any. */
 	struct address control;
 	/* Where to listen for visitors; the port is ignored. */
@@ -29,25 +42,34 @@ struct server_options {
 
 struct server;
 
+/* What kept a server from starting, where the error does not say. */
+struct server_failure {
+	/* It was the state file; holder: who has it locked, 0: unknown. */
+	bool of_state_file;
+	pid_t holder;
+};
+
 /*
  * Listen and start the acceptor thread.
  *
  * options: copied.
  * server: on success the server, to be given to server_stop(); else NULL.
+ * failure: on failure what failed.
  * Returns ERROR_IN_USE, ERROR_DENIED, ERROR_MEMORY, ERROR_RESOURCES or
  * ERROR_SYSTEM, with errno.
  */
-enum error server_start(
-    const struct server_options *options, struct server **server);
+enum error server_start(const struct server_options *options,
+    struct server **server, struct server_failure *failure);
 
 /* The address that the server listens on, with the port that it was given. */
 void server_address(const struct server *server, struct address *address);
 
 /*
- * End it: no new connections, visitors are reset, ports are released.
+ * End it: no new connections, clients are told, proxied connections may go on
+ * for drain_s and are reset then, ports are released.
  *
- * Takes half a second at the most: what has not ended then is left to the end
- * of the process. NULL is legal.
+ * Takes half a second more than drain_s at the most: what has not ended then is
+ * left to the end of the process. NULL is legal.
  */
 void server_stop(struct server *server);
 

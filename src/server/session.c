@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "server/claim.h"
 #include "server/proxy.h"
-#include "server/tunnel.h"
 #include "wire/auth.h"
 #include "wire/channel.h"
 
@@ -21,6 +21,7 @@
 struct session {
 	struct context *context;
 	int fd;
+	struct address address;
 	char peer[ADDRESS_TEXT_SIZE];
 	struct roster_entry entry;
 	struct channel channel;
@@ -85,6 +86,28 @@ hear(struct session *session, struct message *message)
 	return error;
 }
 
+/* Be a tunnel's thread, or give the connection to one. */
+static void
+be_tunnel(struct session *session, uint16_t asked)
+{
+	struct context *context = session->context;
+	struct link *link = link_create(
+	    context, session->fd, &session->channel, &session->address);
+	struct tunnel *tunnel;
+
+	if (link == NULL) {
+		log_warning(
+		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
+		return;
+	}
+	/* The link has the descriptor now, and a place in the budget. */
+	session->fd = -1;
+	budget_force(&context->budget, BUDGET_SESSION);
+	tunnel = claim_port(link, asked);
+	if (tunnel != NULL)
+		tunnel_run(tunnel);
+}
+
 static void
 play_role(struct session *session, const struct message *message)
 {
@@ -92,8 +115,7 @@ play_role(struct session *session, const struct message *message)
 
 	switch (message->kind) {
 	case MESSAGE_HELLO:
-		tunnel_run(context, &session->channel, session->peer,
-		    message->as.port);
+		be_tunnel(session, message->as.port);
 		break;
 	case MESSAGE_ACCEPT:
 		/* Its descriptor was charged to the visitor. */
@@ -174,6 +196,7 @@ create(struct context *context, int fd, const struct address *peer)
 		return NULL;
 	session->context = context;
 	session->fd = fd;
+	session->address = *peer;
 	address_print(peer, session->peer);
 	return session;
 }

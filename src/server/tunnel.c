@@ -12,35 +12,207 @@
 #include "base/random.h"
 #include "net/listen.h"
 #include "net/sockopt.h"
+#include "net/tcp.h"
 #include "os/fd.h"
+#include "os/wakeup.h"
 #include "server/proxy.h"
 
-#define HEARTBEAT_MS 500
-/* A visitor that is not accepted by then is dropped. */
+/* An announced visitor that is not accepted by then is dropped. */
 #define ACCEPT_WITHIN_MS 10000
-/* A client that takes nothing for so long is gone. */
-#define STALLED_MS 16000
-/* For a refused client to read why. */
-#define REFUSE_MS 3000
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
+/* While the client is away, visitors that have gone are looked for so often. */
+#define SWEEP_MS 500
+
+/* Who holds the port, for those who want it. */
+struct holder {
+	/* -1: nobody is attached. */
+	int fd;
+	/* Found gone from outside; its thread has to let go. */
+	bool condemned;
+	bool announced;
+	struct uuid instance;
+	uint64_t attempt;
+	struct address address;
+};
 
 struct tunnel {
+	/* Set before the tunnel is known to other threads, then read-only. */
 	struct context *context;
-	struct channel *channel;
-	const char *peer;
-	int listener;
 	uint16_t port;
-	struct roster_entry entry;
-	struct pending_group visitors;
+	struct wakeup wakeup;
 
-	int64_t heartbeat_ms; /* when the next one is due */
+	atomic_uint references;
+
+	struct lock lock;
+	/* Under lock. */
+	struct holder holder;
+	struct link *incoming;
+	bool ended;
+
+	/* The tunnel's thread's alone. */
+	int listener;
+	struct link *link;    /* NULL: the client is away */
+	int64_t lease_end_ms; /* while it is away */
 	int64_t rest_ms;      /* until when nobody is accepted; 0: now */
-	int64_t stalled_ms;   /* since when nothing could be sent; 0: it can */
-	bool told_unknown;
-	/* Why it ended; a constant or strerror(). */
-	const char *reason;
+	bool parted;          /* the server stops; the client is told */
+	struct pending_group visitors;
+	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
 };
+
+/* Make what others may see of the link that is attached now, or none. */
+static void
+publish_holder(struct tunnel *tunnel)
+{
+	const struct link *link = tunnel->link;
+	struct holder *holder = &tunnel->holder;
+
+	lock_assert_held(&tunnel->lock);
+	holder->condemned = false;
+	holder->fd = link ? link->fd : -1;
+	if (link == NULL)
+		return; /* whose lease it is stays known */
+	holder->announced = link->announced;
+	holder->instance = link->who.instance;
+	holder->attempt = link->who.attempt;
+	holder->address = link->address;
+}
+
+static void
+publish(struct tunnel *tunnel)
+{
+	lock_take(&tunnel->lock);
+	publish_holder(tunnel);
+	lock_give(&tunnel->lock);
+}
+
+struct tunnel *
+tunnel_create(
+    struct context *context, int listener, uint16_t port, struct link *link)
+{
+	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
+
+	if (tunnel == NULL || wakeup_open(&tunnel->wakeup)) {
+		free(tunnel);
+		return NULL;
+	}
+	tunnel->context = context;
+	tunnel->port = port;
+	atomic_init(&tunnel->references, 1);
+	lock_init(&tunnel->lock);
+	tunnel->listener = listener;
+	tunnel->link = link;
+	pending_group_init(&tunnel->visitors);
+	publish(tunnel);
+	return tunnel;
+}
+
+void
+tunnel_hold(struct tunnel *tunnel)
+{
+	atomic_fetch_add(&tunnel->references, 1);
+}
+
+void
+tunnel_release(struct tunnel *tunnel)
+{
+	if (atomic_fetch_sub(&tunnel->references, 1) != 1)
+		return;
+	wakeup_close(&tunnel->wakeup);
+	lock_destroy(&tunnel->lock);
+	free(tunnel);
+}
+
+void
+tunnel_wake(struct tunnel *tunnel)
+{
+	wakeup_send(&tunnel->wakeup);
+}
+
+static bool
+same_host(const struct address *a, const struct address *b)
+{
+	struct address left = *a;
+	struct address right = *b;
+
+	address_set_port(&left, 0);
+	address_set_port(&right, 0);
+	return address_equal(&left, &right);
+}
+
+/* Whether the client that is attached is still there. */
+static enum tunnel_verdict
+judge_holder(const struct holder *holder)
+{
+	switch (tcp_judge(holder->fd)) {
+	case TCP_GONE:
+		return TUNNEL_YIELDS;
+	case TCP_DOUBTFUL:
+		return TUNNEL_DOUBTS;
+	case TCP_ALIVE:
+	case TCP_UNKNOWN:
+		break;
+	}
+	return TUNNEL_STAYS;
+}
+
+/* rebore-protocol(7): who may have a port. */
+static enum tunnel_verdict
+judge(struct tunnel *tunnel, const struct link *newcomer)
+{
+	struct holder *holder = &tunnel->holder;
+	enum tunnel_verdict verdict = TUNNEL_YIELDS;
+	bool is_trusted = tunnel->context->key != NULL ||
+	                  same_host(&holder->address, &newcomer->address);
+
+	lock_assert_held(&tunnel->lock);
+	if (tunnel->ended)
+		return TUNNEL_ENDS;
+	if (holder->announced && newcomer->announced &&
+	    uuid_equal(&holder->instance, &newcomer->who.instance))
+		return newcomer->who.attempt > holder->attempt ? TUNNEL_YIELDS
+		                                               : TUNNEL_STAYS;
+	if (holder->fd != -1 && !holder->condemned)
+		verdict = judge_holder(holder);
+	if (verdict != TUNNEL_YIELDS || is_trusted)
+		return verdict;
+	if (holder->announced)
+		return TUNNEL_STAYS; /* until its lease ends */
+	/* Dead, and without a lease: it only has to notice. */
+	holder->condemned = true;
+	tunnel_wake(tunnel);
+	return TUNNEL_DOUBTS;
+}
+
+enum tunnel_verdict
+tunnel_judge(struct tunnel *tunnel, const struct link *newcomer)
+{
+	enum tunnel_verdict verdict;
+
+	lock_take(&tunnel->lock);
+	verdict = judge(tunnel, newcomer);
+	lock_give(&tunnel->lock);
+	return verdict;
+}
+
+bool
+tunnel_hand_over(struct tunnel *tunnel, struct link *link)
+{
+	struct link *previous = NULL;
+	bool ended;
+
+	lock_take(&tunnel->lock);
+	ended = tunnel->ended;
+	if (!ended) {
+		previous = tunnel->incoming;
+		tunnel->incoming = link;
+	}
+	lock_give(&tunnel->lock);
+	link_destroy(previous); /* newcomers come one at a time, in order */
+	if (!ended)
+		tunnel_wake(tunnel);
+	return !ended;
+}
 
 static void
 shed(struct tunnel *tunnel, const char *what, int number)
@@ -52,286 +224,363 @@ shed(struct tunnel *tunnel, const char *what, int number)
 	context_warn_shed(tunnel->context, why);
 }
 
-/* Let a visitor wait, and queue its announcement. Takes fd. */
-static enum error
-announce(struct tunnel *tunnel, int fd, const struct address *address)
+static void
+turn_away(struct tunnel *tunnel, int fd, const char *what, int number)
 {
-	struct message message = {.kind = MESSAGE_CONNECTION};
-	struct pending_visitor *visitor = calloc(1, sizeof *visitor);
+	sockopt_reset_on_close(fd);
+	fd_close(&fd);
+	shed(tunnel, what, number);
+}
+
+static bool
+is_waiting_room_full(struct tunnel *tunnel)
+{
+	struct context *context = tunnel->context;
+
+	return tunnel->link == NULL &&
+	       pending_count(&context->pending, &tunnel->visitors) >=
+	           context->waiting_most;
+}
+
+/* Let a visitor wait. Takes fd. */
+static void
+welcome(struct tunnel *tunnel, int fd, const struct address *address)
+{
+	struct context *context = tunnel->context;
+	struct pending_visitor *visitor;
 	uint8_t random[UUID_BYTES];
 
-	if (visitor == NULL) {
-		budget_give(&tunnel->context->budget, BUDGET_VISITOR);
-		sockopt_reset_on_close(fd);
-		fd_close(&fd);
-		return ERROR_MEMORY;
+	if (is_waiting_room_full(tunnel)) {
+		turn_away(tunnel, fd, "too many visitors wait for the client",
+		    EAGAIN);
+		return;
 	}
+	if (!budget_take(&context->budget, BUDGET_VISITOR)) {
+		turn_away(tunnel, fd, "visitor turned away", EMFILE);
+		return;
+	}
+	visitor = calloc(1, sizeof *visitor);
+	if (visitor == NULL) {
+		budget_give(&context->budget, BUDGET_VISITOR);
+		turn_away(tunnel, fd, "visitor turned away", ENOMEM);
+		return;
+	}
+	sockopt_prepare(fd, &sockopt_keepalive_proxied);
 	random_bytes(random, sizeof random);
 	visitor->uuid = uuid_of_random(random);
 	visitor->fd = fd;
 	visitor->address = *address;
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
-	visitor->expires_ms = visitor->arrived_ms + ACCEPT_WITHIN_MS;
-	message.as.uuid = visitor->uuid;
-	/* Waiting before it is announced: the answer may be quick. */
-	pending_put(&tunnel->context->pending, &tunnel->visitors, visitor);
-	return channel_put(tunnel->channel, &message);
+	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
+	pending_put(&context->pending, &tunnel->visitors, visitor);
+}
+
+/* Announce who has not been announced yet, as far as there is room. */
+static void
+announce_visitors(struct tunnel *tunnel)
+{
+	struct message message = {.kind = MESSAGE_CONNECTION};
+	int64_t expires_ms = clock_now_ms() + ACCEPT_WITHIN_MS;
+
+	while (link_has_room(tunnel->link) &&
+	       pending_announce(&tunnel->context->pending, &tunnel->visitors,
+		   expires_ms, &message.as.uuid))
+		link_put(tunnel->link, &message);
+}
+
+/* Whether visitors can be taken from the listener now. */
+static bool
+accepts(const struct tunnel *tunnel)
+{
+	return tunnel->rest_ms == 0 &&
+	       (tunnel->link == NULL || link_has_room(tunnel->link));
 }
 
 static void
-welcome(struct tunnel *tunnel, int fd, const struct address *address)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	if (!budget_take(&tunnel->context->budget, BUDGET_VISITOR)) {
-		sockopt_reset_on_close(fd);
-		fd_close(&fd);
-		shed(tunnel, "visitor turned away", EMFILE);
-		return;
-	}
-	address_print(address, text);
-	log_debug("visitor %s on port %u", text, (unsigned)tunnel->port);
-	sockopt_prepare(fd, &sockopt_keepalive_proxied);
-	if (announce(tunnel, fd, address))
-		shed(tunnel, "visitor turned away", ENOMEM);
-}
-
-/* Take the visitors that have come, as many as can be announced now. */
-static enum error
 accept_visitors(struct tunnel *tunnel)
 {
-	while (channel_has_room(tunnel->channel)) {
-		struct address address;
-		enum error error;
-		int fd;
+	enum error error = ERROR_NONE;
+	struct address address;
+	char text[ADDRESS_TEXT_SIZE];
+	int fd;
 
+	while (accepts(tunnel) && error != ERROR_AGAIN) {
 		error = listen_accept(tunnel->listener, &fd, &address);
-		if (error == ERROR_AGAIN)
-			return ERROR_NONE;
 		if (error == ERROR_NONE) {
+			address_print(&address, text);
+			log_debug("visitor %s on port %u", text,
+			    (unsigned)tunnel->port);
 			welcome(tunnel, fd, &address);
-		} else if (error == ERROR_RESOURCES || error == ERROR_MEMORY) {
+			if (tunnel->link != NULL)
+				announce_visitors(tunnel);
+		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
 			shed(tunnel, "cannot accept a visitor", errno);
 			roster_interrupt_oldest(&tunnel->context->silent);
 			tunnel->rest_ms = clock_now_ms() + REST_MS;
-			return ERROR_NONE;
-		} else if (error != ERROR_RESET) {
-			tunnel->reason = strerror(errno);
-			return error;
 		}
 	}
-	return ERROR_NONE;
 }
 
 static void
-drop_expired(struct tunnel *tunnel, int64_t now_ms)
+drop(struct tunnel *tunnel, struct pending_visitor *visitor, const char *why)
 {
-	struct context *context = tunnel->context;
-	struct pending_visitor *visitor;
 	char text[ADDRESS_TEXT_SIZE];
 
-	while ((visitor = pending_expire(
-		    &context->pending, &tunnel->visitors, now_ms)) != NULL) {
-		address_print(&visitor->address, text);
-		log_warning("visitor %s on port %u dropped: %s", text,
-		    (unsigned)tunnel->port,
-		    now_ms == CLOCK_NEVER ? "its client is gone"
-					  : "its client did not accept it in "
-					    "10 s");
-		proxy_drop(context, visitor);
-	}
+	address_print(&visitor->address, text);
+	log_warning("visitor %s on port %u dropped: %s", text,
+	    (unsigned)tunnel->port, why);
+	proxy_drop(tunnel->context, visitor);
 }
 
-/* Nothing that a client says behind its Hello is of this version. */
 static void
-skip(struct tunnel *tunnel, const struct message *message)
+drop_expired(struct tunnel *tunnel)
 {
-	if (tunnel->told_unknown)
-		return;
-	tunnel->told_unknown = true;
-	log_info("%s sent %s behind its Hello; it is skipped, and so are "
-		 "further ones",
-	    tunnel->peer,
-	    message->kind == MESSAGE_UNKNOWN ? message->as.text
-					     : message_name(message->kind));
+	struct pending *pending = &tunnel->context->pending;
+	struct pending_visitor *visitor;
+	int64_t now_ms = clock_now_ms();
+
+	while ((visitor = pending_expire(pending, &tunnel->visitors, now_ms)) !=
+	       NULL)
+		drop(tunnel, visitor,
+		    tunnel->link ? "the client did not accept it in 10 s"
+				 : "the client did not come back in time");
+	if (tunnel->link != NULL)
+		return; /* it will find out by serving them */
+	while (
+	    (visitor = pending_take_reset(pending, &tunnel->visitors)) != NULL)
+		drop(tunnel, visitor, "it left while it waited");
 }
 
-/* Take all messages that were read. */
-static enum error
-take_messages(struct tunnel *tunnel)
+static void
+drop_all(struct tunnel *tunnel)
 {
-	enum error error = ERROR_NONE;
-	struct message message;
+	struct pending_visitor *visitor;
 
-	while (error == ERROR_NONE) {
-		error = channel_next(tunnel->channel, &message);
-		if (error == ERROR_NONE)
-			skip(tunnel, &message);
-	}
-	if (error == ERROR_AGAIN)
-		return ERROR_NONE;
-	tunnel->reason = error_text(error);
-	return error;
+	while ((visitor = pending_expire(&tunnel->context->pending,
+		    &tunnel->visitors, CLOCK_NEVER)) != NULL)
+		drop(tunnel, visitor, "its tunnel has ended");
 }
 
-static enum error
-read_client(struct tunnel *tunnel)
+/* Begin with a link: tell the client its port, in one write with all else. */
+static void
+greet(struct tunnel *tunnel)
 {
-	enum error error = channel_fill(tunnel->channel);
+	struct link *link = tunnel->link;
+	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
-	if (error == ERROR_NONE)
-		return take_messages(tunnel);
-	if (error == ERROR_AGAIN)
-		return ERROR_NONE;
-	if (roster_interrupted(&tunnel->entry))
-		tunnel->reason = "the server stops";
-	else if (error == ERROR_CLOSED)
-		tunnel->reason = "the client closed the connection";
+	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
+	link_put(link, &hello);
+	if (link->announced)
+		link_put_announce(link);
+	pending_rewind(&tunnel->context->pending, &tunnel->visitors,
+	    clock_now_ms() + tunnel->context->hold_ms);
+	announce_visitors(tunnel);
+}
+
+/* Let the link go. keep_lease: the client may come back. */
+static void
+detach(struct tunnel *tunnel, bool keep_lease)
+{
+	struct context *context = tunnel->context;
+	int64_t now_ms = clock_now_ms();
+	struct link *link = tunnel->link;
+	int64_t lease_ms =
+	    keep_lease && link->announced ? context->lease_ms : 0;
+
+	tunnel->link = NULL;
+	tunnel->lease_end_ms = now_ms + lease_ms;
+	publish(tunnel);
+	pending_rewind(
+	    &context->pending, &tunnel->visitors, now_ms + context->hold_ms);
+	if (lease_ms > 0)
+		log_info("client %s is gone (%s); port %u is kept for %.0f s",
+		    tunnel->peer, link->reason, (unsigned)tunnel->port,
+		    (double)lease_ms / 1000);
 	else
-		tunnel->reason = strerror(errno);
-	return error;
+		log_info("client %s is gone (%s)", tunnel->peer, link->reason);
+	link_destroy(link);
 }
 
-/* Write what is queued; find out that the client takes nothing any more. */
-static enum error
-write_client(struct tunnel *tunnel)
+/* Take a link that was handed over, in place of what we have. */
+static void
+adopt(struct tunnel *tunnel)
 {
-	size_t before = channel_queued(tunnel->channel);
-	enum error error = channel_flush(tunnel->channel);
-	int64_t now_ms = clock_now_ms();
+	const struct message_bye displaced = {.displaced = true};
+	struct link *old = tunnel->link;
+	struct link *link;
 
-	if (error == ERROR_NONE) {
-		tunnel->stalled_ms = 0;
-		return ERROR_NONE;
+	lock_take(&tunnel->lock);
+	link = tunnel->incoming;
+	tunnel->incoming = NULL;
+	if (link != NULL) {
+		tunnel->link = link;
+		publish_holder(tunnel);
 	}
-	if (error != ERROR_AGAIN) {
-		tunnel->reason = strerror(errno);
-		return error;
-	}
-	if (tunnel->stalled_ms == 0 || channel_queued(tunnel->channel) < before)
-		tunnel->stalled_ms = now_ms;
-	if (now_ms - tunnel->stalled_ms < STALLED_MS)
-		return ERROR_NONE;
-	tunnel->reason = "the client takes nothing any more";
-	return ERROR_TIMEOUT;
+	lock_give(&tunnel->lock);
+	if (link == NULL)
+		return;
+	log_info("client %s has port %u, in place of %s", link->peer,
+	    (unsigned)tunnel->port, tunnel->peer);
+	if (old != NULL)
+		link_part(old, &displaced);
+	link_destroy(old);
+	greet(tunnel);
 }
 
-/* Do what is due by now, whatever has happened. */
-static enum error
-do_due(struct tunnel *tunnel)
+static bool
+is_condemned(struct tunnel *tunnel)
 {
-	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
-	int64_t now_ms = clock_now_ms();
+	bool condemned;
 
-	drop_expired(tunnel, now_ms);
-	if (now_ms >= tunnel->rest_ms)
-		tunnel->rest_ms = 0;
-	if (now_ms >= tunnel->heartbeat_ms) {
-		/* One that finds no room is not missed: there is more to
-		 * read than a heartbeat. */
-		(void)channel_put(tunnel->channel, &heartbeat);
-		tunnel->heartbeat_ms = now_ms + HEARTBEAT_MS;
+	lock_take(&tunnel->lock);
+	condemned = tunnel->holder.condemned;
+	lock_give(&tunnel->lock);
+	return condemned;
+}
+
+/* Read the client, then do what is due with it. */
+static void
+serve_link(struct tunnel *tunnel)
+{
+	struct link *link = tunnel->link;
+	enum link_event event;
+	enum error error;
+
+	do {
+		error = link_read(link, &event);
+		if (error == ERROR_NONE && event == LINK_ANNOUNCED) {
+			link_put_announce(link);
+			publish(tunnel);
+		}
+	} while (error == ERROR_NONE && event == LINK_ANNOUNCED);
+	if (error == ERROR_NONE && event == LINK_BYE) {
+		detach(tunnel, false);
+		return;
 	}
-	return write_client(tunnel);
+	if (error == ERROR_NONE)
+		error = link_do_due(link);
+	if (error == ERROR_NONE && is_condemned(tunnel)) {
+		link->reason = "it does not answer";
+		error = ERROR_TIMEOUT;
+	}
+	if (error)
+		detach(tunnel, true);
+}
+
+static struct pollfd
+no_slot(void)
+{
+	return (struct pollfd){.fd = -1};
 }
 
 static int
 time_left(struct tunnel *tunnel)
 {
-	int64_t wake_ms = clock_earlier(tunnel->heartbeat_ms,
-	    pending_next_expiry(&tunnel->context->pending, &tunnel->visitors));
+	struct context *context = tunnel->context;
+	int64_t wake_ms =
+	    pending_next_expiry(&context->pending, &tunnel->visitors);
 
+	if (tunnel->link != NULL) {
+		wake_ms = clock_earlier(wake_ms, link_due_ms(tunnel->link));
+	} else {
+		if (wake_ms != CLOCK_NEVER)
+			wake_ms = clock_now_ms() + SWEEP_MS;
+		wake_ms = clock_earlier(wake_ms, tunnel->lease_end_ms);
+	}
 	if (tunnel->rest_ms != 0)
 		wake_ms = clock_earlier(wake_ms, tunnel->rest_ms);
 	return clock_left_ms(wake_ms);
 }
 
-static enum error
-wait_and_serve(struct tunnel *tunnel)
-{
-	bool accepts =
-	    tunnel->rest_ms == 0 && channel_has_room(tunnel->channel);
-	struct pollfd slots[] = {
-	    {.fd = tunnel->channel->fd, .events = POLLIN},
-	    {.fd = accepts ? tunnel->listener : -1, .events = POLLIN},
-	};
-	enum error error = ERROR_NONE;
-
-	if (channel_queued(tunnel->channel) > 0)
-		slots[0].events |= POLLOUT;
-	if (poll(slots, 2, time_left(tunnel)) == -1) {
-		if (errno == EINTR || errno == EAGAIN)
-			return ERROR_NONE;
-		tunnel->reason = strerror(errno);
-		return ERROR_SYSTEM;
-	}
-	if ((slots[0].revents & ~POLLOUT) != 0)
-		error = read_client(tunnel);
-	if (error == ERROR_NONE && slots[1].revents != 0)
-		error = accept_visitors(tunnel);
-	return error;
-}
-
 static void
-serve(struct tunnel *tunnel)
+wait_and_accept(struct tunnel *tunnel)
 {
-	enum error error = take_messages(tunnel);
+	struct pollfd slots[] = {
+	    tunnel->link ? link_poll(tunnel->link) : no_slot(),
+	    {.fd = accepts(tunnel) ? tunnel->listener : -1, .events = POLLIN},
+	    {.fd = tunnel->wakeup.read_fd, .events = POLLIN},
+	};
 
-	while (error == ERROR_NONE) {
-		error = do_due(tunnel);
-		if (error == ERROR_NONE)
-			error = wait_and_serve(tunnel);
-	}
-	log_info("tunnel of %s ended, port %u is free: %s", tunnel->peer,
-	    (unsigned)tunnel->port, tunnel->reason);
+	if (poll(slots, 3, time_left(tunnel)) == -1)
+		return;
+	if (slots[2].revents != 0)
+		wakeup_clear(&tunnel->wakeup);
+	if (slots[1].revents != 0)
+		accept_visitors(tunnel);
+	if (tunnel->rest_ms != 0 && clock_now_ms() >= tunnel->rest_ms)
+		tunnel->rest_ms = 0;
 }
 
-/* Open the public port and queue the answer to Hello. */
-static enum error
-open_port(struct tunnel *tunnel, uint16_t asked)
+/* Whether the tunnel is over; once it is, nothing is handed over any more. */
+static bool
+is_over(struct tunnel *tunnel)
 {
-	struct context *context = tunnel->context;
-	struct message answer = {.kind = MESSAGE_HELLO};
-	enum error error = ports_open(&context->tunnels, &context->range, asked,
-	    &tunnel->listener, &tunnel->port);
+	bool ending = tunnel->parted && atomic_load(&tunnel->context->ending);
+	bool over = ending || (tunnel->link == NULL &&
+				  clock_now_ms() >= tunnel->lease_end_ms);
 
-	if (error) {
-		const char *refusal = ports_refusal(error, asked);
+	lock_take(&tunnel->lock);
+	if (tunnel->incoming != NULL && !ending)
+		over = false;
+	tunnel->ended = over;
+	if (over)
+		fd_close(&tunnel->listener); /* before anybody sees the end */
+	lock_give(&tunnel->lock);
+	return over;
+}
 
-		log_warning("%s asked for port %u and was refused: %s",
-		    tunnel->peer, (unsigned)asked, refusal);
-		channel_refuse(
-		    tunnel->channel, refusal, clock_now_ms() + REFUSE_MS);
-		return error;
+/* The server stops: tell the client, and let no visitor in; those that wait
+ * are held until the end. */
+static void
+part(struct tunnel *tunnel)
+{
+	const struct message_bye bye = {
+	    .retry_ms = tunnel->context->bye_retry_ms};
+
+	tunnel->parted = true;
+	fd_close(&tunnel->listener);
+	if (tunnel->link != NULL) {
+		tunnel->link->reason = "the server stops";
+		link_part(tunnel->link, &bye);
+		detach(tunnel, true);
 	}
-	answer.as.port = tunnel->port;
-	return channel_put(tunnel->channel, &answer);
+	tunnel->lease_end_ms = CLOCK_NEVER;
 }
 
 void
-tunnel_run(struct context *context, struct channel *channel, const char *peer,
-    uint16_t asked)
+tunnel_run(struct tunnel *tunnel)
 {
-	struct tunnel tunnel = {
-	    .context = context,
-	    .channel = channel,
-	    .peer = peer,
-	    .listener = -1,
-	    .reason = "",
-	};
+	struct context *context = tunnel->context;
+	struct link *left;
 
-	pending_group_init(&tunnel.visitors);
-	if (!roster_enter(&context->active, &tunnel.entry, channel->fd, -1))
-		return;
-	budget_force(&context->budget, BUDGET_TUNNEL);
-	if (open_port(&tunnel, asked) == ERROR_NONE) {
-		log_info("tunnel of %s, public port %u", peer,
-		    (unsigned)tunnel.port);
-		serve(&tunnel);
+	log_info("client %s has port %u", tunnel->link->peer,
+	    (unsigned)tunnel->port);
+	greet(tunnel);
+	while (!is_over(tunnel)) {
+		wait_and_accept(tunnel);
+		adopt(tunnel);
+		if (tunnel->link != NULL)
+			serve_link(tunnel);
+		if (atomic_load(&context->stopping) &&
+		    (!tunnel->parted || tunnel->link != NULL))
+			part(tunnel);
+		if (!tunnel->parted)
+			drop_expired(tunnel);
+		if (tunnel->link != NULL)
+			announce_visitors(tunnel);
 	}
-	roster_leave(&context->active, &tunnel.entry);
-	fd_close(&tunnel.listener);
-	drop_expired(&tunnel, CLOCK_NEVER);
+	registry_remove(&context->registry, tunnel->port, tunnel);
+	lock_take(&tunnel->lock);
+	left = tunnel->incoming;
+	tunnel->incoming = NULL;
+	lock_give(&tunnel->lock);
+	link_destroy(left);
+	link_destroy(tunnel->link);
+	drop_all(tunnel);
 	budget_give(&context->budget, BUDGET_TUNNEL);
+	if (!atomic_load(&context->stopping))
+		grants_remove(&context->grants, tunnel->port);
+	log_info("port %u is free", (unsigned)tunnel->port);
+	tunnel_release(tunnel);
 }

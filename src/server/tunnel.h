@@ -1,9 +1,11 @@
 /*
- * tunnel - a public port and the control connection that it belongs to.
+ * tunnel - a public port, the visitors that wait for it, and the control
+ * connection that it belongs to, or none while its client is away.
  *
- * Runs in the session's thread: polls the control connection and the public
- * listener, sends heartbeats, announces visitors, and drops those that were
- * not accepted in time. See rebore-protocol(7), CONTROL CONNECTION.
+ * Its thread polls the control connection, the public listener and a wake-up,
+ * sends heartbeats, announces visitors, and drops those that waited too long.
+ * A tunnel whose client has announced itself outlives its control connection
+ * for a lease. See rebore-protocol(7), LEASES.
  */
 #ifndef REBORE_SERVER_TUNNEL_H
 #define REBORE_SERVER_TUNNEL_H
@@ -11,19 +13,60 @@
 #include <stdint.h>
 
 #include "server/context.h"
-#include "wire/channel.h"
+#include "server/link.h"
+
+struct tunnel;
 
 /*
- * Open the public port, tell the client, and serve until the client ends or is
- * lost, or the server stops; then the port is closed and waiting visitors are
- * reset. Proxied connections go on.
+ * Make a tunnel that belongs to link.
  *
- * channel: stood through the handshake up to Hello. Its descriptor stays the
- * caller's; it is entered in the roster here, so it must not be in another.
- * peer: of the client, for the log.
- * asked: the public port, 0: any.
+ * listener: of the public port; the tunnel's on success.
+ * link: the tunnel's on success.
+ * Returns the tunnel with one reference, or NULL: no memory or descriptor.
  */
-void tunnel_run(struct context *context, struct channel *channel,
-    const char *peer, uint16_t asked);
+struct tunnel *tunnel_create(
+    struct context *context, int listener, uint16_t port, struct link *link);
+
+/* Take or give back a reference. */
+void tunnel_hold(struct tunnel *tunnel);
+void tunnel_release(struct tunnel *tunnel);
+
+/*
+ * Be the tunnel's thread: tell the client its port, and serve until the client
+ * is gone and its lease is over, or the server stops. Takes the reference.
+ *
+ * The tunnel must be in the registry, and leaves it here.
+ */
+void tunnel_run(struct tunnel *tunnel);
+
+/* May a newcomer have the port of this tunnel? */
+enum tunnel_verdict {
+	/* Yes: give it the link by tunnel_hand_over(). */
+	TUNNEL_YIELDS,
+	/* The client lives, or its lease runs and is not the newcomer's. */
+	TUNNEL_STAYS,
+	/* Whether the client lives is not clear yet: ask again. */
+	TUNNEL_DOUBTS,
+	/* The tunnel ends, or has ended: open the port anew. */
+	TUNNEL_ENDS,
+};
+
+/*
+ * Judge a newcomer that has passed authentication. A holder that is found gone
+ * is marked as such. Threads: any.
+ */
+enum tunnel_verdict tunnel_judge(
+    struct tunnel *tunnel, const struct link *newcomer);
+
+/*
+ * Give the tunnel a new link; its old one is told and closed.
+ *
+ * Returns false when the tunnel has ended meanwhile; link stays the caller's
+ * then. Threads: any.
+ */
+bool tunnel_hand_over(struct tunnel *tunnel, struct link *link);
+
+/* Make its thread look at the state of the server. Threads: any. */
+void tunnel_wake(struct tunnel *tunnel);
 
 #endif

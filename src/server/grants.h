@@ -1,0 +1,68 @@
+/*
+ * grants - remembers which public ports are granted, over a restart.
+ *
+ * A server that restarts has no leases. Its clients return within seconds and
+ * ask for the ports that they had; until then a new client that would take any
+ * port is not given one of those.
+ */
+#ifndef REBORE_SERVER_GRANTS_H
+#define REBORE_SERVER_GRANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "os/lock.h"
+#include "os/statefile.h"
+#include "os/wakeup.h"
+
+/* The longest wait of a client between attempts, by default, and a little. */
+#define GRANTS_RESERVED_MS 90000
+/* Changes of a second are written together. */
+#define GRANTS_DELAY_MS 1000
+
+#define GRANTS_BYTES (65536 / 8)
+
+/* Fields are private. */
+struct grants {
+	struct lock lock;
+	/* Under lock. Sets of ports. */
+	uint8_t granted[GRANTS_BYTES];
+	uint8_t before[GRANTS_BYTES]; /* the restart */
+	int64_t reserved_until_ms;
+	int64_t due_ms;
+	struct statefile file;
+	struct wakeup changed;
+};
+
+/*
+ * Begin, with what the state file holds if there is one. Content that is of no
+ * use is replaced, with a warning.
+ *
+ * state_path: NULL: none, and nothing is reserved.
+ * holder: on ERROR_IN_USE the process that uses the state file.
+ */
+enum error grants_start(
+    struct grants *grants, const char *state_path, pid_t *holder);
+
+/* Threads, of all that follow: any, but for grants_end(). */
+void grants_add(struct grants *grants, uint16_t port);
+void grants_remove(struct grants *grants, uint16_t port);
+
+/* Whether a client that had port before a restart may return for it. */
+bool grants_is_reserved(struct grants *grants, uint16_t port);
+
+/*
+ * Returns when grants_save_if_due() is due; CLOCK_NEVER: the file is up to date.
+ * That may change when the descriptor of grants_fd() becomes readable; -1: it
+ * does not change. Threads, of these three: one.
+ */
+int64_t grants_due_ms(struct grants *grants);
+int grants_fd(const struct grants *grants);
+void grants_save_if_due(struct grants *grants);
+
+/* Write the file if it is not up to date, and release everything. */
+void grants_end(struct grants *grants);
+
+#endif

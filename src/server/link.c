@@ -1,0 +1,250 @@
+/* link - see link.h */
+#include "server/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/tcp.h"
+#include "os/fd.h"
+
+/* A client that takes nothing for so long is gone, where TCP does not say. */
+#define STALLED_MS 16000
+/* For the last words. */
+#define PART_MS 200
+
+struct link *
+link_create(struct context *context, int fd, const struct channel *channel,
+    const struct address *peer)
+{
+	struct link *link = calloc(1, sizeof *link);
+
+	if (link == NULL)
+		return NULL;
+	link->context = context;
+	link->fd = fd;
+	link->channel = *channel;
+	link->address = *peer;
+	address_print(peer, link->peer);
+	link->start_ms = clock_now_ms();
+	link->heard_ms = link->start_ms;
+	link->reason = "";
+	tcp_limit_silence(fd, context->unacknowledged_ms);
+	return link;
+}
+
+void
+link_destroy(struct link *link)
+{
+	if (link == NULL)
+		return;
+	fd_close(&link->fd);
+	budget_give(&link->context->budget, BUDGET_SESSION);
+	free(link);
+}
+
+/* Returns LINK_ANNOUNCED, or LINK_NOTHING for one that is late or a second. */
+static enum link_event
+take_announce(struct link *link, const struct message_announce *who)
+{
+	if (link->announced || !who->has_instance ||
+	    clock_now_ms() - link->start_ms > LINK_ANNOUNCE_MS)
+		return LINK_NOTHING;
+	link->announced = true;
+	link->who = *who;
+	return LINK_ANNOUNCED;
+}
+
+/* What is of a later version, or makes no sense here. */
+static void
+skip(struct link *link, const struct message *message)
+{
+	if (link->told_unknown)
+		return;
+	link->told_unknown = true;
+	log_info("%s sent %s behind its Hello; it is skipped, and so are "
+		 "further ones",
+	    link->peer,
+	    message->kind == MESSAGE_UNKNOWN ? message->as.text
+					     : message_name(message->kind));
+}
+
+static enum link_event
+take(struct link *link, const struct message *message)
+{
+	link->heard_ms = clock_now_ms();
+	switch (message->kind) {
+	case MESSAGE_ANNOUNCE:
+		return take_announce(link, &message->as.announce);
+	case MESSAGE_HEARTBEAT:
+		return LINK_NOTHING;
+	case MESSAGE_BYE:
+		link->reason = "the client says goodbye";
+		return LINK_BYE;
+	default:
+		skip(link, message);
+		return LINK_NOTHING;
+	}
+}
+
+/* Take messages that were read, up to one that matters. */
+static enum error
+take_messages(struct link *link, enum link_event *event)
+{
+	enum error error = ERROR_NONE;
+	struct message message;
+
+	*event = LINK_NOTHING;
+	while (error == ERROR_NONE && *event == LINK_NOTHING) {
+		error = channel_next(&link->channel, &message);
+		if (error == ERROR_NONE)
+			*event = take(link, &message);
+	}
+	if (error == ERROR_AGAIN)
+		return ERROR_NONE;
+	if (error)
+		link->reason = error_text(error);
+	return error;
+}
+
+enum error
+link_read(struct link *link, enum link_event *event)
+{
+	enum error error = take_messages(link, event);
+
+	while (error == ERROR_NONE && *event == LINK_NOTHING) {
+		error = channel_fill(&link->channel);
+		if (error == ERROR_AGAIN)
+			return ERROR_NONE;
+		if (error == ERROR_CLOSED)
+			link->reason = "the client closed the connection";
+		else if (error)
+			link->reason = strerror(errno);
+		else
+			error = take_messages(link, event);
+	}
+	return error;
+}
+
+enum error
+link_await_announce(struct link *link, int64_t deadline_ms)
+{
+	enum error error = ERROR_NONE;
+
+	while (error == ERROR_NONE && !link->announced) {
+		struct pollfd slot = {.fd = link->fd, .events = POLLIN};
+		enum link_event event;
+
+		error = link_read(link, &event);
+		if (error || link->announced || clock_now_ms() >= deadline_ms)
+			break;
+		poll(&slot, 1, clock_left_ms(deadline_ms));
+	}
+	return error;
+}
+
+bool
+link_has_room(const struct link *link)
+{
+	return channel_has_room(&link->channel);
+}
+
+void
+link_put(struct link *link, const struct message *message)
+{
+	/* Out of memory is the only failure: the heartbeat deadline of the
+	 * client finds out. */
+	(void)channel_put(&link->channel, message);
+}
+
+void
+link_put_announce(struct link *link)
+{
+	struct message message = {.kind = MESSAGE_ANNOUNCE};
+
+	message.as.announce = (struct message_announce){
+	    .can = MESSAGE_CAN_HEARTBEAT,
+	    .lease_ms = link->context->lease_ms,
+	};
+	if (link->context->lease_ms > 0)
+		message.as.announce.can |= MESSAGE_CAN_LEASE;
+	link_put(link, &message);
+}
+
+/* Write what is queued; find out that the client takes nothing any more. */
+static enum error
+write_queued(struct link *link, int64_t now_ms)
+{
+	size_t before = channel_queued(&link->channel);
+	enum error error = channel_flush(&link->channel);
+
+	if (error == ERROR_NONE) {
+		link->stalled_ms = 0;
+		return ERROR_NONE;
+	}
+	if (error != ERROR_AGAIN) {
+		link->reason = strerror(errno);
+		return error;
+	}
+	if (link->stalled_ms == 0 || channel_queued(&link->channel) < before)
+		link->stalled_ms = now_ms;
+	if (now_ms - link->stalled_ms < STALLED_MS)
+		return ERROR_NONE;
+	link->reason = "the client takes nothing any more";
+	return ERROR_TIMEOUT;
+}
+
+enum error
+link_do_due(struct link *link)
+{
+	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
+	int64_t now_ms = clock_now_ms();
+
+	if (link->announced &&
+	    now_ms - link->heard_ms >= link->context->client_timeout_ms) {
+		link->reason = "no heartbeat from the client";
+		return ERROR_TIMEOUT;
+	}
+	if (now_ms >= link->heartbeat_ms) {
+		/* One that finds no room is not missed: there is more to
+		 * read than a heartbeat. */
+		if (link_has_room(link))
+			link_put(link, &heartbeat);
+		link->heartbeat_ms = now_ms + LINK_HEARTBEAT_MS;
+	}
+	return write_queued(link, now_ms);
+}
+
+int64_t
+link_due_ms(const struct link *link)
+{
+	int64_t due_ms = link->heartbeat_ms;
+
+	if (link->announced)
+		due_ms = clock_earlier(
+		    due_ms, link->heard_ms + link->context->client_timeout_ms);
+	return due_ms;
+}
+
+struct pollfd
+link_poll(const struct link *link)
+{
+	struct pollfd slot = {.fd = link->fd, .events = POLLIN};
+
+	if (channel_queued(&link->channel) > 0)
+		slot.events |= POLLOUT;
+	return slot;
+}
+
+void
+link_part(struct link *link, const struct message_bye *bye)
+{
+	struct message message = {.kind = MESSAGE_BYE};
+
+	if (bye == NULL || !link->announced || !link_has_room(link))
+		return;
+	message.as.bye = *bye;
+	(void)channel_send(&link->channel, &message, clock_now_ms() + PART_MS);
+}

@@ -1,0 +1,110 @@
+/*
+ * link - a control connection that has passed Hello.
+ *
+ * Made by the session that heard the Hello, and given to the thread of a tunnel,
+ * its own or another, which alone uses it from then on. Knows who the client is,
+ * sends heartbeats, and finds out when the client is gone.
+ */
+#ifndef REBORE_SERVER_LINK_H
+#define REBORE_SERVER_LINK_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/address.h"
+#include "server/context.h"
+#include "wire/channel.h"
+
+/* The server's heartbeats. */
+#define LINK_HEARTBEAT_MS 500
+/* So long after Hello an Announce still counts. */
+#define LINK_ANNOUNCE_MS 3000
+
+struct link {
+	/* Set by link_create(), then read-only. */
+	struct context *context;
+	char peer[ADDRESS_TEXT_SIZE];
+	struct address address;
+	int64_t start_ms;
+
+	/* The owner's alone. */
+	int fd;
+	struct channel channel;
+	/* The client has said who it is; then it sends heartbeats, too. */
+	bool announced;
+	struct message_announce who;
+	int64_t heard_ms;
+	int64_t heartbeat_ms; /* when the next one is due */
+	int64_t stalled_ms;   /* since when nothing could be sent; 0: it can */
+	bool told_unknown;
+	/* Why it is lost; a constant, or strerror(). */
+	const char *reason;
+};
+
+/* What reading a link can bring, besides that it is lost. */
+enum link_event {
+	LINK_NOTHING,
+	/* The client has just said who it is. */
+	LINK_ANNOUNCED,
+	/* The client ends on purpose. */
+	LINK_BYE,
+};
+
+/*
+ * Take over a connection and what was read from it, and its place in the budget.
+ *
+ * fd: the link's on success. channel: copied.
+ * Returns NULL when there is no memory.
+ */
+struct link *link_create(struct context *context, int fd,
+    const struct channel *channel, const struct address *peer);
+
+/* Close it. NULL is legal. */
+void link_destroy(struct link *link);
+
+/*
+ * Wait until the client has said who it is, or until deadline_ms. Only before
+ * the link is given to a tunnel.
+ *
+ * Returns ERROR_NONE also when it has not; an error when the link is lost.
+ */
+enum error link_await_announce(struct link *link, int64_t deadline_ms);
+
+/*
+ * Read what has arrived and look at the next message.
+ *
+ * event: set; call again as long as it is not LINK_NOTHING.
+ * Returns an error when the link is lost, with reason set.
+ */
+enum error link_read(struct link *link, enum link_event *event);
+
+/* Whether one more message can be queued. */
+bool link_has_room(const struct link *link);
+
+/* Queue a message; whether there is room is the caller's to know. */
+void link_put(struct link *link, const struct message *message);
+
+/* Queue our own Announce, with what the server grants. */
+void link_put_announce(struct link *link);
+
+/*
+ * Queue a heartbeat if one is due, write what is queued, and see whether the
+ * client is still there. Call after link_read(), so that what has arrived
+ * while the process was stopped counts.
+ *
+ * Returns an error when the link is lost, with reason set.
+ */
+enum error link_do_due(struct link *link);
+
+/* Returns when link_do_due() is due. */
+int64_t link_due_ms(const struct link *link);
+
+/* Returns what to poll for. */
+struct pollfd link_poll(const struct link *link);
+
+/* Tell an announced client that it is to go, as far as that can be written at
+ * once. bye: NULL says nothing. */
+void link_part(struct link *link, const struct message_bye *bye);
+
+#endif
