@@ -14,7 +14,9 @@
 #include "base/random.h"
 #include "base/repeat.h"
 #include "client/control.h"
+#include "client/identity.h"
 #include "client/worker.h"
+#include "net/netwatch.h"
 #include "net/resolve.h"
 #include "net/roster.h"
 #include "os/crew.h"
@@ -29,8 +31,19 @@
 #define GOOD_AFTER_MS 10000
 /* The same visitors keep the same local address for so long. */
 #define LOCAL_AGE_MS 5000
-/* A port that another holds for longer is not coming back. */
+/* A port that another holds for longer is not coming back: a lease, or this
+ * where the server tells none. */
 #define PORT_PATIENCE_MS 30000
+/* A changed network ends a wait once in so long: some change all day. */
+#define CUT_EVERY_MS 5000
+/* While it waits, the client looks so often whether the system has slept. */
+#define LOOK_MS 5000
+/* The system slept, and did not only start a little late. */
+#define SUSPENDED_MS 2000
+/* What a server may ask for in its Bye. */
+#define BYE_LEAST_MS 100
+/* A lost address is mended at once, but not in a tight loop. */
+#define AT_ONCE_MS 50
 /* How long workers may take to end. */
 #define END_MS 500
 
@@ -38,11 +51,14 @@ struct client {
 	/* Set before the supervisor starts, then read-only. */
 	struct client_options options;
 	struct worker_context workers;
-	struct roster roster;
+	struct roster roster;   /* proxied connections */
+	struct roster controls; /* control connections */
 	struct crew *crew;
 	struct resolve *server_name;
 	struct resolve *local_name;
+	struct identity identity;
 	struct wakeup stop;  /* once sent it stays readable */
+	struct wakeup end;   /* the same, for workers, after the drain */
 	struct wakeup retry; /* ends one wait */
 	int timer_fd;
 	pthread_t supervisor;
@@ -50,11 +66,16 @@ struct client {
 	/* The supervisor's alone; the control thread's while it runs. */
 	struct backoff backoff;
 	struct repeat told;
+	struct netwatch watch;
+	int64_t cut_ms;       /* when the network ended a wait last */
+	int64_t suspended_ms; /* time that the system has slept so far */
+	uint32_t lease_ms;    /* that the server told last */
+	bool after_bye;       /* the next failure is free */
 	uint16_t public_port; /* that we had last; 0: none yet */
 	int64_t lost_ms;      /* since when there is no tunnel */
 	int64_t taken_ms;     /* since when the port is refused; 0: it is not */
 	unsigned failures;    /* in a row */
-	enum client_end end;
+	enum client_end ending;
 };
 
 static void
@@ -98,6 +119,8 @@ established(void *context, uint16_t public_port)
 
 	public_address(client, public_port, address);
 	address_name_print(&client->options.server, server);
+	if (old_port == public_port && client->lost_ms == 0)
+		return; /* by a second connection: nothing was lost */
 	if (old_port == 0)
 		log_info("connected to %s, public address %s", server, address);
 	else
@@ -107,8 +130,10 @@ established(void *context, uint16_t public_port)
 	if (old_port != 0 && old_port != public_port)
 		warn_of_new_address(client, old_port, address);
 	client->public_port = public_port;
+	identity_set_port(&client->identity, public_port);
 	client->failures = 0;
 	client->taken_ms = 0;
+	client->lost_ms = 0;
 	wakeup_clear(&client->retry); /* what was asked for is done */
 	memset(&client->told, 0, sizeof client->told);
 	snprintf(
@@ -118,19 +143,20 @@ established(void *context, uint16_t public_port)
 
 /*
  * The port that was granted once is asked for again, so that the public address
- * stays. Where any would do and another holds it for good, another is better
- * than none.
+ * stays, also by a client that was started again with its state file. Where any
+ * would do and another holds it for good, another is better than none.
  */
 static uint16_t
-port_to_ask(const struct client *client)
+port_to_ask(struct client *client)
 {
-	bool is_lost = client->options.public_port == 0 &&
-	               client->taken_ms != 0 &&
-	               clock_now_ms() - client->taken_ms > PORT_PATIENCE_MS;
+	uint32_t patience_ms =
+	    client->lease_ms > 0 ? client->lease_ms : PORT_PATIENCE_MS;
+	bool is_lost = client->taken_ms != 0 &&
+	               clock_now_ms() - client->taken_ms > patience_ms;
 
-	if (client->public_port == 0 || is_lost)
+	if (client->options.public_port != 0)
 		return client->options.public_port;
-	return client->public_port;
+	return is_lost ? 0 : client->public_port;
 }
 
 static void *
@@ -149,6 +175,9 @@ attempt(struct client *client, struct control *control)
 	wakeup_clear(&client->retry);
 	memset(control, 0, sizeof *control);
 	control->options = &client->options;
+	control->identity = &client->identity;
+	control->watch = &client->watch;
+	control->roster = &client->controls;
 	control->workers = &client->workers;
 	control->server = client->server_name;
 	control->stop_fd = client->stop.read_fd;
@@ -165,31 +194,74 @@ attempt(struct client *client, struct control *control)
 	    "cannot start a thread: %s", strerror(errno));
 }
 
+/* Whether something has happened that makes the rest of a wait pointless. */
+static bool
+is_news(struct client *client, bool network_told)
+{
+	int64_t suspended_ms = clock_suspended_ms();
+	bool slept = suspended_ms - client->suspended_ms > SUSPENDED_MS;
+
+	client->suspended_ms = suspended_ms;
+	if (network_told && netwatch_changed(&client->watch) &&
+	    netwatch_has_route(&client->watch))
+		return true;
+	return slept;
+}
+
+/*
+ * Wait until end_ms, or less: until somebody asks for it, or until the network
+ * has changed, but so only once in CUT_EVERY_MS.
+ *
+ * Returns ERROR_STOPPED when the client is to end, ERROR_AGAIN when end_ms is
+ * not reached, ERROR_NONE when it is of no more interest.
+ */
+static enum error
+rest_once(struct client *client, int64_t *end_ms)
+{
+	struct pollfd slots[] = {
+	    {.fd = client->stop.read_fd, .events = POLLIN},
+	    {.fd = client->retry.read_fd, .events = POLLIN},
+	    {.fd = client->watch.fd, .events = POLLIN},
+	    {.fd = client->timer_fd, .events = POLLIN},
+	};
+	int64_t look_ms = clock_earlier(*end_ms, clock_now_ms() + LOOK_MS);
+
+	timer_set(client->timer_fd, *end_ms);
+	if (poll(slots, 4, clock_left_ms(look_ms)) == -1)
+		return ERROR_AGAIN; /* EINTR or no memory: wait on */
+	if (slots[0].revents != 0)
+		return ERROR_STOPPED;
+	if (slots[1].revents != 0)
+		return ERROR_NONE;
+	if (is_news(client, slots[2].revents != 0)) {
+		log_debug("the network has changed, or the system was asleep");
+		*end_ms = clock_earlier(*end_ms,
+		    clock_later(clock_now_ms(), client->cut_ms + CUT_EVERY_MS));
+		client->cut_ms = *end_ms;
+	}
+	return ERROR_AGAIN;
+}
+
 /* Wait out a delay. Returns whether the client is to end. */
 static bool
 rest(struct client *client, uint32_t delay_ms)
 {
 	int64_t end_ms = clock_now_ms() + delay_ms;
-	struct pollfd slots[] = {
-	    {.fd = client->stop.read_fd, .events = POLLIN},
-	    {.fd = client->retry.read_fd, .events = POLLIN},
-	    {.fd = client->timer_fd, .events = POLLIN},
-	};
-	bool over = false;
+	enum error error = ERROR_AGAIN;
 
-	timer_set(client->timer_fd, end_ms);
-	while (!over && slots[0].revents == 0) {
-		int ready = poll(slots, 3, clock_left_ms(end_ms));
-
-		/* Without the answer of poll() nothing is known of slots. */
-		if (ready == -1)
-			slots[0].revents = 0;
-		else if (slots[1].revents != 0)
-			over = true;
-		over = over || clock_now_ms() >= end_ms;
-	}
+	client->suspended_ms = clock_suspended_ms();
+	while (error == ERROR_AGAIN && clock_now_ms() < end_ms)
+		error = rest_once(client, &end_ms);
 	timer_set(client->timer_fd, CLOCK_NEVER);
-	return slots[0].revents != 0;
+	return error == ERROR_STOPPED;
+}
+
+/* Whether a tunnel stood before. */
+static bool
+is_loss(enum control_outcome outcome)
+{
+	return outcome == CONTROL_LOST || outcome == CONTROL_BYE ||
+	       outcome == CONTROL_DISPLACED;
 }
 
 /* Say that the attempt came to nothing or the tunnel was lost, and when the
@@ -198,10 +270,10 @@ static void
 log_failure(
     struct client *client, const struct control *control, uint32_t delay_ms)
 {
-	bool lost = control->outcome == CONTROL_LOST;
+	bool lost = is_loss(control->outcome);
 	const char *what = lost ? "connection lost" : "no connection";
 	double delay_s = (double)delay_ms / 1000;
-	char status[CONTROL_REASON_SIZE + 32];
+	char status[HANDSHAKE_REASON_SIZE + 32];
 	unsigned hidden;
 
 	snprintf(status, sizeof status, "%s (%s)", what, control->reason);
@@ -215,49 +287,69 @@ log_failure(
 		log_warning("%s; trying again in %.1f s", status, delay_s);
 }
 
-/* The end of the last attempt is the end of the client. */
+/* A tunnel stood. Returns whether the client is at its end. */
 static bool
-is_final(struct client *client, const struct control *control)
+is_final_loss(struct client *client, const struct control *control)
 {
-	const struct client_options *options = &client->options;
+	if (control->outcome == CONTROL_DISPLACED)
+		log_error("%s", control->reason);
+	if (client->options.reconnect)
+		return false;
+	client->ending = CLIENT_END_STOPPED;
+	log_info("connection lost (%s); ending, as --no-reconnect asks",
+	    control->reason);
+	return true;
+}
 
-	switch (control->outcome) {
-	case CONTROL_STOPPED:
-		client->end = CLIENT_END_STOPPED;
-		return true;
-	case CONTROL_REFUSED:
-		client->end = CLIENT_END_REFUSED;
-		log_error("%s", control->reason);
-		return true;
-	case CONTROL_IMPOSSIBLE:
-		client->end = CLIENT_END_IMPOSSIBLE;
-		log_error("%s", control->reason);
-		return true;
-	case CONTROL_LOST:
-		client->end = CLIENT_END_STOPPED;
-		if (!options->reconnect)
-			log_info("connection lost (%s); ending, as "
-				 "--no-reconnect asks",
-			    control->reason);
-		return !options->reconnect;
-	case CONTROL_FAILED:
-	case CONTROL_PORT_TAKEN:
-		break;
-	}
-	client->failures++;
-	if (!options->reconnect) {
-		client->end = CLIENT_END_FAILED;
+/* An attempt has failed. Returns whether it was the last. */
+static bool
+is_final_failure(struct client *client, const struct control *control)
+{
+	unsigned most = client->options.max_retries;
+
+	if (client->after_bye)
+		client->after_bye = false; /* the server was a little late */
+	else
+		client->failures++;
+	if (!client->options.reconnect) {
+		client->ending = CLIENT_END_FAILED;
 		log_error("no connection (%s)", control->reason);
 		return true;
 	}
-	client->end = CLIENT_END_GAVE_UP;
-	if (options->max_retries == 0 ||
-	    client->failures < options->max_retries)
+	if (most == 0 || client->failures < most)
 		return false;
+	client->ending = CLIENT_END_GAVE_UP;
 	log_error("no connection (%s); giving up after %u failed attempts in "
 		  "a row",
 	    control->reason, client->failures);
 	return true;
+}
+
+/* Whether the end of the last attempt is the end of the client. */
+static bool
+is_final(struct client *client, const struct control *control)
+{
+	switch (control->outcome) {
+	case CONTROL_STOPPED:
+		client->ending = CLIENT_END_STOPPED;
+		return true;
+	case CONTROL_REFUSED:
+		client->ending = CLIENT_END_REFUSED;
+		log_error("%s", control->reason);
+		return true;
+	case CONTROL_IMPOSSIBLE:
+		client->ending = CLIENT_END_IMPOSSIBLE;
+		log_error("%s", control->reason);
+		return true;
+	case CONTROL_LOST:
+	case CONTROL_BYE:
+	case CONTROL_DISPLACED:
+		return is_final_loss(client, control);
+	case CONTROL_FAILED:
+	case CONTROL_PORT_TAKEN:
+		break;
+	}
+	return is_final_failure(client, control);
 }
 
 /* Keep in mind what the attempt taught. */
@@ -266,15 +358,56 @@ learn(struct client *client, const struct control *control)
 {
 	int64_t now_ms = clock_now_ms();
 
-	if (control->outcome == CONTROL_LOST)
+	if (is_loss(control->outcome)) {
 		client->lost_ms = now_ms;
-	if (control->stood_ms >= GOOD_AFTER_MS || control->carried)
+		client->lease_ms = control->lease_ms;
+		client->after_bye = control->outcome == CONTROL_BYE;
+	}
+	if (control->outcome != CONTROL_DISPLACED &&
+	    (control->stood_ms >= GOOD_AFTER_MS || control->carried))
 		backoff_init(
 		    &client->backoff, client->options.max_delay_s * 1000);
 	if (control->outcome != CONTROL_PORT_TAKEN)
 		client->taken_ms = 0;
 	else if (client->taken_ms == 0)
 		client->taken_ms = now_ms;
+}
+
+static uint32_t
+at_most(uint32_t value, int64_t most)
+{
+	return value > most ? (uint32_t)most : value;
+}
+
+/* A delay that the server asked for, spread by a quarter either way. */
+static uint32_t
+delay_of_bye(const struct client *client, uint32_t retry_ms)
+{
+	uint32_t cap_ms = client->options.max_delay_s * 1000;
+	uint32_t wish_ms = at_most(retry_ms, cap_ms);
+	uint32_t spread_ms;
+
+	if (wish_ms < BYE_LEAST_MS)
+		wish_ms = BYE_LEAST_MS;
+	spread_ms = (uint32_t)((uint64_t)(wish_ms / 2) * random_u32() >> 32);
+	return at_most(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
+}
+
+/* How long to wait before the next attempt. */
+static uint32_t
+next_delay(struct client *client, const struct control *control)
+{
+	bool has_lease = client->lease_ms > 0 && client->lost_ms != 0 &&
+	                 clock_now_ms() - client->lost_ms < client->lease_ms;
+	uint32_t delay_ms;
+
+	if (control->outcome == CONTROL_BYE && control->retry_ms > 0)
+		return delay_of_bye(client, control->retry_ms);
+	if (control->at_once)
+		return AT_ONCE_MS;
+	delay_ms = backoff_next(&client->backoff, random_u32());
+	/* The server keeps our port meanwhile: be back while it does. */
+	return has_lease ? at_most(delay_ms, client->lease_ms / 4) : delay_ms;
 }
 
 static void *
@@ -289,10 +422,10 @@ supervise(void *argument)
 		learn(client, &control);
 		if (is_final(client, &control))
 			break;
-		delay_ms = backoff_next(&client->backoff, random_u32());
+		delay_ms = next_delay(client, &control);
 		log_failure(client, &control, delay_ms);
 		if (rest(client, delay_ms)) {
-			client->end = CLIENT_END_STOPPED;
+			client->ending = CLIENT_END_STOPPED;
 			break;
 		}
 	}
@@ -310,10 +443,14 @@ destroy(struct client *client)
 	crew_destroy(client->crew);
 	resolve_release(client->server_name);
 	resolve_release(client->local_name);
+	netwatch_close(&client->watch);
 	fd_close(&client->timer_fd);
+	wakeup_close(&client->end);
 	wakeup_close(&client->retry);
 	wakeup_close(&client->stop);
 	worker_context_destroy(&client->workers);
+	identity_end(&client->identity);
+	roster_destroy(&client->controls);
 	roster_destroy(&client->roster);
 	free(client);
 }
@@ -328,53 +465,80 @@ connect_workers(struct client *client)
 	workers->local = client->local_name;
 	workers->crew = client->crew;
 	workers->roster = &client->roster;
-	workers->stop_fd = client->stop.read_fd;
+	workers->stop_fd = client->end.read_fd;
+	workers->local_retry_ms = (int64_t)client->options.local_retry_s * 1000;
 }
 
 static enum error
-create(const struct client_options *options, struct client **made)
+open_all(struct client *client)
 {
-	struct client *client = calloc(1, sizeof *client);
-	enum error error;
+	enum error error = wakeup_open(&client->stop);
 
-	*made = client;
-	if (client == NULL)
-		return ERROR_MEMORY;
-	client->options = *options;
-	client->timer_fd = -1;
-	client->stop = (struct wakeup)WAKEUP_INITIALIZER;
-	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
-	backoff_init(&client->backoff, options->max_delay_s * 1000);
-	roster_init(&client->roster);
-	worker_context_init(&client->workers);
-	client->crew = crew_create("rebore-visitor");
-	client->server_name = resolve_create(&options->server, 0);
-	client->local_name = resolve_create(&options->local, LOCAL_AGE_MS);
-	if (client->crew == NULL || client->server_name == NULL ||
-	    client->local_name == NULL)
-		return ERROR_MEMORY;
-	error = wakeup_open(&client->stop);
+	if (error == ERROR_NONE)
+		error = wakeup_open(&client->end);
 	if (error == ERROR_NONE)
 		error = wakeup_open(&client->retry);
 	if (error == ERROR_NONE)
 		error = timer_open(&client->timer_fd);
+	netwatch_open(&client->watch);
+	return error;
+}
+
+/* Make the parts of a client; destroy() takes it at any state. */
+static enum error
+fill(struct client *client, const struct client_options *options, pid_t *holder)
+{
+	enum error error;
+
+	client->options = *options;
+	client->timer_fd = -1;
+	client->watch.fd = -1;
+	client->stop = (struct wakeup)WAKEUP_INITIALIZER;
+	client->end = (struct wakeup)WAKEUP_INITIALIZER;
+	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
+	backoff_init(&client->backoff, options->max_delay_s * 1000);
+	roster_init(&client->roster);
+	roster_init(&client->controls);
+	worker_context_init(&client->workers);
+	error = identity_start(&client->identity, options->state_path, holder);
+	client->public_port = identity_port(&client->identity);
+	client->lost_ms = clock_now_ms();
+	client->crew = crew_create("rebore-visitor");
+	client->server_name = resolve_create(&options->server, 0);
+	client->local_name = resolve_create(&options->local, LOCAL_AGE_MS);
+	if (error == ERROR_NONE &&
+	    (client->crew == NULL || client->server_name == NULL ||
+		client->local_name == NULL))
+		error = ERROR_MEMORY;
+	if (error == ERROR_NONE)
+		error = open_all(client);
 	connect_workers(client);
 	return error;
 }
 
 enum error
-client_start(const struct client_options *options, struct client **client)
+client_start(
+    const struct client_options *options, struct client **client, pid_t *holder)
 {
-	enum error error = create(options, client);
+	struct client *made = calloc(1, sizeof *made);
+	enum error error;
+	int saved;
 
+	*client = NULL;
+	if (made == NULL)
+		return ERROR_MEMORY;
+	error = fill(made, options, holder);
 	if (error == ERROR_NONE)
-		error = thread_start(&(*client)->supervisor, "rebore-superv",
-		    THREAD_STACK_BYTES, supervise, *client);
+		error = thread_start(&made->supervisor, "rebore-superv",
+		    THREAD_STACK_BYTES, supervise, made);
 	if (error) {
-		destroy(*client);
-		*client = NULL;
+		saved = errno;
+		destroy(made);
+		errno = saved;
+		return error;
 	}
-	return error;
+	*client = made;
+	return ERROR_NONE;
 }
 
 void
@@ -388,18 +552,26 @@ client_stop(struct client *client)
 {
 	wakeup_send(&client->stop);
 	resolve_stop(client->server_name);
-	resolve_stop(client->local_name);
-	roster_interrupt_all(&client->roster);
+	roster_interrupt_all(&client->controls);
 }
 
 enum client_end
 client_join(struct client *client)
 {
 	enum client_end end;
+	unsigned left;
 
 	thread_join(client->supervisor);
-	end = client->end;
-	client_stop(client);
+	end = client->ending;
+	left = roster_wait_empty(&client->roster,
+	    clock_now_ms() + (int64_t)client->options.drain_s * 1000);
+	if (left > 0 && client->options.drain_s > 0)
+		log_warning("%u visitors have not finished in %u s and are cut "
+			    "off",
+		    left, client->options.drain_s);
+	wakeup_send(&client->end);
+	resolve_stop(client->local_name);
+	roster_interrupt_all(&client->roster);
 	if (crew_stop(client->crew, clock_now_ms() + END_MS) == ERROR_NONE)
 		destroy(client);
 	return end;

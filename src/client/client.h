@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "net/address.h"
@@ -33,6 +34,12 @@ struct client_options {
 	unsigned max_delay_s;
 	/* Without a message for so long the connection is lost; 2 or more. */
 	unsigned heartbeat_timeout_s;
+	/* A visitor waits so long for a local service that does not answer. */
+	unsigned local_retry_s;
+	/* Proxied connections may go on so long after client_stop(). */
+	unsigned drain_s;
+	/* Where the client's identity outlives the process; NULL: nowhere. */
+	const char *state_path;
 
 	/*
 	 * Called in the supervisor thread. told: the state in a few words, for
@@ -63,22 +70,25 @@ struct client;
  *
  * options: copied.
  * client: on success the client, to be given to client_join(); else NULL.
- * Returns ERROR_MEMORY, ERROR_RESOURCES or ERROR_SYSTEM with errno.
+ * holder: on ERROR_IN_USE the process that has the state file.
+ * Returns ERROR_IN_USE: another uses the state file; ERROR_DENIED: it must not
+ * be used; ERROR_MEMORY, ERROR_RESOURCES or ERROR_SYSTEM with errno.
  */
-enum error client_start(
-    const struct client_options *options, struct client **client);
+enum error client_start(const struct client_options *options,
+    struct client **client, pid_t *holder);
 
 /* If it waits out a backoff, end the wait. Threads: any. */
 void client_retry_now(struct client *client);
 
-/* Make it end: visitors are reset, the public port is released. Threads: any. */
+/* Make it end: the public port is released, proxied connections may go on for
+ * drain_s and are reset then. Threads: any. */
 void client_stop(struct client *client);
 
 /*
  * Wait for the end and release everything; client is gone then.
  *
- * Takes half a second after client_stop() at the most: what has not ended then
- * is left to the end of the process.
+ * Takes half a second more than drain_s after client_stop() at the most: what
+ * has not ended then is left to the end of the process.
  */
 enum client_end client_join(struct client *client);
 

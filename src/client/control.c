@@ -3,343 +3,471 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/dial.h"
-#include "net/sockopt.h"
-#include "os/fd.h"
-#include "wire/auth.h"
-#include "wire/channel.h"
+#include "os/thread.h"
+#include "os/wakeup.h"
 
-/* A system that asks a second name server after 5 s still gets its answer. */
-#define LOOK_UP_MS 10000
-/* To connect, and for each message of the handshake. */
-#define HANDSHAKE_MS 3000
+/* Our heartbeats, to a server that has announced itself. */
+#define HEARTBEAT_MS 2000
+/* Three heartbeats of the server are missing. */
+#define SILENCE_MS 1500
+/* A rival is dialled again so soon: SYNs go out at least once a second, and one
+ * gets through soon after the path is back. */
+#define RIVAL_CONNECT_MS 1500
+/* A rival that could not be started is tried again then. */
+#define RIVAL_REST_MS 1000
+/* For the last words. */
+#define BYE_MS 200
+/* The system slept, and did not only start a little late. */
+#define SUSPENDED_MS 2000
 
-/* The state of one attempt; on the stack of its thread. */
-struct attempt {
+/* The second connection, while there is one. */
+struct rival {
+	bool running;
+	/* It was called off, and has only to be joined. */
+	bool abandoned;
+	pthread_t thread;
+	struct wakeup done;
+	int64_t rest_ms; /* not before */
+};
+
+/* What stands. On the stack of the control thread. */
+struct standing {
 	struct control *control;
-	int fd;
-	struct channel channel;
+	/* The one that stands, and the rival's place. */
+	struct handshake shakes[2];
+	struct handshake *current;
+	struct handshake *other;
+	/* The current one is lost, and only the rival is left. */
+	bool dead;
 	struct worker_session *session;
-	uint16_t public_port;
+	bool announced;
 	int64_t heard_ms;
+	int64_t heartbeat_ms; /* when ours is due */
+	int64_t probe_ms;     /* the network has changed: heard by then? */
+	int64_t suspended_ms; /* time that the system has slept so far */
 	bool told_unknown;
+	struct rival rival;
 };
-
-/* What a server of bore 0.6 says in an Error. Whatever is not here may pass. */
-static const struct verdict {
-	const char *text;
-	enum control_outcome outcome;
-	const char *advice;
-} verdicts[] = {
-    {"invalid secret", CONTROL_REFUSED,
-	"; check that the secret here and on the server are the same"},
-    {"server requires secret, but no secret was provided", CONTROL_REFUSED,
-	"; give the server's secret with --secret-file"},
-    {"client port number not in allowed range", CONTROL_IMPOSSIBLE,
-	"; ask for another with --port, or change --min-port and --max-port "
-	"on the server"},
-    {"port already in use", CONTROL_PORT_TAKEN,
-	"; on the server another client or program holds the public port"},
-};
-
-#define REPORT_PRINTF __attribute__((__format__(__printf__, 3, 4)))
-
-static void report(struct attempt *attempt, enum control_outcome outcome,
-    const char *format, ...) REPORT_PRINTF;
 
 static void
-report(struct attempt *attempt, enum control_outcome outcome,
-    const char *format, ...)
+report(struct control *control, enum control_outcome outcome, const char *text)
 {
-	struct control *control = attempt->control;
-	va_list arguments;
-
 	control->outcome = outcome;
-	va_start(arguments, format);
-	vsnprintf(control->reason, sizeof control->reason, format, arguments);
-	va_end(arguments);
+	snprintf(control->reason, sizeof control->reason, "%s", text);
+}
+
+/* A well-formed message that has no place here */
+static void
+skip(struct standing *standing, const struct message *message)
+{
+	if (!standing->told_unknown)
+		log_warning("the server sent an unexpected %s; it is ignored, "
+			    "and so are further ones",
+		    message->kind == MESSAGE_UNKNOWN
+			? message->as.text
+			: message_name(message->kind));
+	standing->told_unknown = true;
+}
+
+/* The server knows us: from now on we are heard, too. */
+static void
+take_announce(
+    struct standing *standing, const struct message_announce *announce)
+{
+	standing->announced = true;
+	standing->control->lease_ms =
+	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
+	if ((announce->can & MESSAGE_CAN_HEARTBEAT) != 0)
+		standing->heartbeat_ms = clock_now_ms();
 }
 
 static void
-report_error_message(
-    struct attempt *attempt, enum control_outcome otherwise, const char *text)
+take_bye(struct standing *standing, const struct message_bye *bye)
 {
-	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
-		if (strcmp(verdicts[i].text, text) == 0) {
-			report(attempt, verdicts[i].outcome,
-			    "the server says \"%s\"%s", text,
-			    verdicts[i].advice);
-			return;
-		}
-	report(attempt, otherwise, "the server says \"%s\"", text);
-}
+	struct control *control = standing->control;
 
-/* Report a failure of the channel; errno is still its. */
-static void
-report_channel(
-    struct attempt *attempt, enum control_outcome outcome, enum error error)
-{
-	const char *text = error_text(error);
-
-	if (error == ERROR_CLOSED)
-		text = "the server closed the connection";
-	else if (error == ERROR_PROTOCOL)
-		text = "the server sent what is no message of the protocol";
-	else if (error == ERROR_SYSTEM || error == ERROR_RESET)
-		text = strerror(errno);
-	report(attempt, outcome, "%s", text);
-}
-
-static enum error
-find_server(struct attempt *attempt, struct resolve_list *list)
-{
-	struct control *control = attempt->control;
-	const char *host = control->options->server.host;
-	const char *why;
-	enum error error = resolve_lookup(
-	    control->server, clock_now_ms() + LOOK_UP_MS, list, &why);
-
-	if (error == ERROR_NAME)
-		report(attempt, CONTROL_FAILED, "cannot resolve %s: %s", host,
-		    why);
-	else if (error == ERROR_TIMEOUT)
-		report(attempt, CONTROL_FAILED,
-		    "cannot resolve %s: no answer from a name server in %d s",
-		    host, LOOK_UP_MS / 1000);
-	else if (error)
-		report(attempt, CONTROL_FAILED, "cannot resolve %s: %s", host,
-		    strerror(errno));
-	return error;
-}
-
-static enum error
-connect_to(struct attempt *attempt, const struct resolve_list *list)
-{
-	struct control *control = attempt->control;
-	char text[DIAL_TEXT_SIZE];
-	struct dial dial;
-	struct dial *const dials[] = {&dial};
-	enum error error;
-
-	dial_start(&dial, list, clock_now_ms() + HANDSHAKE_MS);
-	error = dial_wait(dials, 1, true, CLOCK_NEVER, control->stop_fd);
-	if (error == ERROR_NONE && dial.state != DIAL_DONE) {
-		dial_reason(&dial, text);
-		report(attempt, CONTROL_FAILED, "cannot connect to %s", text);
-		error = ERROR_RESET;
+	if (bye->displaced) {
+		report(control, CONTROL_DISPLACED,
+		    "another client with our instance has taken our place; is "
+		    "its state file a copy of ours?");
+		return;
 	}
-	if (error == ERROR_NONE) {
-		attempt->fd = dial.fd;
-		dial.fd = -1; /* ours now */
-		attempt->session = worker_session_create(&dial.peer);
-		if (attempt->session == NULL)
-			error = ERROR_MEMORY;
-	}
-	dial_end(&dial);
-	return error;
+	report(control, CONTROL_BYE, "the server stops or restarts");
+	control->retry_ms = bye->retry_ms;
 }
 
-/* Wait for the challenge and queue the answer. */
+/* Returns an error when the message ends the connection; it is reported. */
 static enum error
-authenticate(struct attempt *attempt)
+handle(struct standing *standing, const struct message *message)
 {
-	const struct auth_key *key = &attempt->control->options->key;
-	struct message message;
-	enum error error = channel_receive(
-	    &attempt->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+	struct control *control = standing->control;
 
-	if (error == ERROR_CLOSED || error == ERROR_RESET ||
-	    error == ERROR_TIMEOUT) {
-		/* A server that restarts does so too: no evidence. */
-		report(attempt, CONTROL_FAILED,
-		    "the server sent no challenge (%s); if this goes on, the "
-		    "server may run without a secret",
-		    error_text(error));
-	} else if (error) {
-		report_channel(attempt, CONTROL_FAILED, error);
-	} else if (message.kind == MESSAGE_CHALLENGE) {
-		return auth_answer(&attempt->channel, key, &message.as.uuid);
-	} else if (message.kind == MESSAGE_ERROR) {
-		report_error_message(attempt, CONTROL_FAILED, message.as.text);
-		error = ERROR_DENIED;
-	} else {
-		report(attempt, CONTROL_REFUSED,
-		    "the server runs without a secret, but one is given here; "
-		    "give both ends the same, or none");
-		error = ERROR_DENIED;
-	}
-	return error;
-}
-
-/* Look at the answer to our Hello. */
-static enum error
-read_answer(struct attempt *attempt, const struct message *message)
-{
-	switch (message->kind) {
-	case MESSAGE_HELLO:
-		attempt->public_port = message->as.port;
-		return ERROR_NONE;
-	case MESSAGE_ERROR:
-		report_error_message(attempt, CONTROL_FAILED, message->as.text);
-		return ERROR_DENIED;
-	case MESSAGE_CHALLENGE:
-		if (attempt->control->options->has_secret)
-			break;
-		report(attempt, CONTROL_REFUSED,
-		    "the server requires a secret, and none is given here; "
-		    "give it with --secret-file");
-		return ERROR_DENIED;
-	default:
-		break;
-	}
-	report(attempt, CONTROL_FAILED, "the server answered with %s",
-	    message_name(message->kind));
-	return ERROR_PROTOCOL;
-}
-
-static enum error
-shake_hands(struct attempt *attempt)
-{
-	struct control *control = attempt->control;
-	struct message message = {.kind = MESSAGE_HELLO};
-	enum error error = ERROR_NONE;
-
-	if (control->options->has_secret)
-		error = authenticate(attempt);
-	if (error)
-		return error;
-	message.as.port = control->asked_port;
-	error = channel_send(
-	    &attempt->channel, &message, clock_now_ms() + HANDSHAKE_MS);
-	if (error == ERROR_NONE)
-		error = channel_receive(
-		    &attempt->channel, &message, clock_now_ms() + HANDSHAKE_MS);
-	if (error) {
-		report_channel(attempt, CONTROL_FAILED, error);
-		return error;
-	}
-	return read_answer(attempt, &message);
-}
-
-static enum error
-handle(struct attempt *attempt, const struct message *message)
-{
 	switch (message->kind) {
 	case MESSAGE_HEARTBEAT:
 		return ERROR_NONE;
 	case MESSAGE_CONNECTION:
-		worker_start(attempt->control->workers, attempt->session,
-		    &message->as.uuid);
+		worker_start(
+		    control->workers, standing->session, &message->as.uuid);
 		return ERROR_NONE;
+	case MESSAGE_ANNOUNCE:
+		take_announce(standing, &message->as.announce);
+		return ERROR_NONE;
+	case MESSAGE_BYE:
+		if (!standing->announced)
+			break;
+		take_bye(standing, &message->as.bye);
+		return ERROR_CLOSED;
 	case MESSAGE_ERROR:
-		report_error_message(attempt, CONTROL_LOST, message->as.text);
-		attempt->control->outcome = CONTROL_LOST;
+		handshake_report_error(
+		    standing->current, HANDSHAKE_FAILED, message->as.text);
+		report(control, CONTROL_LOST, standing->current->reason);
 		return ERROR_CLOSED;
 	default:
-		if (!attempt->told_unknown)
-			log_warning("the server sent an unexpected %s; it is "
-				    "ignored, and so are further ones",
-			    message->kind == MESSAGE_UNKNOWN
-				? message->as.text
-				: message_name(message->kind));
-		attempt->told_unknown = true;
-		return ERROR_NONE;
+		break;
 	}
+	skip(standing, message);
+	return ERROR_NONE;
+}
+
+/* The connection speaks: a rival is not needed. */
+static void
+hear(struct standing *standing)
+{
+	struct rival *rival = &standing->rival;
+
+	standing->heard_ms = clock_now_ms();
+	standing->probe_ms = CLOCK_NEVER;
+	if (rival->running && !rival->abandoned)
+		rival->abandoned = handshake_abandon(standing->other);
 }
 
 /* Take all messages that were read. Returns what ends the connection. */
 static enum error
-take_messages(struct attempt *attempt)
+take_messages(struct standing *standing)
 {
 	enum error error = ERROR_NONE;
 	struct message message;
 
 	while (error == ERROR_NONE) {
-		error = channel_next(&attempt->channel, &message);
+		error = channel_next(&standing->current->channel, &message);
 		if (error == ERROR_NONE) {
-			attempt->heard_ms = clock_now_ms();
-			error = handle(attempt, &message);
+			hear(standing);
+			error = handle(standing, &message);
 			if (error)
 				return error; /* reported */
 		}
 	}
 	if (error == ERROR_AGAIN)
 		return ERROR_NONE;
-	report_channel(attempt, CONTROL_LOST, error);
+	report(standing->control, CONTROL_LOST, handshake_channel_text(error));
 	return error;
 }
 
 static enum error
-read_messages(struct attempt *attempt)
+read_messages(struct standing *standing)
 {
-	enum error error = channel_fill(&attempt->channel);
+	enum error error = channel_fill(&standing->current->channel);
 
 	if (error == ERROR_NONE)
-		return take_messages(attempt);
+		return take_messages(standing);
 	if (error == ERROR_AGAIN)
 		return ERROR_NONE;
-	report_channel(attempt, CONTROL_LOST, error);
+	report(standing->control, CONTROL_LOST, handshake_channel_text(error));
 	return error;
 }
 
-/* Serve until the connection is lost or we are to stop. */
-static void
-stand(struct attempt *attempt)
+static void *
+run_rival(void *argument)
 {
-	struct control *control = attempt->control;
-	int64_t timeout_ms =
-	    (int64_t)control->options->heartbeat_timeout_s * 1000;
-	struct pollfd slots[] = {
-	    {.fd = attempt->fd, .events = POLLIN},
-	    {.fd = control->stop_fd, .events = POLLIN},
-	};
-	enum error error;
+	struct standing *standing = argument;
 
-	attempt->heard_ms = clock_now_ms();
-	error = take_messages(attempt); /* came with the answer to Hello */
-	while (error == ERROR_NONE) {
-		int ready = poll(
-		    slots, 2, clock_left_ms(attempt->heard_ms + timeout_ms));
-
-		if (ready == -1 && errno != EINTR && errno != EAGAIN)
-			error = ERROR_SYSTEM;
-		else if (ready > 0 && slots[1].revents != 0)
-			error = ERROR_STOPPED;
-		else if (ready > 0)
-			error = read_messages(attempt);
-		else if (ready == 0)
-			error = ERROR_TIMEOUT;
-	}
-	if (error == ERROR_TIMEOUT)
-		report(attempt, CONTROL_LOST, "no heartbeat for %.1f s",
-		    (double)(clock_now_ms() - attempt->heard_ms) / 1000);
-	else if (error == ERROR_SYSTEM)
-		report_channel(attempt, CONTROL_LOST, error);
+	handshake_run(standing->other);
+	wakeup_send(&standing->rival.done);
+	return NULL;
 }
 
-/* The attempt, once there is a socket that can be interrupted. */
+/* Dial a second connection beside the one that is silent. */
 static void
-converse(struct attempt *attempt)
+start_rival(struct standing *standing)
 {
-	struct control *control = attempt->control;
-	int64_t start_ms;
+	struct rival *rival = &standing->rival;
+	struct handshake *other = standing->other;
 
-	sockopt_prepare(attempt->fd, &sockopt_keepalive_control);
-	channel_init(&attempt->channel, attempt->fd);
-	if (shake_hands(attempt))
+	handshake_init(other);
+	other->asked_port = standing->current->public_port;
+	other->connect_ms = RIVAL_CONNECT_MS;
+	if (wakeup_open(&rival->done)) {
+		rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
 		return;
-	start_ms = clock_now_ms();
-	control->outcome = CONTROL_LOST;
-	control->established(control->context, attempt->public_port);
-	stand(attempt);
-	control->stood_ms = clock_now_ms() - start_ms;
-	control->carried = atomic_load(&attempt->session->carried);
+	}
+	rival->abandoned = false;
+	rival->running =
+	    thread_start(&rival->thread, "rebore-rival", THREAD_STACK_BYTES,
+		run_rival, standing) == ERROR_NONE;
+	if (!rival->running) {
+		wakeup_close(&rival->done);
+		rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
+		return;
+	}
+	log_debug("the server is silent; dialling a second connection");
+}
+
+static void
+join_rival(struct standing *standing)
+{
+	struct rival *rival = &standing->rival;
+
+	if (!rival->running)
+		return;
+	thread_join(rival->thread);
+	wakeup_close(&rival->done);
+	rival->running = false;
+}
+
+static void
+end_session(struct standing *standing)
+{
+	if (standing->session != NULL &&
+	    atomic_load(&standing->session->carried))
+		standing->control->carried = true;
+	worker_session_release(standing->session);
+	standing->session = NULL;
+}
+
+/* Begin to use the connection that has just been got. */
+static enum error
+begin(struct standing *standing)
+{
+	struct control *control = standing->control;
+
+	standing->dead = false;
+	standing->announced = false;
+	standing->heard_ms = clock_now_ms();
+	standing->heartbeat_ms = CLOCK_NEVER;
+	standing->probe_ms = CLOCK_NEVER;
+	netwatch_set(control->watch, &standing->current->peer);
+	end_session(standing);
+	standing->session = worker_session_create(&standing->current->peer);
+	if (standing->session == NULL) {
+		report(control, CONTROL_LOST, error_text(ERROR_MEMORY));
+		return ERROR_MEMORY;
+	}
+	control->established(control->context, standing->current->public_port);
+	return take_messages(standing); /* came with the answer to Hello */
+}
+
+/* The rival has come to its end. Returns an error when nothing is left. */
+static enum error
+settle_rival(struct standing *standing)
+{
+	struct handshake *other = standing->other;
+
+	join_rival(standing);
+	if (other->outcome != HANDSHAKE_DONE) {
+		log_debug("no second connection: %s", other->reason);
+		return standing->dead ? ERROR_CLOSED : ERROR_NONE;
+	}
+	log_info("the control connection was silent; a second one has taken "
+		 "its place");
+	handshake_end(standing->current);
+	standing->other = standing->current;
+	standing->current = other;
+	return begin(standing);
+}
+
+/* The current connection is lost; the reason is reported. Returns an error when
+ * there is no rival to wait for. */
+static enum error
+lose_current(struct standing *standing, enum error error)
+{
+	struct rival *rival = &standing->rival;
+
+	if (!rival->running || rival->abandoned ||
+	    standing->control->outcome == CONTROL_BYE)
+		return error;
+	standing->dead = true;
+	return ERROR_NONE;
+}
+
+/* The way to the server may have changed. */
+static enum error
+mind_change(struct standing *standing)
+{
+	struct control *control = standing->control;
+
+	if (standing->dead)
+		return ERROR_NONE;
+	if (!netwatch_has_local_address(standing->current->fd)) {
+		report(control, CONTROL_LOST,
+		    "the local address of the connection is gone");
+		control->at_once = true;
+		return lose_current(standing, ERROR_RESET);
+	}
+	log_debug("the way to the server has changed");
+	if (standing->probe_ms == CLOCK_NEVER)
+		standing->probe_ms = clock_now_ms() + SILENCE_MS;
+	return ERROR_NONE;
+}
+
+static void
+lose_by_silence(struct standing *standing)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "no heartbeat for %.1f s",
+	    (double)(clock_now_ms() - standing->heard_ms) / 1000);
+	report(standing->control, CONTROL_LOST, text);
+}
+
+static void
+beat(struct standing *standing, int64_t now_ms)
+{
+	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
+	struct channel *channel = &standing->current->channel;
+
+	standing->heartbeat_ms = now_ms + HEARTBEAT_MS;
+	/* One that finds no room is not missed; failures show on reading. */
+	if (channel_put(channel, &heartbeat) == ERROR_NONE)
+		(void)channel_flush(channel);
+}
+
+/* Do what is due by now. Returns an error when the connection is lost. */
+static enum error
+do_due(struct standing *standing)
+{
+	struct control *control = standing->control;
+	int64_t now_ms = clock_now_ms();
+	int64_t silent_ms = now_ms - standing->heard_ms;
+	int64_t suspended_ms = clock_suspended_ms();
+	struct rival *rival = &standing->rival;
+	enum error error = ERROR_NONE;
+
+	if (suspended_ms - standing->suspended_ms > SUSPENDED_MS)
+		error = mind_change(standing);
+	standing->suspended_ms = suspended_ms;
+	if (error || standing->dead)
+		return error;
+	if (now_ms >= standing->heartbeat_ms)
+		beat(standing, now_ms);
+	if (silent_ms >=
+	    (int64_t)control->options->heartbeat_timeout_s * 1000) {
+		lose_by_silence(standing);
+		return lose_current(standing, ERROR_TIMEOUT);
+	}
+	if (!standing->announced && now_ms >= standing->probe_ms) {
+		lose_by_silence(standing);
+		control->at_once = true;
+		return ERROR_TIMEOUT;
+	}
+	if (standing->announced && silent_ms >= SILENCE_MS && !rival->running &&
+	    now_ms >= rival->rest_ms)
+		start_rival(standing);
+	return ERROR_NONE;
+}
+
+static int64_t
+due_ms(const struct standing *standing)
+{
+	int64_t due_ms =
+	    standing->heard_ms +
+	    (int64_t)standing->control->options->heartbeat_timeout_s * 1000;
+
+	if (standing->dead)
+		return CLOCK_NEVER; /* the rival has deadlines of its own */
+	due_ms = clock_earlier(due_ms, standing->heartbeat_ms);
+	if (!standing->announced)
+		return clock_earlier(due_ms, standing->probe_ms);
+	if (!standing->rival.running)
+		due_ms = clock_earlier(
+		    due_ms, clock_later(standing->heard_ms + SILENCE_MS,
+				standing->rival.rest_ms));
+	return due_ms;
+}
+
+/* Wait for something, and see to it. */
+static enum error
+wait_and_see(struct standing *standing)
+{
+	struct control *control = standing->control;
+	struct rival *rival = &standing->rival;
+	struct pollfd slots[] = {
+	    {.fd = standing->dead ? -1 : standing->current->fd,
+		.events = POLLIN},
+	    {.fd = control->stop_fd, .events = POLLIN},
+	    {.fd = rival->running ? rival->done.read_fd : -1, .events = POLLIN},
+	    {.fd = control->watch->fd, .events = POLLIN},
+	};
+	enum error error = ERROR_NONE;
+
+	if (poll(slots, 4, clock_left_ms(due_ms(standing))) == -1)
+		return ERROR_NONE; /* EINTR or no memory: look again */
+	if (slots[1].revents != 0)
+		return ERROR_STOPPED;
+	if (slots[0].revents != 0)
+		error = read_messages(standing);
+	if (error)
+		error = lose_current(standing, error);
+	if (error == ERROR_NONE && slots[2].revents != 0)
+		error = settle_rival(standing);
+	if (error == ERROR_NONE && slots[3].revents != 0 &&
+	    netwatch_changed(control->watch))
+		error = mind_change(standing);
+	return error;
+}
+
+/* We end on purpose: no lease is needed. */
+static void
+say_bye(struct standing *standing)
+{
+	const struct message bye = {.kind = MESSAGE_BYE};
+
+	if (standing->announced && !standing->dead)
+		(void)channel_send(
+		    &standing->current->channel, &bye, clock_now_ms() + BYE_MS);
+}
+
+static void
+stand(struct standing *standing)
+{
+	enum error error;
+
+	standing->suspended_ms = clock_suspended_ms();
+	error = begin(standing);
+	while (error == ERROR_NONE) {
+		error = wait_and_see(standing);
+		if (error == ERROR_NONE)
+			error = do_due(standing);
+	}
+	if (error == ERROR_STOPPED)
+		say_bye(standing);
+	(void)handshake_abandon(standing->other);
+	join_rival(standing);
+	handshake_end(standing->other);
+	handshake_end(standing->current);
+}
+
+static enum control_outcome
+outcome_of(enum handshake_outcome outcome)
+{
+	switch (outcome) {
+	case HANDSHAKE_PORT_TAKEN:
+		return CONTROL_PORT_TAKEN;
+	case HANDSHAKE_REFUSED:
+		return CONTROL_REFUSED;
+	case HANDSHAKE_IMPOSSIBLE:
+		return CONTROL_IMPOSSIBLE;
+	case HANDSHAKE_DONE:
+	case HANDSHAKE_FAILED:
+	case HANDSHAKE_ABANDONED:
+		break;
+	}
+	return CONTROL_FAILED;
 }
 
 /* Returns whether the client is asked to end. */
@@ -351,25 +479,48 @@ is_stopped(const struct control *control)
 	return poll(&slot, 1, 0) == 1;
 }
 
+static void
+prepare(struct standing *standing, struct control *control)
+{
+	memset(standing, 0, sizeof *standing);
+	standing->control = control;
+	standing->rival.done = (struct wakeup)WAKEUP_INITIALIZER;
+	for (int i = 0; i < 2; i++) {
+		struct handshake *shake = &standing->shakes[i];
+
+		shake->options = control->options;
+		shake->identity = control->identity;
+		shake->server = control->server;
+		shake->roster = control->roster;
+		shake->stop_fd = control->stop_fd;
+		shake->connect_ms = HANDSHAKE_CONNECT_MS;
+		handshake_init(shake);
+	}
+	standing->current = &standing->shakes[0];
+	standing->other = &standing->shakes[1];
+	standing->current->asked_port = control->asked_port;
+}
+
 void
 control_run(struct control *control)
 {
-	struct attempt attempt = {.control = control, .fd = -1};
-	struct roster *roster = control->workers->roster;
-	struct roster_entry entry;
-	struct resolve_list list;
+	struct standing standing;
+	int64_t start_ms;
 
+	prepare(&standing, control);
 	control->stood_ms = 0;
 	control->carried = false;
-	report(&attempt, CONTROL_FAILED, "%s", error_text(ERROR_MEMORY));
-	if (find_server(&attempt, &list) == ERROR_NONE &&
-	    connect_to(&attempt, &list) == ERROR_NONE &&
-	    roster_enter(roster, &entry, attempt.fd, -1) > 0) {
-		converse(&attempt);
-		roster_leave(roster, &entry);
+	handshake_run(standing.current);
+	start_ms = clock_now_ms();
+	if (standing.current->outcome == HANDSHAKE_DONE) {
+		report(control, CONTROL_LOST, "");
+		stand(&standing);
+		control->stood_ms = clock_now_ms() - start_ms;
+		end_session(&standing);
+	} else {
+		report(control, outcome_of(standing.current->outcome),
+		    standing.current->reason);
 	}
 	if (is_stopped(control))
 		control->outcome = CONTROL_STOPPED;
-	fd_close(&attempt.fd);
-	worker_session_release(attempt.session);
 }

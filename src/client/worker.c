@@ -2,6 +2,7 @@
 #include "client/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,11 @@
 #define ACCEPT_DELAY_MS 2000
 /* To reach the local service. */
 #define LOCAL_MS 10000
+/* A visitor waits 10 s at the server; a second data connection that is begun
+ * later than this would come too late. */
+#define RETRY_WITHIN_MS 9000
+/* A local service that does not answer is tried again so often. */
+#define LOCAL_REST_MS 250
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
 #define DESCRIPTORS_KEPT 24
 #define DESCRIPTORS_EACH 2
@@ -36,14 +42,20 @@ struct worker {
 	struct uuid uuid;
 	bool refuse;
 	int64_t start_ms;
+	/* Under the context's lock: while it is on its way to the visitor. */
+	struct worker *next_starting;
 
 	struct dial data;
 	struct dial local;
 	struct resolve_list data_addresses;
 	struct resolve_list local_addresses;
 	struct roster_entry entry;
+	bool entered;
 	struct channel channel;
+	/* Why it came to nothing, at last. */
 	char reason[REASON_SIZE];
+	/* Why the local service could not even be dialled; "": it could. */
+	char local_reason[REASON_SIZE];
 };
 
 void
@@ -58,6 +70,7 @@ worker_context_init(struct worker_context *context)
 	atomic_init(&context->workers, 0);
 	lock_init(&context->lock);
 	memset(&context->told, 0, sizeof context->told);
+	memset(context->starting, 0, sizeof context->starting);
 }
 
 void
@@ -103,32 +116,81 @@ warn(struct worker_context *context, const char *reason)
 		log_warning("visitor turned away: %s", reason);
 }
 
-/* Begin to dial both ways. */
+static struct worker **
+starting_bucket(struct worker_context *context, const struct uuid *uuid)
+{
+	lock_assert_held(&context->lock);
+	return &context->starting[uuid->bytes[0] % WORKER_BUCKETS];
+}
+
+/* Returns false when another worker is on its way to the same visitor. */
+static bool
+enter_starting(struct worker *worker)
+{
+	struct worker_context *context = worker->context;
+	struct worker **bucket;
+	struct worker *other;
+
+	lock_take(&context->lock);
+	bucket = starting_bucket(context, &worker->uuid);
+	other = *bucket;
+	while (other != NULL && !uuid_equal(&other->uuid, &worker->uuid))
+		other = other->next_starting;
+	if (other == NULL) {
+		worker->next_starting = *bucket;
+		*bucket = worker;
+	}
+	lock_give(&context->lock);
+	return other == NULL;
+}
+
+/* From now on an announcement of the same visitor would be news. */
 static void
-start_dials(struct worker *worker)
+leave_starting(struct worker *worker)
+{
+	struct worker_context *context = worker->context;
+	struct worker **link;
+
+	lock_take(&context->lock);
+	link = starting_bucket(context, &worker->uuid);
+	while (*link != NULL && *link != worker)
+		link = &(*link)->next_starting;
+	if (*link == worker)
+		*link = worker->next_starting;
+	lock_give(&context->lock);
+}
+
+static void
+dial_server(struct worker *worker)
+{
+	worker->data_addresses.addresses[0] = worker->session->server;
+	worker->data_addresses.count = 1;
+	dial_start(&worker->data, &worker->data_addresses,
+	    clock_now_ms() + HANDSHAKE_MS);
+}
+
+static void
+dial_local(struct worker *worker)
 {
 	struct worker_context *context = worker->context;
 	char name[ADDRESS_NAME_TEXT_SIZE];
 	const char *why;
 	enum error error;
 
-	worker->data_addresses.addresses[0] = worker->session->server;
-	worker->data_addresses.count = 1;
-	dial_start(&worker->data, &worker->data_addresses,
-	    worker->start_ms + HANDSHAKE_MS);
 	dial_none(&worker->local);
+	worker->local_reason[0] = '\0';
 	if (worker->refuse)
 		return;
-	error = resolve_lookup(context->local, worker->start_ms + HANDSHAKE_MS,
+	error = resolve_lookup(context->local, clock_now_ms() + HANDSHAKE_MS,
 	    &worker->local_addresses, &why);
 	if (error == ERROR_NONE) {
 		dial_start(&worker->local, &worker->local_addresses,
-		    worker->start_ms + LOCAL_MS);
+		    clock_now_ms() + LOCAL_MS);
 		return;
 	}
 	address_name_print(&context->local_name, name);
-	snprintf(worker->reason, sizeof worker->reason, "local service %s: %s",
-	    name, error == ERROR_NAME ? why : error_text(error));
+	snprintf(worker->local_reason, sizeof worker->local_reason,
+	    "local service %s: %s", name, error == ERROR_NAME ? why : error_text(error));
 }
 
 /* Wait until the data connection stands, while the local one goes on. */
@@ -202,27 +264,66 @@ accept_visitor(struct worker *worker)
 	return error;
 }
 
-/* Wait for the local service. */
+/*
+ * Rest before the local service is tried again. Returns an error when there is
+ * no sense in it: the visitor has gone, or we are to end.
+ */
 static enum error
-finish_local(struct worker *worker)
+rest(struct worker *worker)
 {
-	struct dial *const dials[] = {&worker->local};
+	struct pollfd slots[] = {
+	    {.fd = worker->context->stop_fd, .events = POLLIN},
+	    {.fd = worker->data.fd}, /* a reset shows without asking */
+	};
+
+	if (clock_now_ms() - worker->start_ms >=
+	    worker->context->local_retry_ms)
+		return ERROR_TIMEOUT;
+	poll(slots, 2, LOCAL_REST_MS);
+	if (slots[0].revents != 0)
+		return ERROR_STOPPED;
+	return slots[1].revents != 0 ? ERROR_RESET : ERROR_NONE;
+}
+
+/* Say why the local service was not reached. */
+static void
+tell_local_failure(struct worker *worker)
+{
 	char text[DIAL_TEXT_SIZE];
 
-	if (dial_wait(dials, 1, true, CLOCK_NEVER, worker->context->stop_fd))
-		return ERROR_STOPPED;
-	if (worker->local.state == DIAL_DONE)
-		return ERROR_NONE;
 	if (worker->refuse) {
 		snprintf(worker->reason, sizeof worker->reason,
 		    "the limit of %u visitors is reached: %s",
 		    worker->context->workers_most, strerror(EMFILE));
-	} else if (worker->reason[0] == '\0') {
+	} else if (worker->local_reason[0] != '\0') {
+		snprintf(worker->reason, sizeof worker->reason, "%s",
+		    worker->local_reason);
+	} else {
 		dial_reason(&worker->local, text);
 		snprintf(worker->reason, sizeof worker->reason,
 		    "cannot reach the local service at %s", text);
 	}
-	return ERROR_TIMEOUT;
+}
+
+/* Wait for the local service, and try it again as long as that is asked for. */
+static enum error
+finish_local(struct worker *worker)
+{
+	struct dial *const dials[] = {&worker->local};
+	int stop_fd = worker->context->stop_fd;
+	enum error error = ERROR_NONE;
+
+	for (;;) {
+		if (dial_wait(dials, 1, true, CLOCK_NEVER, stop_fd))
+			return ERROR_STOPPED;
+		if (worker->local.state == DIAL_DONE)
+			return ERROR_NONE;
+		tell_local_failure(worker);
+		error = worker->refuse ? ERROR_RESOURCES : rest(worker);
+		if (error)
+			return error;
+		dial_local(worker);
+	}
 }
 
 static void
@@ -263,24 +364,52 @@ relay_visitor(struct worker *worker)
 	log_end(worker, &relay, outcome);
 }
 
-/* All that comes once the data connection stands and can be interrupted. */
+/* Leave the roster and close the data connection. */
 static void
-serve(struct worker *worker)
+drop_data(struct worker *worker)
 {
-	enum error error = answer_challenge(worker);
+	if (worker->entered)
+		roster_leave(worker->context->roster, &worker->entry);
+	worker->entered = false;
+	dial_end(&worker->data);
+}
 
+/* Open the data connection and accept the visitor on it. */
+static enum error
+connect_data(struct worker *worker)
+{
+	enum error error = finish_data(worker);
+
+	if (error)
+		return error;
+	sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
+	channel_init(&worker->channel, worker->data.fd);
+	worker->entered = roster_enter(worker->context->roster, &worker->entry,
+			      worker->data.fd, -1) > 0;
+	if (!worker->entered)
+		return ERROR_STOPPED;
+	error = answer_challenge(worker);
 	if (error == ERROR_NONE)
 		error = accept_visitor(worker);
-	if (error == ERROR_NONE)
-		error = finish_local(worker);
-	if (error == ERROR_NONE) {
-		relay_visitor(worker);
-		return;
-	}
-	/* The visitor learns by a reset that nobody serves it. */
-	sockopt_reset_on_close(worker->data.fd);
-	if (error != ERROR_STOPPED && !roster_interrupted(&worker->entry))
-		warn(worker->context, worker->reason);
+	return roster_interrupted(&worker->entry) ? ERROR_STOPPED : error;
+}
+
+/* The same, and once more where it fails while the visitor still waits. */
+static enum error
+reach_visitor(struct worker *worker)
+{
+	enum error error;
+
+	dial_server(worker);
+	dial_local(worker);
+	error = connect_data(worker);
+	if (error == ERROR_NONE || error == ERROR_STOPPED ||
+	    clock_now_ms() - worker->start_ms > RETRY_WITHIN_MS)
+		return error;
+	log_debug("%s; once more", worker->reason);
+	drop_data(worker);
+	dial_server(worker);
+	return connect_data(worker);
 }
 
 static void
@@ -288,24 +417,22 @@ run(void *argument)
 {
 	struct worker *worker = argument;
 	struct worker_context *context = worker->context;
-	enum error error;
+	enum error error = reach_visitor(worker);
 
-	start_dials(worker);
-	error = finish_data(worker);
+	if (error == ERROR_NONE)
+		error = finish_local(worker);
+	leave_starting(worker);
 	if (error == ERROR_NONE) {
-		int fd = worker->data.fd;
-
-		sockopt_prepare(fd, &sockopt_keepalive_proxied);
-		channel_init(&worker->channel, fd);
-		if (roster_enter(context->roster, &worker->entry, fd, -1)) {
-			serve(worker);
-			roster_leave(context->roster, &worker->entry);
-		}
-	} else if (error != ERROR_STOPPED) {
-		warn(context, worker->reason);
+		relay_visitor(worker);
+	} else {
+		/* The visitor learns by a reset that nobody serves it. */
+		if (worker->data.fd != -1)
+			sockopt_reset_on_close(worker->data.fd);
+		if (error != ERROR_STOPPED)
+			warn(context, worker->reason);
 	}
+	drop_data(worker);
 	dial_end(&worker->local);
-	dial_end(&worker->data);
 	worker_session_release(worker->session);
 	atomic_fetch_sub(&context->workers, 1);
 	free(worker);
@@ -326,33 +453,45 @@ create(struct worker_context *context, struct worker_session *session,
 	return worker;
 }
 
+/* Give the worker to a thread, if it may have one. */
+static enum error
+start(struct worker *worker)
+{
+	struct worker_context *context = worker->context;
+	unsigned count = atomic_fetch_add(&context->workers, 1);
+	enum error error = ERROR_RESOURCES;
+
+	worker->refuse = count >= context->workers_most;
+	errno = EMFILE;
+	if (count < context->workers_most + REFUSALS_MOST)
+		error = crew_do(context->crew, run, worker);
+	if (error)
+		atomic_fetch_sub(&context->workers, 1);
+	return error;
+}
+
 void
 worker_start(struct worker_context *context, struct worker_session *session,
     const struct uuid *uuid)
 {
 	struct worker *worker = create(context, session, uuid);
-	unsigned count;
-	enum error error = ERROR_MEMORY;
+	enum error error;
 
 	if (worker == NULL) {
-		warn(context, error_text(error));
+		warn(context, error_text(ERROR_MEMORY));
 		return;
 	}
-	count = atomic_fetch_add(&context->workers, 1);
-	worker->refuse = count >= context->workers_most;
-	if (count >= context->workers_most + REFUSALS_MOST) {
-		errno = EMFILE;
-		error = ERROR_RESOURCES;
-	} else {
-		atomic_fetch_add(&session->references, 1);
-		error = crew_do(context->crew, run, worker);
-		if (error)
-			worker_session_release(session);
+	if (!enter_starting(worker)) {
+		free(worker);
+		return;
 	}
+	atomic_fetch_add(&session->references, 1);
+	error = start(worker);
 	if (error == ERROR_NONE)
 		return;
 	if (error == ERROR_RESOURCES)
 		warn(context, strerror(errno));
-	atomic_fetch_sub(&context->workers, 1);
+	leave_starting(worker);
+	worker_session_release(session);
 	free(worker);
 }

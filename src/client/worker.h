@@ -20,6 +20,11 @@
 #include "os/lock.h"
 #include "wire/auth.h"
 
+/* A power of two. */
+#define WORKER_BUCKETS 256
+
+struct worker;
+
 /* What all workers of a client share. */
 struct worker_context {
 	/* Set before the first thread starts, then read-only. */
@@ -28,14 +33,17 @@ struct worker_context {
 	struct resolve *local;
 	struct crew *crew;
 	struct roster *roster;
-	int stop_fd; /* readable when the client is to end */
+	int stop_fd; /* readable when proxied connections are to end */
 	unsigned workers_most;
+	/* A visitor waits so long for a local service that does not answer. */
+	int64_t local_retry_ms;
 
 	atomic_uint workers;
 
 	struct lock lock;
 	/* Under lock. */
 	struct repeat told; /* of failures that come again and again */
+	struct worker *starting[WORKER_BUCKETS]; /* by uuid, before the relay */
 };
 
 /*
@@ -65,7 +73,8 @@ struct worker_session *worker_session_create(const struct address *server);
 void worker_session_release(struct worker_session *session);
 
 /*
- * Serve the visitor that waits under uuid, in a thread of the crew.
+ * Serve the visitor that waits under uuid, in a thread of the crew. One that is
+ * announced again while a worker is on its way to it is left to that one.
  *
  * Where descriptors are short the visitor is turned away there, with a log
  * line; where there is no thread, the log line is all.

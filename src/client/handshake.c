@@ -1,0 +1,307 @@
+/* handshake - see handshake.h */
+#include "client/handshake.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/dial.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+#include "wire/auth.h"
+
+/* A system that asks a second name server after 5 s still gets its answer. */
+#define LOOK_UP_MS 10000
+/* For each message. */
+#define HANDSHAKE_MS 3000
+
+/* Of an attempt that another thread may call off */
+enum commitment {
+	COMMITMENT_OPEN,
+	COMMITMENT_MADE,
+	COMMITMENT_GONE,
+};
+
+/* What a server of bore 0.6 says in an Error. Whatever is not here may pass. */
+static const struct verdict {
+	const char *text;
+	enum handshake_outcome outcome;
+	const char *advice;
+} verdicts[] = {
+    {"invalid secret", HANDSHAKE_REFUSED,
+	"; check that the secret here and on the server are the same"},
+    {"server requires secret, but no secret was provided", HANDSHAKE_REFUSED,
+	"; give the server's secret with --secret-file"},
+    {"client port number not in allowed range", HANDSHAKE_IMPOSSIBLE,
+	"; ask for another with --port, or change --min-port and --max-port "
+	"on the server"},
+    {"port already in use", HANDSHAKE_PORT_TAKEN,
+	"; on the server another client or program holds the public port"},
+};
+
+#define REPORT_PRINTF __attribute__((__format__(__printf__, 3, 4)))
+
+static void report(struct handshake *handshake, enum handshake_outcome outcome,
+    const char *format, ...) REPORT_PRINTF;
+
+static void
+report(struct handshake *handshake, enum handshake_outcome outcome,
+    const char *format, ...)
+{
+	va_list arguments;
+
+	handshake->outcome = outcome;
+	va_start(arguments, format);
+	vsnprintf(
+	    handshake->reason, sizeof handshake->reason, format, arguments);
+	va_end(arguments);
+}
+
+void
+handshake_report_error(struct handshake *handshake,
+    enum handshake_outcome otherwise, const char *text)
+{
+	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
+		if (strcmp(verdicts[i].text, text) == 0) {
+			report(handshake, verdicts[i].outcome,
+			    "the server says \"%s\"%s", text,
+			    verdicts[i].advice);
+			return;
+		}
+	report(handshake, otherwise, "the server says \"%s\"", text);
+}
+
+const char *
+handshake_channel_text(enum error error)
+{
+	if (error == ERROR_CLOSED)
+		return "the server closed the connection";
+	if (error == ERROR_PROTOCOL)
+		return "the server sent what is no message of the protocol";
+	if (error == ERROR_SYSTEM || error == ERROR_RESET)
+		return strerror(errno);
+	return error_text(error);
+}
+
+static void
+report_channel(struct handshake *handshake, enum error error)
+{
+	report(
+	    handshake, HANDSHAKE_FAILED, "%s", handshake_channel_text(error));
+}
+
+static enum error
+find_server(struct handshake *handshake, struct resolve_list *list)
+{
+	const char *host = handshake->options->server.host;
+	const char *why;
+	enum error error = resolve_lookup(
+	    handshake->server, clock_now_ms() + LOOK_UP_MS, list, &why);
+
+	if (error == ERROR_NAME)
+		report(handshake, HANDSHAKE_FAILED, "cannot resolve %s: %s",
+		    host, why);
+	else if (error == ERROR_TIMEOUT)
+		report(handshake, HANDSHAKE_FAILED,
+		    "cannot resolve %s: no answer from a name server in %d s",
+		    host, LOOK_UP_MS / 1000);
+	else if (error)
+		report(handshake, HANDSHAKE_FAILED, "cannot resolve %s: %s",
+		    host, strerror(errno));
+	return error;
+}
+
+static enum error
+connect_to(struct handshake *handshake, const struct resolve_list *list)
+{
+	char text[DIAL_TEXT_SIZE];
+	struct dial dial;
+	struct dial *const dials[] = {&dial};
+	enum error error;
+
+	dial_start(&dial, list, clock_now_ms() + handshake->connect_ms);
+	error = dial_wait(dials, 1, true, CLOCK_NEVER, handshake->stop_fd);
+	if (error == ERROR_NONE && dial.state != DIAL_DONE) {
+		dial_reason(&dial, text);
+		report(
+		    handshake, HANDSHAKE_FAILED, "cannot connect to %s", text);
+		error = ERROR_RESET;
+	}
+	if (error == ERROR_NONE) {
+		handshake->fd = dial.fd;
+		handshake->peer = dial.peer;
+		dial.fd = -1; /* ours now */
+	}
+	dial_end(&dial);
+	return error;
+}
+
+/* Wait for the challenge and queue the answer. */
+static enum error
+authenticate(struct handshake *handshake)
+{
+	const struct auth_key *key = &handshake->options->key;
+	struct message message;
+	enum error error = channel_receive(
+	    &handshake->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+
+	if (error == ERROR_CLOSED || error == ERROR_RESET ||
+	    error == ERROR_TIMEOUT) {
+		/* A server that restarts does so too: no evidence. */
+		report(handshake, HANDSHAKE_FAILED,
+		    "the server sent no challenge (%s); if this goes on, the "
+		    "server may run without a secret",
+		    error_text(error));
+	} else if (error) {
+		report_channel(handshake, error);
+	} else if (message.kind == MESSAGE_CHALLENGE) {
+		return auth_answer(&handshake->channel, key, &message.as.uuid);
+	} else if (message.kind == MESSAGE_ERROR) {
+		handshake_report_error(
+		    handshake, HANDSHAKE_FAILED, message.as.text);
+		error = ERROR_DENIED;
+	} else {
+		report(handshake, HANDSHAKE_REFUSED,
+		    "the server runs without a secret, but one is given here; "
+		    "give both ends the same, or none");
+		error = ERROR_DENIED;
+	}
+	return error;
+}
+
+/* Look at the answer to our Hello. */
+static enum error
+read_answer(struct handshake *handshake, const struct message *message)
+{
+	switch (message->kind) {
+	case MESSAGE_HELLO:
+		handshake->public_port = message->as.port;
+		return ERROR_NONE;
+	case MESSAGE_ERROR:
+		handshake_report_error(
+		    handshake, HANDSHAKE_FAILED, message->as.text);
+		return ERROR_DENIED;
+	case MESSAGE_CHALLENGE:
+		if (handshake->options->has_secret)
+			break;
+		report(handshake, HANDSHAKE_REFUSED,
+		    "the server requires a secret, and none is given here; "
+		    "give it with --secret-file");
+		return ERROR_DENIED;
+	default:
+		break;
+	}
+	report(handshake, HANDSHAKE_FAILED, "the server answered with %s",
+	    message_name(message->kind));
+	return ERROR_PROTOCOL;
+}
+
+/* From here on the server may act on what we say. */
+static bool
+commit(struct handshake *handshake)
+{
+	int open = COMMITMENT_OPEN;
+
+	if (atomic_compare_exchange_strong(
+		&handshake->commitment, &open, COMMITMENT_MADE))
+		return true;
+	report(handshake, HANDSHAKE_ABANDONED, "called off");
+	return false;
+}
+
+/*
+ * Hello, and right behind it, in the same write, who we are: a server of bore
+ * never reads that.
+ */
+static enum error
+say_hello(struct handshake *handshake)
+{
+	struct message hello = {
+	    .kind = MESSAGE_HELLO, .as.port = handshake->asked_port};
+	struct message who = {.kind = MESSAGE_ANNOUNCE};
+	enum error error;
+
+	who.as.announce = (struct message_announce){
+	    .can = MESSAGE_CAN_HEARTBEAT | MESSAGE_CAN_LEASE,
+	    .has_instance = true,
+	    .instance = handshake->identity->instance,
+	    .attempt = identity_next_attempt(handshake->identity),
+	};
+	error = channel_put(&handshake->channel, &hello);
+	if (error == ERROR_NONE)
+		error = channel_send(
+		    &handshake->channel, &who, clock_now_ms() + HANDSHAKE_MS);
+	return error;
+}
+
+static enum error
+shake_hands(struct handshake *handshake)
+{
+	struct message message;
+	enum error error = ERROR_NONE;
+
+	if (handshake->options->has_secret)
+		error = authenticate(handshake);
+	if (error)
+		return error;
+	if (!commit(handshake))
+		return ERROR_STOPPED;
+	error = say_hello(handshake);
+	if (error == ERROR_NONE)
+		error = channel_receive(&handshake->channel, &message,
+		    clock_now_ms() + HANDSHAKE_MS);
+	if (error) {
+		report_channel(handshake, error);
+		return error;
+	}
+	return read_answer(handshake, &message);
+}
+
+void
+handshake_init(struct handshake *handshake)
+{
+	handshake->fd = -1;
+	handshake->outcome = HANDSHAKE_FAILED;
+	snprintf(handshake->reason, sizeof handshake->reason, "%s",
+	    error_text(ERROR_STOPPED));
+	atomic_init(&handshake->commitment, COMMITMENT_OPEN);
+}
+
+void
+handshake_run(struct handshake *handshake)
+{
+	struct resolve_list list;
+
+	if (find_server(handshake, &list) || connect_to(handshake, &list))
+		return;
+	if (!roster_enter(
+		handshake->roster, &handshake->entry, handshake->fd, -1)) {
+		fd_close(&handshake->fd);
+		return;
+	}
+	sockopt_prepare(handshake->fd, &sockopt_keepalive_control);
+	channel_init(&handshake->channel, handshake->fd);
+	if (shake_hands(handshake) == ERROR_NONE)
+		handshake->outcome = HANDSHAKE_DONE;
+	else
+		handshake_end(handshake);
+}
+
+bool
+handshake_abandon(struct handshake *handshake)
+{
+	int open = COMMITMENT_OPEN;
+
+	return atomic_compare_exchange_strong(
+	    &handshake->commitment, &open, COMMITMENT_GONE);
+}
+
+void
+handshake_end(struct handshake *handshake)
+{
+	if (handshake->fd != -1)
+		roster_leave(handshake->roster, &handshake->entry);
+	fd_close(&handshake->fd);
+}

@@ -1,0 +1,91 @@
+/*
+ * handshake - one attempt to get a control connection: look the server up, dial
+ * it, authenticate, say Hello, and read the answer.
+ *
+ * See rebore-protocol(7), CONTROL CONNECTION. It decides nothing about what
+ * comes after it: it reports a typed outcome, with a reason for people.
+ */
+#ifndef REBORE_CLIENT_HANDSHAKE_H
+#define REBORE_CLIENT_HANDSHAKE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/client.h"
+#include "client/identity.h"
+#include "net/resolve.h"
+#include "net/roster.h"
+#include "wire/channel.h"
+
+#define HANDSHAKE_REASON_SIZE 512
+/* To connect, as bore. */
+#define HANDSHAKE_CONNECT_MS 3000
+
+enum handshake_outcome {
+	/* The tunnel stands. */
+	HANDSHAKE_DONE,
+	/* The next attempt may do better. */
+	HANDSHAKE_FAILED,
+	/* The same, because the public port is taken. */
+	HANDSHAKE_PORT_TAKEN,
+	/* Explicit evidence that no attempt can help: the secret. */
+	HANDSHAKE_REFUSED,
+	/* Explicit evidence that no attempt can help: anything else. */
+	HANDSHAKE_IMPOSSIBLE,
+	/* handshake_abandon() was in time. */
+	HANDSHAKE_ABANDONED,
+};
+
+struct handshake {
+	/* Set before handshake_run(), then read-only. */
+	const struct client_options *options;
+	struct identity *identity;
+	struct resolve *server;
+	struct roster *roster;
+	int stop_fd; /* readable when the client is to end */
+	uint16_t asked_port;
+	int connect_ms;
+
+	/* Private: whether Hello may be sent, was sent, or must not be. */
+	atomic_int commitment;
+
+	/* Written by handshake_run(). */
+	enum handshake_outcome outcome;
+	char reason[HANDSHAKE_REASON_SIZE];
+	/* On HANDSHAKE_DONE; the caller's from then on. fd is entered in the
+	 * roster as entry, by handshake_run(), and else -1. */
+	int fd;
+	struct roster_entry entry;
+	struct channel channel;
+	struct address peer;
+	uint16_t public_port;
+};
+
+/*
+ * Start fresh. The fields that are the caller's to set are kept.
+ */
+void handshake_init(struct handshake *handshake);
+
+/* Make the attempt. Waits; see the figures in the .c. */
+void handshake_run(struct handshake *handshake);
+
+/*
+ * Call an attempt off that runs in another thread, unless it has said Hello
+ * already: then the server may have acted on it, and its answer counts.
+ *
+ * Returns whether it is called off.
+ */
+bool handshake_abandon(struct handshake *handshake);
+
+/* Classify the text of an Error that the server sent, and report it. */
+void handshake_report_error(struct handshake *handshake,
+    enum handshake_outcome otherwise, const char *text);
+
+/* Returns a failure of channel.h as a text; errno is still its. */
+const char *handshake_channel_text(enum error error);
+
+/* Leave the roster and close, where it stands. */
+void handshake_end(struct handshake *handshake);
+
+#endif

@@ -1,0 +1,151 @@
+/* identity - see identity.h */
+#include "client/identity.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/random.h"
+
+/* The file is written once for so many attempts: flash wears out. */
+#define RESERVE      1000
+#define CONTENT_SIZE 1024
+
+/* Read the object {"instance": UUID, "attempt": N, "port": N}. */
+static bool
+parse(struct identity *identity, const json_t *object)
+{
+	const json_t *instance = json_object_get(object, "instance");
+	const json_t *attempt = json_object_get(object, "attempt");
+	const json_t *port = json_object_get(object, "port");
+	json_int_t number = json_integer_value(attempt);
+	json_int_t port_number = json_integer_value(port);
+
+	if (!json_is_string(instance) || !json_is_integer(attempt) ||
+	    !json_is_integer(port) || number < 0 ||
+	    number > INT64_MAX - RESERVE || port_number < 0 ||
+	    port_number > UINT16_MAX ||
+	    !uuid_parse(json_string_value(instance), &identity->instance))
+		return false;
+	identity->attempt = (uint64_t)number;
+	identity->port = (uint16_t)port_number;
+	return true;
+}
+
+static bool
+load(struct identity *identity, const char *content)
+{
+	json_error_t problem;
+	json_t *object = json_loads(content, JSON_REJECT_DUPLICATES, &problem);
+	bool good = object != NULL && parse(identity, object);
+
+	json_decref(object);
+	return good;
+}
+
+/* Write the file. What cannot be written is only missed after a restart. */
+static void
+save(struct identity *identity)
+{
+	char instance[UUID_TEXT_SIZE];
+	json_t *object;
+	char *text;
+
+	lock_assert_held(&identity->lock);
+	if (identity->file.path == NULL)
+		return;
+	identity->reserved = identity->attempt + RESERVE;
+	uuid_print(&identity->instance, instance);
+	object = json_pack("{s:s, s:I, s:i}", "instance", instance, "attempt",
+	    (json_int_t)identity->reserved, "port", (int)identity->port);
+	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	if (text == NULL ||
+	    statefile_write(&identity->file, text, strlen(text)))
+		log_warning("cannot write the state file: %s", strerror(errno));
+	free(text);
+}
+
+static void
+begin_anew(struct identity *identity)
+{
+	uint8_t random[UUID_BYTES];
+
+	random_bytes(random, sizeof random);
+	identity->instance = uuid_of_random(random);
+	identity->attempt = 0;
+	identity->port = 0;
+}
+
+enum error
+identity_start(struct identity *identity, const char *state_path, pid_t *holder)
+{
+	char content[CONTENT_SIZE] = "";
+	enum error error;
+
+	memset(identity, 0, sizeof *identity);
+	identity->file = (struct statefile)STATEFILE_INITIALIZER;
+	lock_init(&identity->lock);
+	begin_anew(identity);
+	if (state_path == NULL)
+		return ERROR_NONE;
+	error = statefile_open(
+	    &identity->file, state_path, content, sizeof content, holder);
+	if (error)
+		return error;
+	if (*content != '\0' && !load(identity, content)) {
+		log_warning("the state file %s holds nothing of use and is "
+			    "replaced",
+		    state_path);
+		begin_anew(identity);
+	}
+	lock_take(&identity->lock);
+	save(identity);
+	lock_give(&identity->lock);
+	return ERROR_NONE;
+}
+
+uint64_t
+identity_next_attempt(struct identity *identity)
+{
+	uint64_t attempt;
+
+	lock_take(&identity->lock);
+	attempt = ++identity->attempt;
+	if (identity->file.path != NULL && attempt >= identity->reserved)
+		save(identity);
+	lock_give(&identity->lock);
+	return attempt;
+}
+
+uint16_t
+identity_port(struct identity *identity)
+{
+	uint16_t port;
+
+	lock_take(&identity->lock);
+	port = identity->port;
+	lock_give(&identity->lock);
+	return port;
+}
+
+void
+identity_set_port(struct identity *identity, uint16_t port)
+{
+	lock_take(&identity->lock);
+	if (identity->port != port) {
+		identity->port = port;
+		save(identity);
+	}
+	lock_give(&identity->lock);
+}
+
+void
+identity_end(struct identity *identity)
+{
+	statefile_close(&identity->file);
+	lock_destroy(&identity->lock);
+}
