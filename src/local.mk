@@ -23,6 +23,7 @@ librebore_a_SOURCES = \
 	%D%/os/pidfile.c	%D%/os/pidfile.h \
 	%D%/os/secretfile.c	%D%/os/secretfile.h \
 	%D%/os/signals.c	%D%/os/signals.h \
+	%D%/os/statefile.c	%D%/os/statefile.h \
 	%D%/os/thread.c		%D%/os/thread.h \
 	%D%/os/timer.h		%D%/os/wakeup.h \
 	%D%/net/address.c	%D%/net/address.h \
@@ -30,22 +31,30 @@ librebore_a_SOURCES = \
 	%D%/net/listen.c	%D%/net/listen.h \
 	%D%/net/resolve.c	%D%/net/resolve.h \
 	%D%/net/roster.c	%D%/net/roster.h \
+	%D%/net/netwatch.h	%D%/net/tcp.h \
 	%D%/net/sockopt.c	%D%/net/sockopt.h \
 	%D%/wire/auth.c		%D%/wire/auth.h \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
+	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \
 	%D%/relay/relay_copy.c	%D%/relay/relay_copy.h \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \
+	%D%/client/handshake.c	%D%/client/handshake.h \
+	%D%/client/identity.c	%D%/client/identity.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/budget.c	%D%/server/budget.h \
+	%D%/server/claim.c	%D%/server/claim.h \
 	%D%/server/context.c	%D%/server/context.h \
 	%D%/server/pending.c	%D%/server/pending.h \
 	%D%/server/ports.c	%D%/server/ports.h \
 	%D%/server/proxy.c	%D%/server/proxy.h \
+	%D%/server/grants.c	%D%/server/grants.h \
+	%D%/server/link.c	%D%/server/link.h \
+	%D%/server/registry.c	%D%/server/registry.h \
 	%D%/server/server.c	%D%/server/server.h \
 	%D%/server/session.c	%D%/server/session.h \
 	%D%/server/tunnel.c	%D%/server/tunnel.h
@@ -61,7 +70,13 @@ librebore_a_SOURCES += %D%/os/timer_timerfd.c
 else
 librebore_a_SOURCES += %D%/os/timer_none.c
 endif
-EXTRA_librebore_a_SOURCES = %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c
+if LINUX
+librebore_a_SOURCES += %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
+else
+librebore_a_SOURCES += %D%/net/netwatch_none.c %D%/net/tcp_none.c
+endif
+EXTRA_librebore_a_SOURCES = %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
+	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c
 
 bin_PROGRAMS += rebore
 rebore_SOURCES = %D%/main.c

@@ -59,6 +59,21 @@ begin_stop(void)
 	signals_end_on_next();
 }
 
+/* error: of statefile_open(), with errno */
+static void
+say_why_no_state(const struct config *config, const char *path,
+    enum error error, pid_t holder)
+{
+	if (error == ERROR_IN_USE && holder > 0)
+		say(config, log_error,
+		    "--state-file '%s': in use by process %ld; give each "
+		    "process a file of its own",
+		    path, (long)holder);
+	else
+		say(config, log_error, "--state-file '%s': %s", path,
+		    strerror(errno));
+}
+
 /* error: of server_start(), with errno */
 static void
 say_why_not_listening(const struct config *config, enum error error)
@@ -92,6 +107,7 @@ run_server(struct config *config, struct daemon *daemon)
 {
 	enum status status = STATUS_FAILED;
 	struct server *server;
+	struct server_failure failure;
 	struct address address;
 	char listening[ADDRESS_TEXT_SIZE + sizeof "listening on "];
 	char text[ADDRESS_TEXT_SIZE];
@@ -99,10 +115,14 @@ run_server(struct config *config, struct daemon *daemon)
 	enum error error;
 
 	errno = 0;
-	error = server_start(&config->server, &server);
+	error = server_start(&config->server, &server, &failure);
 	secret_wipe(&config->server.key, sizeof config->server.key);
 	if (error != ERROR_NONE) {
-		say_why_not_listening(config, error);
+		if (failure.of_state_file)
+			say_why_no_state(config, config->server.state_path,
+			    error, failure.holder);
+		else
+			say_why_not_listening(config, error);
 		return STATUS_FAILED;
 	}
 	server_address(server, &address);
@@ -157,6 +177,7 @@ static enum status
 run_client(struct config *config, struct daemon *daemon)
 {
 	struct client *client;
+	pid_t holder = 0;
 	enum client_end end;
 	enum error error;
 	bool is_ready;
@@ -164,8 +185,13 @@ run_client(struct config *config, struct daemon *daemon)
 	config->client.told = notify_status;
 	config->client.ended = signals_tell_main;
 	errno = 0;
-	error = client_start(&config->client, &client);
+	error = client_start(&config->client, &client, &holder);
 	secret_wipe(&config->client.key, sizeof config->client.key);
+	if (error == ERROR_IN_USE || error == ERROR_DENIED) {
+		say_why_no_state(
+		    config, config->client.state_path, error, holder);
+		return STATUS_FAILED;
+	}
 	if (error != ERROR_NONE) {
 		say(config, log_error, "cannot start: %s",
 		    errno != 0 ? strerror(errno) : error_text(error));

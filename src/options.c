@@ -445,6 +445,10 @@ options_parse(int argc, char **argv, struct config *config,
 	else
 		fail(&work, "no command: must be 'local' or 'server'");
 	result = work.result;
+	work.config.client.drain_s = work.drain_s;
+	work.config.server.drain_s = work.drain_s;
+	work.config.client.state_path = work.state_path;
+	work.config.server.state_path = work.state_path;
 	if (result == OPTIONS_RUN)
 		*config = work.config;
 	else

@@ -27,10 +27,17 @@ enum options_id {
 	OPTIONS_ROW_BIND_ADDR,
 	OPTIONS_ROW_BIND_TUNNELS,
 	OPTIONS_ROW_CONTROL_PORT,
+	OPTIONS_ROW_CLIENT_TIMEOUT,
+	OPTIONS_ROW_LEASE,
+	OPTIONS_ROW_HOLD,
+	OPTIONS_ROW_MAX_WAITING,
 	OPTIONS_ROW_NO_RECONNECT,
 	OPTIONS_ROW_MAX_RETRIES,
 	OPTIONS_ROW_MAX_RECONNECT_DELAY,
 	OPTIONS_ROW_HEARTBEAT_TIMEOUT,
+	OPTIONS_ROW_LOCAL_RETRY,
+	OPTIONS_ROW_DRAIN,
+	OPTIONS_ROW_STATE_FILE,
 	OPTIONS_ROW_VERBOSE,
 	OPTIONS_ROW_QUIET,
 	OPTIONS_ROW_LOG_FORMAT,
@@ -57,6 +64,9 @@ enum options_origin {
 struct options_work {
 	struct config config;
 	uint16_t control_port;
+	/* Of either command; options.c gives them to the one that runs. */
+	unsigned drain_s;
+	const char *state_path;
 	enum options_origin origins[OPTIONS_ROW_COUNT];
 	/* OPTIONS_RUN until something else is decided. */
 	enum options_result result;
