@@ -74,6 +74,7 @@ struct client {
 	uint16_t public_port; /* that we had last; 0: none yet */
 	int64_t lost_ms;      /* since when there is no tunnel */
 	int64_t taken_ms;     /* since when the port is refused; 0: it is not */
+	bool port_is_gone;    /* the server will not give it to us again */
 	unsigned failures;    /* in a row */
 	enum client_end ending;
 };
@@ -132,6 +133,7 @@ established(void *context, uint16_t public_port)
 	client->public_port = public_port;
 	identity_set_port(&client->identity, public_port);
 	client->failures = 0;
+	client->port_is_gone = false;
 	client->taken_ms = 0;
 	client->lost_ms = 0;
 	wakeup_clear(&client->retry); /* what was asked for is done */
@@ -156,7 +158,7 @@ port_to_ask(struct client *client)
 
 	if (client->options.public_port != 0)
 		return client->options.public_port;
-	return is_lost ? 0 : client->public_port;
+	return is_lost || client->port_is_gone ? 0 : client->public_port;
 }
 
 static void *
@@ -338,6 +340,8 @@ is_final(struct client *client, const struct control *control)
 		log_error("%s", control->reason);
 		return true;
 	case CONTROL_IMPOSSIBLE:
+		if (control->asked_port != client->options.public_port)
+			break; /* it was our own wish, and another will do */
 		client->ending = CLIENT_END_IMPOSSIBLE;
 		log_error("%s", control->reason);
 		return true;
@@ -367,6 +371,8 @@ learn(struct client *client, const struct control *control)
 	    (control->stood_ms >= GOOD_AFTER_MS || control->carried))
 		backoff_init(
 		    &client->backoff, client->options.max_delay_s * 1000);
+	if (control->outcome == CONTROL_IMPOSSIBLE)
+		client->port_is_gone = true;
 	if (control->outcome != CONTROL_PORT_TAKEN)
 		client->taken_ms = 0;
 	else if (client->taken_ms == 0)
