@@ -1,7 +1,9 @@
 /* tcp for Linux - see tcp.h */
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -44,16 +46,32 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 	    sizeof retransmit_ms);
 }
 
+/* Read "low<white space>high". */
+static bool
+parse_range(const char *text, uint16_t *low, uint16_t *high)
+{
+	char *end;
+	unsigned long first = strtoul(text, &end, 10);
+	unsigned long last = strtoul(end, NULL, 10);
+
+	if (first == 0 || first > last || last > UINT16_MAX)
+		return false;
+	*low = (uint16_t)first;
+	*high = (uint16_t)last;
+	return true;
+}
+
 void
 tcp_ephemeral_ports(uint16_t *low, uint16_t *high)
 {
 	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	char text[64];
 
+	*low = 1;
+	*high = 0;
 	/* Also for IPv6 (ip-sysctl of the kernel). */
-	if (file == NULL || fscanf(file, "%hu %hu", low, high) != 2) {
-		*low = 1;
-		*high = 0;
-	}
+	if (file != NULL && fgets(text, sizeof text, file) != NULL)
+		parse_range(text, low, high);
 	if (file != NULL)
 		fclose(file);
 }
