@@ -106,7 +106,9 @@ look_up(void *argument)
 	const struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV,
+	    /* No AI_ADDRCONFIG: it hides a ::1 of the hosts file, and an
+	     * address without a route costs nothing to try. */
+	    .ai_flags = AI_NUMERICSERV,
 	};
 	struct resolve *resolve = argument;
 	struct addrinfo *found = NULL;
