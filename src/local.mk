@@ -40,7 +40,8 @@ librebore_a_SOURCES = \
 	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \
-	%D%/relay/relay_copy.c	%D%/relay/relay_copy.h \
+	%D%/relay/relay_copy.c	%D%/relay/pipes.h \
+	%D%/relay/relay_flow.c	%D%/relay/relay_flow.h \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
@@ -75,8 +76,14 @@ librebore_a_SOURCES += %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
 else
 librebore_a_SOURCES += %D%/net/netwatch_none.c %D%/net/tcp_none.c
 endif
+if HAVE_SPLICE
+librebore_a_SOURCES += %D%/relay/pipes_linux.c %D%/relay/relay_splice.c
+else
+librebore_a_SOURCES += %D%/relay/pipes_none.c %D%/relay/relay_nosplice.c
+endif
 EXTRA_librebore_a_SOURCES = %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
-	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c
+	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c \
+	%D%/relay/pipes_linux.c %D%/relay/pipes_none.c %D%/relay/relay_splice.c %D%/relay/relay_nosplice.c
 
 bin_PROGRAMS += rebore
 rebore_SOURCES = %D%/main.c

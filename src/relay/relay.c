@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "net/sockopt.h"
-#include "relay/relay_copy.h"
+#include "relay/relay_flow.h"
 
 /* Tells of an interruption also while nothing is to be read; where the system
  * does not have it, the end of the process does. */
@@ -16,8 +16,8 @@
 
 /* One of the two sockets, as poll() sees it. */
 struct end {
-	struct relay_copy *reads;
-	struct relay_copy *writes;
+	struct relay_flow *reads;
+	struct relay_flow *writes;
 	/* It has hung up, and all that poll() could say is known. */
 	bool quiet;
 };
@@ -27,9 +27,9 @@ interest_of(const struct end *end)
 {
 	struct pollfd slot = {.fd = end->reads->from};
 
-	if (relay_copy_wants_read(end->reads))
+	if (relay_flow_wants_read(end->reads))
 		slot.events |= POLLIN;
-	if (relay_copy_wants_write(end->writes))
+	if (relay_flow_wants_write(end->writes))
 		slot.events |= POLLOUT;
 	if (end->quiet && slot.events == 0)
 		slot.fd = -1; /* POLLHUP cannot be masked: it would spin */
@@ -51,7 +51,7 @@ look_at(struct end *end, short revents)
 
 	if ((revents & (POLLHUP | POLLRDHUP)) != 0)
 		end->quiet = true;
-	if ((revents & POLLERR) == 0 || relay_copy_wants_read(end->reads))
+	if ((revents & POLLERR) == 0 || relay_flow_wants_read(end->reads))
 		return ERROR_NONE;
 	end->quiet = true;
 	failure = sockopt_take_error(end->reads->from);
@@ -82,22 +82,22 @@ wait_for(struct end ends[static 2], struct pollfd slots[static 2])
  * complete answer. (The interruption is marked before it can be read.)
  */
 static enum error
-step(const struct relay *relay, struct relay_copy *copy, short from, short to)
+step(const struct relay *relay, struct relay_flow *flow, short from, short to)
 {
 	enum error error;
 
 	if ((from & ~POLLOUT) == 0 && (to & POLLOUT) == 0)
 		return ERROR_NONE;
-	error = relay_copy_step(copy);
+	error = relay_flow_step(flow);
 	if (roster_interrupted(relay->entry))
 		return ERROR_STOPPED;
 	if (error == ERROR_NONE)
-		relay_copy_tell(copy);
+		relay_flow_tell(flow);
 	return error;
 }
 
 static void
-tell_carried(const struct relay *relay, const struct relay_copy *inward)
+tell_carried(const struct relay *relay, const struct relay_flow *inward)
 {
 	if (relay->carried != NULL && inward->moved > 0)
 		atomic_store_explicit(
@@ -105,7 +105,7 @@ tell_carried(const struct relay *relay, const struct relay_copy *inward)
 }
 
 static enum error
-run(struct relay *relay, struct relay_copy *inward, struct relay_copy *outward)
+run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 {
 	struct end ends[2] = {
 	    {.reads = inward, .writes = outward},
@@ -114,7 +114,7 @@ run(struct relay *relay, struct relay_copy *inward, struct relay_copy *outward)
 	/* The first step tries everything. */
 	struct pollfd slots[2] = {{.revents = POLLIN}, {.revents = POLLIN}};
 	enum error error =
-	    relay_copy_put(inward, relay->early, relay->early_size);
+	    relay_flow_put(inward, relay->early, relay->early_size);
 
 	while (error == ERROR_NONE && !(inward->told && outward->told)) {
 		error = step(relay, inward, slots[0].revents, slots[1].revents);
@@ -131,17 +131,19 @@ run(struct relay *relay, struct relay_copy *inward, struct relay_copy *outward)
 enum relay_outcome
 relay_run(struct relay *relay)
 {
-	struct relay_copy inward = {
-	    .from = relay->data_fd, .to = relay->end_fd};
-	struct relay_copy outward = {
-	    .from = relay->end_fd, .to = relay->data_fd};
-	enum error error = run(relay, &inward, &outward);
-	int saved = errno;
+	struct relay_flow inward;
+	struct relay_flow outward;
+	enum error error;
+	int saved;
 
+	relay_flow_init(&inward, relay->data_fd, relay->end_fd);
+	relay_flow_init(&outward, relay->end_fd, relay->data_fd);
+	error = run(relay, &inward, &outward);
+	saved = errno;
 	relay->to_end = inward.moved;
 	relay->to_data = outward.moved;
-	relay_copy_end(&inward);
-	relay_copy_end(&outward);
+	relay_flow_end(&inward);
+	relay_flow_end(&outward);
 	if (error == ERROR_NONE)
 		return RELAY_FINISHED;
 	sockopt_reset_on_close(relay->data_fd);

@@ -1,0 +1,48 @@
+/*
+ * pipes - kernel buffers for bytes in flight, lent like buffers.h.
+ *
+ * Bounded: the system gives an unprivileged user 16,384 pages of pipes in all
+ * (pipe(7)), and each takes two descriptors. pipes_linux.c or pipes_none.c,
+ * chosen by configure.
+ */
+#ifndef REBORE_RELAY_PIPES_H
+#define REBORE_RELAY_PIPES_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Measured: 64 KiB is a tenth slower, 1 MiB gains nothing. */
+#define PIPES_BYTES (256 * 1024)
+/* Lent at a time, at most; and at most one for 32 descriptors. */
+#define PIPES_LENT_MOST 64
+/* Kept while nobody borrows them. */
+#define PIPES_KEPT_MOST 4
+
+/* Fields are for relay_splice alone. */
+struct pipe_ends {
+	int read_fd;
+	int write_fd;
+};
+
+#define PIPE_ENDS_INITIALIZER                                                  \
+	{                                                                      \
+		-1, -1                                                         \
+	}
+
+/*
+ * Borrow a pipe of PIPES_BYTES, empty and non-blocking.
+ *
+ * Returns ERROR_RESOURCES when there is none to be had.
+ * Threads: any.
+ */
+enum error pipes_borrow(struct pipe_ends *ends);
+
+/*
+ * Give a pipe back; ends is none then. Legal on none. Threads: any.
+ *
+ * empty: nothing is left in it; otherwise it cannot be lent again.
+ */
+void pipes_return(struct pipe_ends *ends, bool empty);
+
+#endif

@@ -1,0 +1,92 @@
+/* pipes for Linux - see pipes.h */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "os/fd.h"
+#include "os/lock.h"
+#include "relay/pipes.h"
+
+/* One pipe for so many descriptors that the process may have. */
+#define DESCRIPTORS_EACH 32
+
+static struct lock lock = LOCK_INITIALIZER;
+/* Under lock. */
+static struct pipe_ends kept[PIPES_KEPT_MOST];
+static unsigned kept_count;
+static unsigned lent;
+
+/* How many may be lent; found out once. */
+static unsigned
+most_lent(void)
+{
+	static unsigned most;
+	unsigned by_descriptors;
+
+	lock_assert_held(&lock);
+	if (most == 0) {
+		by_descriptors = fd_limit() / DESCRIPTORS_EACH + 1;
+		most = by_descriptors < PIPES_LENT_MOST ? by_descriptors
+		                                        : PIPES_LENT_MOST;
+	}
+	return most;
+}
+
+static bool
+take_place(struct pipe_ends *ends)
+{
+	bool allowed;
+
+	lock_take(&lock);
+	allowed = lent < most_lent();
+	if (allowed)
+		lent++;
+	if (allowed && kept_count > 0)
+		*ends = kept[--kept_count];
+	lock_give(&lock);
+	return allowed;
+}
+
+static enum error
+make(struct pipe_ends *ends)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+		return ERROR_RESOURCES;
+	ends->read_fd = fds[0];
+	ends->write_fd = fds[1];
+	return fcntl(fds[1], F_SETPIPE_SZ, PIPES_BYTES) == -1 ? ERROR_RESOURCES
+	                                                      : ERROR_NONE;
+}
+
+enum error
+pipes_borrow(struct pipe_ends *ends)
+{
+	*ends = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
+	if (!take_place(ends))
+		return ERROR_RESOURCES;
+	if (ends->read_fd != -1 || make(ends) == ERROR_NONE)
+		return ERROR_NONE;
+	fd_close(&ends->read_fd);
+	fd_close(&ends->write_fd);
+	lock_take(&lock);
+	lent--;
+	lock_give(&lock);
+	return ERROR_RESOURCES;
+}
+
+void
+pipes_return(struct pipe_ends *ends, bool empty)
+{
+	if (ends->read_fd == -1)
+		return;
+	lock_take(&lock);
+	lent--;
+	if (empty && kept_count < PIPES_KEPT_MOST) {
+		kept[kept_count++] = *ends;
+		*ends = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
+	}
+	lock_give(&lock);
+	fd_close(&ends->read_fd);
+	fd_close(&ends->write_fd);
+}

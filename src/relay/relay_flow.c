@@ -1,0 +1,86 @@
+/* relay_flow - see relay_flow.h */
+#include "relay/relay_flow.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "relay/buffers.h"
+
+void
+relay_flow_init(struct relay_flow *flow, int from, int to)
+{
+	memset(flow, 0, sizeof *flow);
+	flow->from = from;
+	flow->to = to;
+	flow->pipe = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
+	flow->can_splice = true;
+}
+
+static bool
+is_empty(const struct relay_flow *flow)
+{
+	return flow->start == flow->end && flow->piped == 0;
+}
+
+bool
+relay_flow_wants_read(const struct relay_flow *flow)
+{
+	return !flow->ended && is_empty(flow);
+}
+
+bool
+relay_flow_wants_write(const struct relay_flow *flow)
+{
+	return !is_empty(flow);
+}
+
+enum error
+relay_flow_put(struct relay_flow *flow, const char *bytes, size_t size)
+{
+	assert(size <= BUFFERS_BYTES && flow->buffer == NULL);
+
+	if (size == 0)
+		return ERROR_NONE;
+	flow->buffer = buffers_borrow();
+	if (flow->buffer == NULL)
+		return ERROR_MEMORY;
+	memcpy(flow->buffer, bytes, size);
+	flow->end = size;
+	return ERROR_NONE;
+}
+
+enum error
+relay_flow_step(struct relay_flow *flow)
+{
+	enum error error = ERROR_NONE;
+
+	if (!flow->splicing)
+		error = relay_copy_step(flow);
+	if (error == ERROR_NONE && flow->splicing)
+		error = relay_splice_step(flow);
+	if (is_empty(flow))
+		relay_flow_end(flow); /* nothing in flight, nothing borrowed */
+	return error == ERROR_AGAIN ? ERROR_NONE : error;
+}
+
+void
+relay_flow_tell(struct relay_flow *flow)
+{
+	if (!flow->ended || flow->told || !is_empty(flow))
+		return;
+	flow->told = true;
+	/* Fails where to is gone, and reading from it tells that. */
+	shutdown(flow->to, SHUT_WR);
+}
+
+void
+relay_flow_end(struct relay_flow *flow)
+{
+	buffers_return(flow->buffer);
+	flow->buffer = NULL;
+	flow->start = 0;
+	flow->end = 0;
+	pipes_return(&flow->pipe, flow->piped == 0);
+	flow->piped = 0;
+}

@@ -1,0 +1,85 @@
+/*
+ * relay_flow - one direction of a relay.
+ *
+ * Moves bytes through a borrowed buffer (relay_copy.c); where a read fills the
+ * buffer, so that there is much to move, through a borrowed pipe, which spares
+ * copying (relay_splice.c, or relay_nosplice.c where the system has no splice);
+ * and back when little comes. Nothing is borrowed while nothing is in flight.
+ *
+ * It reads again only when all that it has read is written, so a slow reader
+ * holds the writer back: at most PIPES_BYTES are in flight, and BUFFERS_BYTES
+ * behind a stream that is not spliced.
+ */
+#ifndef REBORE_RELAY_RELAY_FLOW_H
+#define REBORE_RELAY_RELAY_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "relay/pipes.h"
+
+struct relay_flow {
+	/* Set by relay_flow_init(), then read-only. */
+	int from;
+	int to;
+	/* Bytes written so far. */
+	uint64_t moved;
+	/* from has ended; to has been told. */
+	bool ended;
+	bool told;
+
+	/* Private: what is read and not yet written. */
+	char *buffer;
+	size_t start;
+	size_t end;
+	/* Behind it, or in its place: what is in the pipe. */
+	struct pipe_ends pipe;
+	size_t piped;
+	/* Moving through the pipe; it has not been refused. */
+	bool splicing;
+	bool can_splice;
+};
+
+/* from, to: connected and non-blocking; SIGPIPE must be ignored. */
+void relay_flow_init(struct relay_flow *flow, int from, int to);
+
+/* Whether it waits for from to be readable, or for to to be writable. */
+bool relay_flow_wants_read(const struct relay_flow *flow);
+bool relay_flow_wants_write(const struct relay_flow *flow);
+
+/*
+ * Put bytes first that were read from from already.
+ *
+ * size: BUFFERS_BYTES at most; 0 does nothing. Only before the first step.
+ * Returns ERROR_MEMORY.
+ */
+enum error relay_flow_put(
+    struct relay_flow *flow, const char *bytes, size_t size);
+
+/*
+ * Move what can be moved now, without waiting.
+ *
+ * Returns ERROR_NONE also when nothing could be moved; ERROR_RESET or another
+ * error with errno when one of the two is broken; ERROR_MEMORY.
+ */
+enum error relay_flow_step(struct relay_flow *flow);
+
+/* At the end of from, when all is written: end the sending side of to. At any
+ * other time it does nothing. */
+void relay_flow_tell(struct relay_flow *flow);
+
+/* Give back what is borrowed, whatever is in it. */
+void relay_flow_end(struct relay_flow *flow);
+
+/*
+ * For relay_flow.c alone: one step of either kind, returning as
+ * relay_flow_step() or ERROR_AGAIN. The first sets splicing where the next step
+ * should be of the second kind; the second clears it where not, and leaves what
+ * it could not write in the pipe, for the first to read.
+ */
+enum error relay_copy_step(struct relay_flow *flow);
+enum error relay_splice_step(struct relay_flow *flow);
+
+#endif
