@@ -23,9 +23,13 @@
 #define ACCEPT_DELAY_MS 2000
 /* To reach the local service. */
 #define LOCAL_MS 10000
-/* A visitor waits 10 s at the server; a second data connection that is begun
- * later than this would come too late. */
+/* A visitor waits 10 s at the server from each announcement; a data connection
+ * that is begun later than this would come too late. */
 #define RETRY_WITHIN_MS 9000
+/* One that failed is dialled again for this: SYNs go out once a second. */
+#define RETRY_MS 1500
+/* From the second time on, so long after the last. */
+#define RETRY_REST_MS 500
 /* A local service that does not answer is tried again so often. */
 #define LOCAL_REST_MS 250
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
@@ -42,6 +46,8 @@ struct worker {
 	struct uuid uuid;
 	bool refuse;
 	int64_t start_ms;
+	/* When the visitor was announced last; also by the control thread. */
+	_Atomic int64_t announced_ms;
 	/* Under the context's lock: while it is on its way to the visitor. */
 	struct worker *next_starting;
 
@@ -139,6 +145,8 @@ enter_starting(struct worker *worker)
 	if (other == NULL) {
 		worker->next_starting = *bucket;
 		*bucket = worker;
+	} else {
+		atomic_store(&other->announced_ms, worker->start_ms);
 	}
 	lock_give(&context->lock);
 	return other == NULL;
@@ -161,12 +169,12 @@ leave_starting(struct worker *worker)
 }
 
 static void
-dial_server(struct worker *worker)
+dial_server(struct worker *worker, int64_t timeout_ms)
 {
 	worker->data_addresses.addresses[0] = worker->session->server;
 	worker->data_addresses.count = 1;
 	dial_start(&worker->data, &worker->data_addresses,
-	    clock_now_ms() + HANDSHAKE_MS);
+	    clock_now_ms() + timeout_ms);
 }
 
 static void
@@ -190,7 +198,8 @@ dial_local(struct worker *worker)
 	}
 	address_name_print(&context->local_name, name);
 	snprintf(worker->local_reason, sizeof worker->local_reason,
-	    "local service %s: %s", name, error == ERROR_NAME ? why : error_text(error));
+	    "local service %s: %s", name,
+	    error == ERROR_NAME ? why : error_text(error));
 }
 
 /* Wait until the data connection stands, while the local one goes on. */
@@ -394,22 +403,41 @@ connect_data(struct worker *worker)
 	return roster_interrupted(&worker->entry) ? ERROR_STOPPED : error;
 }
 
-/* The same, and once more where it fails while the visitor still waits. */
+/* Rest until so long after since_ms. Returns whether we are to end. */
+static bool
+rest_since(const struct worker *worker, int64_t since_ms)
+{
+	struct pollfd slot = {.fd = worker->context->stop_fd, .events = POLLIN};
+
+	return poll(&slot, 1, clock_left_ms(since_ms + RETRY_REST_MS)) == 1;
+}
+
+/* The same, and again where it fails, at once and then now and then, while the
+ * visitor still waits. */
 static enum error
 reach_visitor(struct worker *worker)
 {
+	int64_t begun_ms = worker->start_ms;
 	enum error error;
 
-	dial_server(worker);
+	dial_server(worker, HANDSHAKE_MS);
 	dial_local(worker);
 	error = connect_data(worker);
-	if (error == ERROR_NONE || error == ERROR_STOPPED ||
-	    clock_now_ms() - worker->start_ms > RETRY_WITHIN_MS)
-		return error;
-	log_debug("%s; once more", worker->reason);
-	drop_data(worker);
-	dial_server(worker);
-	return connect_data(worker);
+	for (int i = 0; error != ERROR_NONE && error != ERROR_STOPPED; i++) {
+		int64_t now_ms = clock_now_ms();
+
+		if (now_ms - atomic_load(&worker->announced_ms) >
+		    RETRY_WITHIN_MS)
+			break;
+		log_debug("%s; again", worker->reason);
+		drop_data(worker);
+		if (i > 0 && rest_since(worker, begun_ms))
+			return ERROR_STOPPED;
+		begun_ms = clock_now_ms();
+		dial_server(worker, RETRY_MS);
+		error = connect_data(worker);
+	}
+	return error;
 }
 
 static void
@@ -450,6 +478,7 @@ create(struct worker_context *context, struct worker_session *session,
 	worker->session = session;
 	worker->uuid = *uuid;
 	worker->start_ms = clock_now_ms();
+	atomic_init(&worker->announced_ms, worker->start_ms);
 	return worker;
 }
 

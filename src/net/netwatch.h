@@ -1,6 +1,6 @@
 /*
  * netwatch - tells when the way to an address has changed: another interface,
- * source or gateway, or none any more. netwatch_linux.c or netwatch_none.c,
+ * source or gateway, another carrier, or none any more. netwatch_linux.c or netwatch_none.c,
  * chosen by configure.
  *
  * The system reports every change of links, addresses and routes; containers
@@ -28,6 +28,8 @@ struct netwatch {
 	/* The watched address; length 0: none, and every change counts. */
 	struct address address;
 	struct netwatch_route route;
+	/* The interface of route has a carrier: its cable is plugged in. */
+	bool carrier;
 };
 
 /* Begin. Failures are no errors: then nothing is told. */

@@ -1,5 +1,6 @@
 /* netwatch over rtnetlink(7) - see netwatch.h */
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -13,8 +14,7 @@
 	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |                \
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
 
-/* Reports are only counted, so a long one may be cut. */
-#define REPORT_BYTES 512
+#define REPORT_BYTES 8192
 #define ANSWER_BYTES 2048
 
 /* RTM_GETROUTE for one destination */
@@ -129,18 +129,58 @@ netwatch_set(struct netwatch *watch, const struct address *address)
 {
 	watch->address = *address;
 	watch->route = find_route(address);
+	watch->carrier = true; /* the address was reached just now */
 }
 
-/* Take all reports. Returns whether there was one, or one was lost. */
+/* Look at a report of a link. Returns whether the carrier of ours changed. */
 static bool
-drain(int fd)
+read_link(struct netwatch *watch, struct nlmsghdr *header)
 {
-	char report[REPORT_BYTES];
+	const struct ifinfomsg *link = NLMSG_DATA(header);
+	bool carrier = (link->ifi_flags & IFF_LOWER_UP) != 0;
+
+	if ((uint32_t)link->ifi_index != watch->route.interface ||
+	    carrier == watch->carrier)
+		return false;
+	watch->carrier = carrier;
+	return true;
+}
+
+/* Take one datagram of reports. Returns whether a carrier changed. */
+static bool
+read_reports(struct netwatch *watch, struct nlmsghdr *header, unsigned size)
+{
+	bool changed = false;
+
+	for (; NLMSG_OK(header, size); header = NLMSG_NEXT(header, size))
+		if (header->nlmsg_type == RTM_NEWLINK)
+			changed = read_link(watch, header) || changed;
+	return changed;
+}
+
+/*
+ * Take all reports.
+ *
+ * carrier: set when the carrier of our interface changed.
+ * Returns whether there was a report, or one was lost.
+ */
+static bool
+drain(struct netwatch *watch, bool *carrier)
+{
+	union {
+		struct nlmsghdr header;
+		char bytes[REPORT_BYTES];
+	} report;
 	bool any = false;
 
+	*carrier = false;
 	for (;;) {
-		ssize_t got = recv(fd, report, sizeof report, MSG_DONTWAIT);
+		ssize_t got =
+		    recv(watch->fd, &report, sizeof report, MSG_DONTWAIT);
 
+		if (got > 0 &&
+		    read_reports(watch, &report.header, (unsigned)got))
+			*carrier = true;
 		if (got >= 0 || errno == ENOBUFS)
 			any = true;
 		else if (errno != EINTR)
@@ -152,14 +192,17 @@ bool
 netwatch_changed(struct netwatch *watch)
 {
 	struct netwatch_route route;
+	bool carrier;
 
-	if (watch->fd == -1 || !drain(watch->fd))
+	if (watch->fd == -1 || !drain(watch, &carrier))
 		return false;
 	if (watch->address.length == 0)
 		return true;
 	route = find_route(&watch->address);
 	if (memcmp(&route, &watch->route, sizeof route) == 0)
-		return false;
+		return carrier;
+	if (route.interface != watch->route.interface)
+		watch->carrier = true; /* until it is reported otherwise */
 	watch->route = route;
 	return true;
 }
@@ -167,7 +210,8 @@ netwatch_changed(struct netwatch *watch)
 bool
 netwatch_has_route(const struct netwatch *watch)
 {
-	return watch->address.length == 0 || watch->route.interface != 0;
+	return watch->address.length == 0 ||
+	       (watch->route.interface != 0 && watch->carrier);
 }
 
 bool

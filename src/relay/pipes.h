@@ -9,11 +9,12 @@
 #define REBORE_RELAY_PIPES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
 /* Measured: 64 KiB is a tenth slower, 1 MiB gains nothing. */
-#define PIPES_BYTES (256 * 1024)
+#define PIPES_BYTES ((size_t)256 * 1024)
 /* Lent at a time, at most; and at most one for 32 descriptors. */
 #define PIPES_LENT_MOST 64
 /* Kept while nobody borrows them. */

@@ -55,8 +55,9 @@ make(struct pipe_ends *ends)
 		return ERROR_RESOURCES;
 	ends->read_fd = fds[0];
 	ends->write_fd = fds[1];
-	return fcntl(fds[1], F_SETPIPE_SZ, PIPES_BYTES) == -1 ? ERROR_RESOURCES
-	                                                      : ERROR_NONE;
+	return fcntl(fds[1], F_SETPIPE_SZ, (int)PIPES_BYTES) == -1
+	           ? ERROR_RESOURCES
+	           : ERROR_NONE;
 }
 
 enum error

@@ -6,7 +6,7 @@
 #include "relay/relay_flow.h"
 
 /* A splice that moves less is no better than a copy: back to the buffer. */
-#define SHORT_BYTES (32 * 1024)
+#define SHORT_BYTES ((ssize_t)32 * 1024)
 /* Then the other direction has its turn. */
 #define ROUNDS 16
 

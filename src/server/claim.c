@@ -16,7 +16,7 @@
 /* A holder in doubt is asked so often. */
 #define ASK_AGAIN_MS 50
 /* For a refused client to read why. */
-#define REFUSE_MS 3000
+#define REFUSE_MS 1000
 
 static void
 refuse(struct link *link, uint16_t asked, enum error error)

@@ -15,8 +15,10 @@
 #include "wire/auth.h"
 #include "wire/channel.h"
 
-/* For each message of the handshake, and to read why one is refused. */
+/* For each message of the handshake. */
 #define HANDSHAKE_MS 3000
+/* To read why one is refused. */
+#define REFUSE_MS 1000
 
 struct session {
 	struct context *context;
@@ -30,7 +32,7 @@ struct session {
 static void
 refuse(struct session *session, const char *text)
 {
-	channel_refuse(&session->channel, text, clock_now_ms() + HANDSHAKE_MS);
+	channel_refuse(&session->channel, text, clock_now_ms() + REFUSE_MS);
 }
 
 /* Say what became of a peer whose first messages were not to be had. */
@@ -163,13 +165,13 @@ converse(struct session *session)
 		return;
 	make_room(context, silent);
 	error = hear(session, &message);
-	roster_leave(&context->silent, &session->entry);
 	interrupted = roster_interrupted(&session->entry);
 	if (interrupted)
 		log_debug("%s dropped to make room", session->peer);
 	else if (error)
-		reject(session, error);
-	else
+		reject(session, error); /* may still have to make room */
+	roster_leave(&context->silent, &session->entry);
+	if (!interrupted && error == ERROR_NONE)
 		play_role(session, &message);
 }
 
