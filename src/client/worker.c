@@ -30,6 +30,9 @@
 #define RETRY_MS 1500
 /* From the second time on, so long after the last. */
 #define RETRY_REST_MS 500
+/* Announcements of the same visitor on two control connections that follow each
+ * other come within this. */
+#define RECENT_MS 3000
 /* A local service that does not answer is tried again so often. */
 #define LOCAL_REST_MS 250
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
@@ -77,6 +80,7 @@ worker_context_init(struct worker_context *context)
 	lock_init(&context->lock);
 	memset(&context->told, 0, sizeof context->told);
 	memset(context->starting, 0, sizeof context->starting);
+	memset(context->recent, 0, sizeof context->recent);
 }
 
 void
@@ -129,7 +133,28 @@ starting_bucket(struct worker_context *context, const struct uuid *uuid)
 	return &context->starting[uuid->bytes[0] % WORKER_BUCKETS];
 }
 
-/* Returns false when another worker is on its way to the same visitor. */
+static struct worker_recent *
+recent_place(struct worker_context *context, const struct uuid *uuid)
+{
+	unsigned bits = (unsigned)uuid->bytes[1] << 8 | uuid->bytes[2];
+
+	lock_assert_held(&context->lock);
+	return &context->recent[bits % WORKER_RECENT];
+}
+
+/* Whether the visitor was accepted a moment ago. */
+static bool
+is_recent(struct worker *worker)
+{
+	const struct worker_recent *recent =
+	    recent_place(worker->context, &worker->uuid);
+
+	return recent->accepted_ms != 0 &&
+	       uuid_equal(&recent->uuid, &worker->uuid) &&
+	       worker->start_ms - recent->accepted_ms < RECENT_MS;
+}
+
+/* Returns false when another worker has the visitor already. */
 static bool
 enter_starting(struct worker *worker)
 {
@@ -138,6 +163,10 @@ enter_starting(struct worker *worker)
 	struct worker *other;
 
 	lock_take(&context->lock);
+	if (is_recent(worker)) {
+		lock_give(&context->lock);
+		return false;
+	}
 	bucket = starting_bucket(context, &worker->uuid);
 	other = *bucket;
 	while (other != NULL && !uuid_equal(&other->uuid, &worker->uuid))
@@ -152,14 +181,18 @@ enter_starting(struct worker *worker)
 	return other == NULL;
 }
 
-/* From now on an announcement of the same visitor would be news. */
+/* From now on an announcement of the same visitor would be news, or, where it is
+ * accepted, in a moment. */
 static void
-leave_starting(struct worker *worker)
+leave_starting(struct worker *worker, bool accepted)
 {
 	struct worker_context *context = worker->context;
 	struct worker **link;
 
 	lock_take(&context->lock);
+	if (accepted)
+		*recent_place(context, &worker->uuid) = (struct worker_recent){
+		    .uuid = worker->uuid, .accepted_ms = clock_now_ms()};
 	link = starting_bucket(context, &worker->uuid);
 	while (*link != NULL && *link != worker)
 		link = &(*link)->next_starting;
@@ -335,44 +368,6 @@ finish_local(struct worker *worker)
 	}
 }
 
-static void
-log_end(const struct worker *worker, const struct relay *relay,
-    enum relay_outcome outcome)
-{
-	static const char *const endings[] = {
-	    [RELAY_FINISHED] = "",
-	    [RELAY_BROKEN] = ", reset",
-	    [RELAY_INTERRUPTED] = ", cut off by our stop",
-	};
-	char uuid[UUID_TEXT_SIZE];
-	char local[ADDRESS_TEXT_SIZE];
-
-	uuid_print(&worker->uuid, uuid);
-	address_print(&worker->local.peer, local);
-	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
-	    uuid, local, (double)(clock_now_ms() - worker->start_ms) / 1000,
-	    (unsigned long long)relay->to_end,
-	    (unsigned long long)relay->to_data, endings[outcome]);
-}
-
-static void
-relay_visitor(struct worker *worker)
-{
-	struct relay relay = {
-	    .data_fd = worker->data.fd,
-	    .end_fd = worker->local.fd,
-	    .entry = &worker->entry,
-	    .carried = &worker->session->carried,
-	};
-	enum relay_outcome outcome;
-
-	sockopt_prepare(worker->local.fd, &sockopt_keepalive_proxied);
-	roster_add(worker->context->roster, &worker->entry, worker->local.fd);
-	relay.early = channel_rest(&worker->channel, &relay.early_size);
-	outcome = relay_run(&relay);
-	log_end(worker, &relay, outcome);
-}
-
 /* Leave the roster and close the data connection. */
 static void
 drop_data(struct worker *worker)
@@ -440,30 +435,135 @@ reach_visitor(struct worker *worker)
 	return error;
 }
 
+/*
+ * What is left of a worker once both connections stand. It is small: an idle
+ * connection costs little more than its thread.
+ */
+struct visit {
+	struct worker_context *context;
+	struct worker_session *session;
+	struct uuid uuid;
+	int64_t start_ms;
+	int data_fd;
+	int local_fd;
+	struct address local;
+	char *early; /* to be freed; NULL: nothing */
+	size_t early_size;
+};
+
+static void
+log_end(const struct visit *visit, const struct relay *relay,
+    enum relay_outcome outcome)
+{
+	char uuid[UUID_TEXT_SIZE];
+	char local[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visit->uuid, uuid);
+	address_print(&visit->local, local);
+	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
+	    uuid, local, (double)(clock_now_ms() - visit->start_ms) / 1000,
+	    (unsigned long long)relay->to_end,
+	    (unsigned long long)relay->to_data, relay_ending(outcome));
+}
+
+static void
+relay_visit(struct visit *visit)
+{
+	struct roster *roster = visit->context->roster;
+	struct roster_entry entry;
+	struct relay relay = {
+	    .data_fd = visit->data_fd,
+	    .end_fd = visit->local_fd,
+	    .entry = &entry,
+	    .carried = &visit->session->carried,
+	    .early = visit->early,
+	    .early_size = visit->early_size,
+	};
+	enum relay_outcome outcome;
+
+	if (!roster_enter(roster, &entry, visit->data_fd, visit->local_fd)) {
+		sockopt_reset_on_close(visit->data_fd);
+		sockopt_reset_on_close(visit->local_fd);
+		return;
+	}
+	outcome = relay_run(&relay);
+	roster_leave(roster, &entry);
+	log_end(visit, &relay, outcome);
+}
+
+/* Take the connections over, and what came behind the last frame. */
+static enum error
+begin_visit(struct worker *worker, struct visit *visit)
+{
+	const char *early = channel_rest(&worker->channel, &visit->early_size);
+
+	visit->context = worker->context;
+	visit->session = worker->session;
+	visit->uuid = worker->uuid;
+	visit->start_ms = worker->start_ms;
+	visit->local = worker->local.peer;
+	visit->early = NULL;
+	if (visit->early_size > 0) {
+		visit->early = malloc(visit->early_size);
+		if (visit->early == NULL)
+			return ERROR_MEMORY;
+		memcpy(visit->early, early, visit->early_size);
+	}
+	visit->data_fd = worker->data.fd;
+	visit->local_fd = worker->local.fd;
+	worker->data.fd = -1;
+	worker->local.fd = -1;
+	sockopt_prepare(visit->local_fd, &sockopt_keepalive_proxied);
+	return ERROR_NONE;
+}
+
+static void
+end_visit(struct visit *visit)
+{
+	fd_close(&visit->data_fd);
+	fd_close(&visit->local_fd);
+	free(visit->early);
+}
+
+/* Get to the visitor and to the local service. */
+static enum error
+approach(struct worker *worker, struct visit *visit)
+{
+	enum error error = reach_visitor(worker);
+
+	if (error == ERROR_NONE)
+		error = finish_local(worker);
+	leave_starting(worker, error == ERROR_NONE);
+	if (error == ERROR_NONE)
+		error = begin_visit(worker, visit);
+	if (error == ERROR_NONE)
+		return ERROR_NONE;
+	/* The visitor learns by a reset that nobody serves it. */
+	if (worker->data.fd != -1)
+		sockopt_reset_on_close(worker->data.fd);
+	if (error != ERROR_STOPPED)
+		warn(worker->context, worker->reason);
+	return error;
+}
+
 static void
 run(void *argument)
 {
 	struct worker *worker = argument;
 	struct worker_context *context = worker->context;
-	enum error error = reach_visitor(worker);
+	struct worker_session *session = worker->session;
+	struct visit visit;
+	enum error error = approach(worker, &visit);
 
-	if (error == ERROR_NONE)
-		error = finish_local(worker);
-	leave_starting(worker);
-	if (error == ERROR_NONE) {
-		relay_visitor(worker);
-	} else {
-		/* The visitor learns by a reset that nobody serves it. */
-		if (worker->data.fd != -1)
-			sockopt_reset_on_close(worker->data.fd);
-		if (error != ERROR_STOPPED)
-			warn(context, worker->reason);
-	}
 	drop_data(worker);
 	dial_end(&worker->local);
-	worker_session_release(worker->session);
-	atomic_fetch_sub(&context->workers, 1);
 	free(worker);
+	if (error == ERROR_NONE) {
+		relay_visit(&visit);
+		end_visit(&visit);
+	}
+	worker_session_release(session);
+	atomic_fetch_sub(&context->workers, 1);
 }
 
 static struct worker *
@@ -520,7 +620,7 @@ worker_start(struct worker_context *context, struct worker_session *session,
 		return;
 	if (error == ERROR_RESOURCES)
 		warn(context, strerror(errno));
-	leave_starting(worker);
+	leave_starting(worker, false);
 	worker_session_release(session);
 	free(worker);
 }

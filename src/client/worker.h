@@ -20,8 +20,15 @@
 #include "os/lock.h"
 #include "wire/auth.h"
 
-/* A power of two. */
+/* Powers of two. */
 #define WORKER_BUCKETS 256
+#define WORKER_RECENT  1024
+
+/* A visitor that was accepted a moment ago. */
+struct worker_recent {
+	struct uuid uuid;
+	int64_t accepted_ms; /* 0: none */
+};
 
 struct worker;
 
@@ -44,6 +51,7 @@ struct worker_context {
 	/* Under lock. */
 	struct repeat told; /* of failures that come again and again */
 	struct worker *starting[WORKER_BUCKETS]; /* by uuid, before the relay */
+	struct worker_recent recent[WORKER_RECENT]; /* by uuid, the last only */
 };
 
 /*
@@ -74,7 +82,8 @@ void worker_session_release(struct worker_session *session);
 
 /*
  * Serve the visitor that waits under uuid, in a thread of the crew. One that is
- * announced again while a worker is on its way to it is left to that one.
+ * announced again while a worker is on its way to it is left to that one, and so
+ * is one that was accepted a moment ago: both announcements were under way.
  *
  * Where descriptors are short the visitor is turned away there, with a log
  * line; where there is no thread, the log line is all.

@@ -151,3 +151,17 @@ relay_run(struct relay *relay)
 	errno = saved;
 	return error == ERROR_STOPPED ? RELAY_INTERRUPTED : RELAY_BROKEN;
 }
+
+const char *
+relay_ending(enum relay_outcome outcome)
+{
+	switch (outcome) {
+	case RELAY_FINISHED:
+		return "";
+	case RELAY_BROKEN:
+		return ", reset";
+	case RELAY_INTERRUPTED:
+		return ", cut off by our stop";
+	}
+	return "";
+}

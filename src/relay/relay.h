@@ -54,4 +54,7 @@ enum relay_outcome {
  */
 enum relay_outcome relay_run(struct relay *relay);
 
+/* Returns what the log line of a visitor ends with, a constant. */
+const char *relay_ending(enum relay_outcome outcome);
+
 #endif

@@ -13,11 +13,6 @@ static void
 log_end(const struct pending_visitor *visitor, const struct relay *relay,
     enum relay_outcome outcome)
 {
-	static const char *const endings[] = {
-	    [RELAY_FINISHED] = "",
-	    [RELAY_BROKEN] = ", reset",
-	    [RELAY_INTERRUPTED] = ", cut off by our stop",
-	};
 	char address[ADDRESS_TEXT_SIZE];
 
 	address_print(&visitor->address, address);
@@ -26,7 +21,7 @@ log_end(const struct pending_visitor *visitor, const struct relay *relay,
 	    address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
 	    (unsigned long long)relay->to_data,
-	    (unsigned long long)relay->to_end, endings[outcome]);
+	    (unsigned long long)relay->to_end, relay_ending(outcome));
 }
 
 static void
@@ -45,29 +40,36 @@ proxy_drop(struct context *context, struct pending_visitor *visitor)
 }
 
 void
-proxy_run(struct context *context, struct channel *channel, const char *peer,
-    const struct uuid *uuid)
+proxy_run(struct context *context, int data_fd, char *early, size_t size,
+    const char *peer, const struct uuid *uuid)
 {
 	struct pending_visitor *visitor = pending_take(&context->pending, uuid);
-	enum relay_outcome outcome;
 	struct roster_entry entry;
-	struct relay relay = {.data_fd = channel->fd, .entry = &entry};
+	struct relay relay = {
+	    .data_fd = data_fd,
+	    .entry = &entry,
+	    .early = early,
+	    .early_size = size,
+	};
+	enum relay_outcome outcome;
 
 	if (visitor == NULL) {
 		log_warning(
 		    "%s accepts a visitor that does not wait any more", peer);
+		free(early);
 		return;
 	}
-	sockopt_prepare(channel->fd, &sockopt_keepalive_proxied);
+	sockopt_prepare(data_fd, &sockopt_keepalive_proxied);
 	relay.end_fd = visitor->fd;
-	relay.early = channel_rest(channel, &relay.early_size);
-	if (!roster_enter(&context->active, &entry, channel->fd, visitor->fd)) {
-		sockopt_reset_on_close(channel->fd);
+	if (!roster_enter(&context->active, &entry, data_fd, visitor->fd)) {
+		sockopt_reset_on_close(data_fd);
 		proxy_drop(context, visitor);
+		free(early);
 		return;
 	}
 	outcome = relay_run(&relay);
 	roster_leave(&context->active, &entry);
 	log_end(visitor, &relay, outcome);
 	finish(context, visitor);
+	free(early);
 }

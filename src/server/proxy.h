@@ -4,20 +4,22 @@
 #ifndef REBORE_SERVER_PROXY_H
 #define REBORE_SERVER_PROXY_H
 
+#include <stddef.h>
+
 #include "base/uuid.h"
 #include "server/context.h"
-#include "wire/channel.h"
 
 /*
  * Serve the visitor that waits under uuid over the data connection that has
  * accepted it, until both have ended; then the visitor is closed.
  *
- * channel: the data connection; what came behind its last frame is the first
- * that the visitor gets. Its descriptor stays the caller's. It is entered in
- * the roster here, so it must not be in another.
+ * data_fd: stays the caller's. It is entered in the roster here, so it must not
+ * be in another.
+ * early: size bytes that came behind the last frame: the first that the visitor
+ * gets; taken. NULL: none.
  * peer: of the data connection, for the log.
  */
-void proxy_run(struct context *context, struct channel *channel,
+void proxy_run(struct context *context, int data_fd, char *early, size_t size,
     const char *peer, const struct uuid *uuid);
 
 /* Reset and forget a visitor that nobody serves, and give its budget back. */

@@ -30,6 +30,16 @@ struct session {
 };
 
 static void
+end(struct session *session)
+{
+	struct context *context = session->context;
+
+	fd_close(&session->fd);
+	free(session);
+	budget_give(&context->budget, BUDGET_SESSION);
+}
+
+static void
 refuse(struct session *session, const char *text)
 {
 	channel_refuse(&session->channel, text, clock_now_ms() + REFUSE_MS);
@@ -88,7 +98,7 @@ hear(struct session *session, struct message *message)
 	return error;
 }
 
-/* Be a tunnel's thread, or give the connection to one. */
+/* Be a tunnel's thread, or give the connection to one. Takes the session. */
 static void
 be_tunnel(struct session *session, uint16_t asked)
 {
@@ -100,31 +110,66 @@ be_tunnel(struct session *session, uint16_t asked)
 	if (link == NULL) {
 		log_warning(
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
+		end(session);
 		return;
 	}
 	/* The link has the descriptor now, and a place in the budget. */
 	session->fd = -1;
 	budget_force(&context->budget, BUDGET_SESSION);
+	end(session);
 	tunnel = claim_port(link, asked);
 	if (tunnel != NULL)
 		tunnel_run(tunnel);
 }
 
+/* Take what came behind the last frame: a copy, or NULL where there is nothing.
+ * Out of memory is ERROR_MEMORY. */
+static enum error
+take_early(const struct session *session, char **early, size_t *size)
+{
+	const char *rest = channel_rest(&session->channel, size);
+
+	*early = NULL;
+	if (*size == 0)
+		return ERROR_NONE;
+	*early = malloc(*size);
+	if (*early == NULL)
+		return ERROR_MEMORY;
+	memcpy(*early, rest, *size);
+	return ERROR_NONE;
+}
+
+/* Serve a visitor. Takes the session: what is idle for long keeps little. */
+static void
+be_proxy(struct session *session, const struct uuid *uuid)
+{
+	struct context *context = session->context;
+	char peer[ADDRESS_TEXT_SIZE];
+	int fd = session->fd;
+	enum error error;
+	char *early;
+	size_t size;
+
+	memcpy(peer, session->peer, sizeof peer);
+	error = take_early(session, &early, &size);
+	session->fd = -1;
+	end(session);
+	/* The descriptor was charged to the visitor. */
+	if (error == ERROR_NONE)
+		proxy_run(context, fd, early, size, peer, uuid);
+	fd_close(&fd);
+}
+
+/* Takes the session. */
 static void
 play_role(struct session *session, const struct message *message)
 {
-	struct context *context = session->context;
-
 	switch (message->kind) {
 	case MESSAGE_HELLO:
 		be_tunnel(session, message->as.port);
 		break;
 	case MESSAGE_ACCEPT:
-		/* Its descriptor was charged to the visitor. */
-		budget_give(&context->budget, BUDGET_SESSION);
-		proxy_run(context, &session->channel, session->peer,
-		    &message->as.uuid);
-		budget_force(&context->budget, BUDGET_SESSION);
+		be_proxy(session, &message->as.uuid);
 		break;
 	default:
 		log_warning("%s dropped: it began with %s", session->peer,
@@ -132,6 +177,7 @@ play_role(struct session *session, const struct message *message)
 			? message->as.text
 			: message_name(message->kind));
 		refuse(session, "unable to parse message");
+		end(session);
 		break;
 	}
 }
@@ -161,8 +207,10 @@ converse(struct session *session)
 
 	silent =
 	    roster_enter(&context->silent, &session->entry, session->fd, -1);
-	if (silent == 0)
+	if (silent == 0) {
+		end(session);
 		return;
+	}
 	make_room(context, silent);
 	error = hear(session, &message);
 	interrupted = roster_interrupted(&session->entry);
@@ -173,20 +221,18 @@ converse(struct session *session)
 	roster_leave(&context->silent, &session->entry);
 	if (!interrupted && error == ERROR_NONE)
 		play_role(session, &message);
+	else
+		end(session);
 }
 
 static void
 run(void *argument)
 {
 	struct session *session = argument;
-	struct budget *budget = &session->context->budget;
 
 	sockopt_prepare(session->fd, &sockopt_keepalive_control);
 	channel_init(&session->channel, session->fd);
 	converse(session);
-	fd_close(&session->fd);
-	free(session);
-	budget_give(budget, BUDGET_SESSION);
 }
 
 static struct session *

@@ -60,11 +60,13 @@ struct tunnel {
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
 };
 
-/* Make what others may see of the link that is attached now, or none. */
+/* Make what others may see of the link that is attached now or will be in a
+ * moment, or none. */
 static void
 publish_holder(struct tunnel *tunnel)
 {
-	const struct link *link = tunnel->link;
+	const struct link *link =
+	    tunnel->incoming ? tunnel->incoming : tunnel->link;
 	struct holder *holder = &tunnel->holder;
 
 	lock_assert_held(&tunnel->lock);
@@ -198,6 +200,7 @@ tunnel_judge(struct tunnel *tunnel, const struct link *newcomer)
 bool
 tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 {
+	const struct message_bye displaced = {.displaced = true};
 	struct link *previous = NULL;
 	bool ended;
 
@@ -206,9 +209,12 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 	if (!ended) {
 		previous = tunnel->incoming;
 		tunnel->incoming = link;
+		publish_holder(tunnel); /* the next is judged against it */
 	}
 	lock_give(&tunnel->lock);
-	link_destroy(previous); /* newcomers come one at a time, in order */
+	if (previous != NULL)
+		link_part(previous, &displaced);
+	link_destroy(previous);
 	if (!ended)
 		tunnel_wake(tunnel);
 	return !ended;
