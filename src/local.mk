@@ -25,7 +25,7 @@ librebore_a_SOURCES = \
 	%D%/os/signals.c	%D%/os/signals.h \
 	%D%/os/statefile.c	%D%/os/statefile.h \
 	%D%/os/thread.c		%D%/os/thread.h \
-	%D%/os/timer.h		%D%/os/wakeup.h \
+	%D%/os/stack.h		%D%/os/timer.h		%D%/os/wakeup.h \
 	%D%/net/address.c	%D%/net/address.h \
 	%D%/net/dial.c		%D%/net/dial.h \
 	%D%/net/listen.c	%D%/net/listen.h \
@@ -72,16 +72,16 @@ else
 librebore_a_SOURCES += %D%/os/timer_none.c
 endif
 if LINUX
-librebore_a_SOURCES += %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
+librebore_a_SOURCES += %D%/os/stack_linux.c %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
 else
-librebore_a_SOURCES += %D%/net/netwatch_none.c %D%/net/tcp_none.c
+librebore_a_SOURCES += %D%/os/stack_none.c %D%/net/netwatch_none.c %D%/net/tcp_none.c
 endif
 if HAVE_SPLICE
 librebore_a_SOURCES += %D%/relay/pipes_linux.c %D%/relay/relay_splice.c
 else
 librebore_a_SOURCES += %D%/relay/pipes_none.c %D%/relay/relay_nosplice.c
 endif
-EXTRA_librebore_a_SOURCES = %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
+EXTRA_librebore_a_SOURCES = %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
 	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c \
 	%D%/relay/pipes_linux.c %D%/relay/pipes_none.c %D%/relay/relay_splice.c %D%/relay/relay_nosplice.c
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "net/sockopt.h"
+#include "os/stack.h"
 #include "relay/relay_flow.h"
 
 /* Tells of an interruption also while nothing is to be read; where the system
@@ -13,6 +14,9 @@
 #ifndef POLLRDHUP
 #define POLLRDHUP 0
 #endif
+
+/* A connection that is silent for so long may stay so. */
+#define IDLE_MS 200
 
 /* One of the two sockets, as poll() sees it. */
 struct end {
@@ -61,16 +65,33 @@ look_at(struct end *end, short revents)
 	return ERROR_RESET;
 }
 
+/* Wait without end; before the first long wait, tidy up. */
 static enum error
-wait_for(struct end ends[static 2], struct pollfd slots[static 2])
+wait_for_events(struct pollfd slots[static 2], bool *trimmed)
 {
-	enum error error = ERROR_NONE;
+	int ready;
+
+	do {
+		ready = poll(slots, 2, *trimmed ? -1 : IDLE_MS);
+		if (ready == 0) {
+			stack_trim();
+			*trimmed = true;
+		}
+		if (ready == -1 && errno != EINTR && errno != EAGAIN)
+			return ERROR_SYSTEM;
+	} while (ready <= 0);
+	return ERROR_NONE;
+}
+
+static enum error
+wait_for(
+    struct end ends[static 2], struct pollfd slots[static 2], bool *trimmed)
+{
+	enum error error;
 
 	slots[0] = interest_of(&ends[0]);
 	slots[1] = interest_of(&ends[1]);
-	while (poll(slots, 2, -1) == -1)
-		if (errno != EINTR && errno != EAGAIN)
-			return ERROR_SYSTEM;
+	error = wait_for_events(slots, trimmed);
 	for (int i = 0; i < 2 && error == ERROR_NONE; i++)
 		error = look_at(&ends[i], slots[i].revents);
 	return error;
@@ -113,6 +134,7 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	};
 	/* The first step tries everything. */
 	struct pollfd slots[2] = {{.revents = POLLIN}, {.revents = POLLIN}};
+	bool trimmed = false;
 	enum error error =
 	    relay_flow_put(inward, relay->early, relay->early_size);
 
@@ -123,7 +145,7 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 			error = step(
 			    relay, outward, slots[1].revents, slots[0].revents);
 		if (error == ERROR_NONE && !(inward->told && outward->told))
-			error = wait_for(ends, slots);
+			error = wait_for(ends, slots, &trimmed);
 	}
 	return error;
 }

@@ -19,6 +19,8 @@
 
 /* An announced visitor that is not accepted by then is dropped. */
 #define ACCEPT_WITHIN_MS 10000
+/* Visitors taken at a time; then heartbeats have their turn. */
+#define ACCEPT_MOST 64
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
 /* While the client is away, visitors that have gone are looked for so often. */
@@ -311,7 +313,8 @@ accept_visitors(struct tunnel *tunnel)
 	char text[ADDRESS_TEXT_SIZE];
 	int fd;
 
-	while (accepts(tunnel) && error != ERROR_AGAIN) {
+	for (int i = 0;
+	     i < ACCEPT_MOST && accepts(tunnel) && error != ERROR_AGAIN; i++) {
 		error = listen_accept(tunnel->listener, &fd, &address);
 		if (error == ERROR_NONE) {
 			address_print(&address, text);

@@ -1,0 +1,7 @@
+/* stack for systems where it is left alone - see stack.h */
+#include "os/stack.h"
+
+void
+stack_trim(void)
+{
+}
