@@ -11,6 +11,7 @@
 #include "config.h"
 #include "options.h"
 #include "os/daemon.h"
+#include "os/fd.h"
 #include "os/notify.h"
 #include "os/pidfile.h"
 #include "os/signals.h"
@@ -134,8 +135,8 @@ run_server(struct config *config, struct daemon *daemon)
 			if (event == SIGNALS_RETRY)
 				log_info("SIGHUP: a server has nothing to try "
 					 "again, and goes on");
-		log_info("stopping");
 		begin_stop();
+		log_info("stopping");
 		status = STATUS_STOPPED;
 	}
 	server_stop(server);
@@ -311,6 +312,8 @@ main(int argc, char **argv)
 	enum status status = STATUS_FAILED;
 	enum options_result result;
 
+	if (fd_fill_standard() != ERROR_NONE)
+		return STATUS_FAILED; /* and nowhere to say why */
 	result = options_parse(argc, argv, &config, error);
 	if (result == OPTIONS_RUN)
 		result = options_read_secret(&config, error);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,12 +85,31 @@ print_time(char text[static TIME_SIZE])
 	    (int)(now.tv_nsec / 1000000));
 }
 
-/* A line that cannot be written is lost: there is nobody left to tell. */
+/*
+ * A line that cannot be written at once is lost, and counted: a pipe that nobody
+ * reads must not stop the program. (A pipe is writable only while it has room
+ * for PIPE_BUF bytes, which is more than a line.)
+ */
 static void
 write_line(const char *line, size_t length)
 {
+	struct pollfd slot = {.fd = STDERR_FILENO, .events = POLLOUT};
+	static atomic_uint lost;
+	char notice[64];
+	unsigned count;
+
+	if (poll(&slot, 1, 0) != 1 || (slot.revents & POLLOUT) == 0) {
+		atomic_fetch_add(&lost, 1);
+		return;
+	}
 	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR)
 		continue;
+	if (atomic_load(&lost) == 0 || poll(&slot, 1, 0) != 1)
+		return;
+	count = atomic_exchange(&lost, 0);
+	snprintf(
+	    notice, sizeof notice, "rebore: %u log lines were lost\n", count);
+	(void)!write(STDERR_FILENO, notice, strlen(notice));
 }
 
 static void

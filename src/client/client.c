@@ -409,8 +409,8 @@ next_delay(struct client *client, const struct control *control)
 
 	if (control->outcome == CONTROL_BYE && control->retry_ms > 0)
 		return delay_of_bye(client, control->retry_ms);
-	if (control->at_once)
-		return AT_ONCE_MS;
+	if (control->at_once || control->outcome == CONTROL_IMPOSSIBLE)
+		return AT_ONCE_MS; /* nothing is gained by waiting */
 	delay_ms = backoff_next(&client->backoff, random_u32());
 	/* The server keeps our port meanwhile: be back while it does. */
 	return has_lease ? at_most(delay_ms, client->lease_ms / 4) : delay_ms;

@@ -292,6 +292,8 @@ lose_current(struct standing *standing, enum error error)
 	    standing->control->outcome == CONTROL_BYE)
 		return error;
 	standing->dead = true;
+	log_warning("connection lost (%s); a second one is being dialled",
+	    standing->control->reason);
 	return ERROR_NONE;
 }
 

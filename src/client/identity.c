@@ -36,10 +36,11 @@ parse(struct identity *identity, const json_t *object)
 }
 
 static bool
-load(struct identity *identity, const char *content)
+load(struct identity *identity, const char *content, size_t size)
 {
 	json_error_t problem;
-	json_t *object = json_loads(content, JSON_REJECT_DUPLICATES, &problem);
+	json_t *object =
+	    json_loadb(content, size, JSON_REJECT_DUPLICATES, &problem);
 	bool good = object != NULL && parse(identity, object);
 
 	json_decref(object);
@@ -83,7 +84,8 @@ begin_anew(struct identity *identity)
 enum error
 identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 {
-	char content[CONTENT_SIZE] = "";
+	char content[CONTENT_SIZE];
+	size_t size = sizeof content;
 	enum error error;
 
 	memset(identity, 0, sizeof *identity);
@@ -92,11 +94,11 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	begin_anew(identity);
 	if (state_path == NULL)
 		return ERROR_NONE;
-	error = statefile_open(
-	    &identity->file, state_path, content, sizeof content, holder);
+	error =
+	    statefile_open(&identity->file, state_path, content, &size, holder);
 	if (error)
 		return error;
-	if (*content != '\0' && !load(identity, content)) {
+	if (size > 0 && !load(identity, content, size)) {
 		log_warning("the state file %s holds nothing of use and is "
 			    "replaced",
 		    state_path);

@@ -19,6 +19,20 @@ fd_close(int *fd)
 }
 
 enum error
+fd_fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return ERROR_SYSTEM;
+	close(fd);
+	return ERROR_NONE;
+}
+
+enum error
 fd_prepare(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -10,6 +10,14 @@
  */
 void fd_close(int *fd);
 
+/*
+ * See to it that descriptors 0 to 2 are open, if only to /dev/null: otherwise
+ * one of ours would get such a number, and log lines would be written into it.
+ *
+ * Returns ERROR_SYSTEM with errno.
+ */
+enum error fd_fill_standard(void);
+
 /* Make fd close-on-exec and non-blocking. Returns ERROR_SYSTEM with errno. */
 enum error fd_prepare(int fd);
 

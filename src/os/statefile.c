@@ -87,7 +87,7 @@ absolute(const char *path)
 
 enum error
 statefile_open(struct statefile *file, const char *path, char *content,
-    size_t size, pid_t *holder)
+    size_t *size, pid_t *holder)
 {
 	enum error error = ERROR_MEMORY;
 	ssize_t got;
@@ -100,8 +100,8 @@ statefile_open(struct statefile *file, const char *path, char *content,
 		statefile_close(file);
 		return error;
 	}
-	got = pread(file->fd, content, size - 1, 0);
-	content[got > 0 ? got : 0] = '\0';
+	got = pread(file->fd, content, *size, 0);
+	*size = got > 0 ? (size_t)got : 0;
 	return ERROR_NONE;
 }
 

@@ -27,12 +27,13 @@ struct statefile {
 /*
  * Open and lock the file at path, making it if there is none.
  *
- * content: what it holds, at most size - 1 bytes and a NUL; "" when it is new.
+ * content: what it holds, at most *size bytes.
+ * size: set to how many there are; 0 when it is new.
  * holder: on ERROR_IN_USE the process that has it locked.
  * Returns ERROR_IN_USE, ERROR_DENIED, ERROR_MEMORY or ERROR_SYSTEM with errno.
  */
 enum error statefile_open(struct statefile *file, const char *path,
-    char *content, size_t size, pid_t *holder);
+    char *content, size_t *size, pid_t *holder);
 
 /* Replace the content. Returns ERROR_SYSTEM or another with errno; the file is
  * as before then. */

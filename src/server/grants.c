@@ -52,12 +52,13 @@ parse(struct grants *grants, const json_t *object)
 }
 
 static void
-load(struct grants *grants, const char *path, const char *content)
+load(struct grants *grants, const char *path, const char *content, size_t size)
 {
 	json_error_t problem;
-	json_t *object = json_loads(content, JSON_REJECT_DUPLICATES, &problem);
+	json_t *object =
+	    json_loadb(content, size, JSON_REJECT_DUPLICATES, &problem);
 
-	if (*content != '\0' && (object == NULL || !parse(grants, object))) {
+	if (size > 0 && (object == NULL || !parse(grants, object))) {
 		log_warning("the state file %s holds nothing of use and is "
 			    "replaced",
 		    path);
@@ -102,6 +103,7 @@ enum error
 grants_start(struct grants *grants, const char *state_path, pid_t *holder)
 {
 	char *content;
+	size_t size = CONTENT_SIZE;
 	enum error error;
 
 	grants->due_ms = CLOCK_NEVER;
@@ -113,10 +115,10 @@ grants_start(struct grants *grants, const char *state_path, pid_t *holder)
 	content = malloc(CONTENT_SIZE);
 	if (content == NULL)
 		return ERROR_MEMORY;
-	error = statefile_open(
-	    &grants->file, state_path, content, CONTENT_SIZE, holder);
+	error =
+	    statefile_open(&grants->file, state_path, content, &size, holder);
 	if (error == ERROR_NONE) {
-		load(grants, state_path, content);
+		load(grants, state_path, content, size);
 		grants->reserved_until_ms = clock_now_ms() + GRANTS_RESERVED_MS;
 	}
 	free(content);

@@ -402,7 +402,7 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	publish(tunnel);
 	pending_rewind(
 	    &context->pending, &tunnel->visitors, now_ms + context->hold_ms);
-	if (lease_ms > 0)
+	if (lease_ms > 0 && !atomic_load(&context->stopping))
 		log_info("client %s is gone (%s); port %u is kept for %.0f s",
 		    tunnel->peer, link->reason, (unsigned)tunnel->port,
 		    (double)lease_ms / 1000);
