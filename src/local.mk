@@ -54,9 +54,11 @@ librebore_a_SOURCES = \
 	%D%/server/ports.c	%D%/server/ports.h \
 	%D%/server/proxy.c	%D%/server/proxy.h \
 	%D%/server/grants.c	%D%/server/grants.h \
+	%D%/server/handout.c	%D%/server/handout.h \
 	%D%/server/link.c	%D%/server/link.h \
 	%D%/server/registry.c	%D%/server/registry.h \
 	%D%/server/server.c	%D%/server/server.h \
+	%D%/server/spares.c	%D%/server/spares.h \
 	%D%/server/session.c	%D%/server/session.h \
 	%D%/server/tunnel.c	%D%/server/tunnel.h
 

@@ -467,6 +467,8 @@ connect_workers(struct client *client)
 	struct worker_context *workers = &client->workers;
 
 	workers->key = client->options.has_secret ? &client->options.key : NULL;
+	workers->instance = client->identity.instance;
+	workers->spares = client->options.spares;
 	workers->local_name = client->options.local;
 	workers->local = client->local_name;
 	workers->crew = client->crew;

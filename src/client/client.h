@@ -36,6 +36,8 @@ struct client_options {
 	unsigned heartbeat_timeout_s;
 	/* A visitor waits so long for a local service that does not answer. */
 	unsigned local_retry_s;
+	/* Data connections to be kept ready for visitors; 0: none. */
+	unsigned spares;
 	/* Proxied connections may go on so long after client_stop(). */
 	unsigned drain_s;
 	/* Where the client's identity outlives the process; NULL: nowhere. */

@@ -85,6 +85,9 @@ take_announce(
 	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
 	if ((announce->can & MESSAGE_CAN_HEARTBEAT) != 0)
 		standing->heartbeat_ms = clock_now_ms();
+	if ((announce->can & MESSAGE_CAN_SPARE) != 0)
+		worker_grant_spares(standing->control->workers,
+		    standing->session, announce->spares);
 }
 
 static void
@@ -110,6 +113,7 @@ handle(struct standing *standing, const struct message *message)
 
 	switch (message->kind) {
 	case MESSAGE_HEARTBEAT:
+		worker_tend_spares(control->workers, standing->session);
 		return ERROR_NONE;
 	case MESSAGE_CONNECTION:
 		worker_start(
@@ -233,9 +237,11 @@ join_rival(struct standing *standing)
 static void
 end_session(struct standing *standing)
 {
-	if (standing->session != NULL &&
-	    atomic_load(&standing->session->carried))
+	if (standing->session == NULL)
+		return;
+	if (atomic_load(&standing->session->carried))
 		standing->control->carried = true;
+	worker_end_spares(standing->session);
 	worker_session_release(standing->session);
 	standing->session = NULL;
 }

@@ -229,6 +229,8 @@ say_hello(struct handshake *handshake)
 	    .instance = handshake->identity->instance,
 	    .attempt = identity_next_attempt(handshake->identity),
 	};
+	if (handshake->options->spares > 0)
+		who.as.announce.can |= MESSAGE_CAN_SPARE;
 	error = channel_put(&handshake->channel, &hello);
 	if (error == ERROR_NONE)
 		error = channel_send(

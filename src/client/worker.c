@@ -30,6 +30,8 @@
 #define RETRY_MS 1500
 /* From the second time on, so long after the last. */
 #define RETRY_REST_MS 500
+/* Without a visitor for so long, the client keeps only its few spares. */
+#define SPARES_QUIET_MS 8000
 /* Announcements of the same visitor on two control connections that follow each
  * other come within this. */
 #define RECENT_MS 3000
@@ -48,6 +50,8 @@ struct worker {
 	struct worker_session *session;
 	struct uuid uuid;
 	bool refuse;
+	/* It waits for a visitor to come; uuid is not known before. */
+	bool is_spare;
 	int64_t start_ms;
 	/* When the visitor was announced last; also by the control thread. */
 	_Atomic int64_t announced_ms;
@@ -99,14 +103,17 @@ worker_session_create(const struct address *server)
 	session->server = *server;
 	atomic_init(&session->references, 1);
 	atomic_init(&session->carried, false);
+	roster_init(&session->spares);
 	return session;
 }
 
 void
 worker_session_release(struct worker_session *session)
 {
-	if (session != NULL && atomic_fetch_sub(&session->references, 1) == 1)
-		free(session);
+	if (session == NULL || atomic_fetch_sub(&session->references, 1) != 1)
+		return;
+	roster_destroy(&session->spares);
+	free(session);
 }
 
 /* Warn of a visitor that was not served; the same reason once in a while. */
@@ -525,11 +532,98 @@ end_visit(struct visit *visit)
 	free(visit->early);
 }
 
+/* Say on an authenticated data connection that it is a spare. */
+static enum error
+offer_spare(struct worker *worker)
+{
+	struct message message = {
+	    .kind = MESSAGE_SPARE, .as.uuid = worker->context->instance};
+	enum error error = answer_challenge(worker);
+
+	if (error == ERROR_NONE)
+		error = channel_send(
+		    &worker->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+	return error;
+}
+
+/* Wait for a visitor, and say that we have it: from here on it is ours. */
+static enum error
+take_visitor(struct worker *worker)
+{
+	const struct message taken = {.kind = MESSAGE_TAKEN};
+	struct message message;
+	enum error error =
+	    channel_receive(&worker->channel, &message, CLOCK_NEVER);
+
+	if (error)
+		return error;
+	if (message.kind != MESSAGE_CONNECTION)
+		return ERROR_PROTOCOL;
+	worker->uuid = message.as.uuid;
+	worker->start_ms = clock_now_ms();
+	atomic_store(&worker->announced_ms, worker->start_ms);
+	atomic_store(&worker->session->visitor_ms, worker->start_ms);
+	if (!enter_starting(worker))
+		return ERROR_STOPPED;
+	worker->is_spare = false;
+	return channel_send(
+	    &worker->channel, &taken, worker->start_ms + HANDSHAKE_MS);
+}
+
+/* While it is a spare, the worker is in the roster of its session's spares. */
+static enum error
+be_spare(struct worker *worker)
+{
+	struct worker_session *session = worker->session;
+	struct roster_entry entry;
+	enum error error;
+
+	if (!roster_enter(&session->spares, &entry, worker->data.fd, -1))
+		return ERROR_STOPPED;
+	error = offer_spare(worker);
+	if (error == ERROR_NONE)
+		error = take_visitor(worker);
+	roster_leave(&session->spares, &entry);
+	return roster_interrupted(&entry) ? ERROR_STOPPED : error;
+}
+
+/*
+ * Open a data connection ahead of need, and wait for a visitor on it. Failures
+ * are nobody's business: the visitor, if there was one, is announced.
+ */
+static enum error
+reach_as_spare(struct worker *worker)
+{
+	struct worker_session *session = worker->session;
+	enum error error;
+
+	dial_none(&worker->local);
+	dial_server(worker, HANDSHAKE_MS);
+	error = finish_data(worker);
+	if (error == ERROR_NONE) {
+		sockopt_prepare(worker->data.fd, &sockopt_keepalive_control);
+		channel_init(&worker->channel, worker->data.fd);
+		error = be_spare(worker);
+	}
+	atomic_fetch_sub(&session->spares_kept, 1);
+	if (error == ERROR_NONE) {
+		worker_tend_spares(worker->context, session);
+		dial_local(worker);
+		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
+		worker->entered = roster_enter(worker->context->roster,
+				      &worker->entry, worker->data.fd, -1) > 0;
+		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
+	}
+	log_debug("a spare has ended: %s", error_text(error));
+	return ERROR_STOPPED;
+}
+
 /* Get to the visitor and to the local service. */
 static enum error
 approach(struct worker *worker, struct visit *visit)
 {
-	enum error error = reach_visitor(worker);
+	enum error error =
+	    worker->is_spare ? reach_as_spare(worker) : reach_visitor(worker);
 
 	if (error == ERROR_NONE)
 		error = finish_local(worker);
@@ -599,6 +693,80 @@ start(struct worker *worker)
 	return error;
 }
 
+/* A visitor came that found no spare: keep twice as many. */
+static void
+want_more_spares(struct worker_session *session)
+{
+	unsigned most = atomic_load(&session->spares_most);
+	unsigned wanted = 2 * atomic_load(&session->spares_wanted);
+
+	atomic_store(&session->visitor_ms, clock_now_ms());
+	atomic_store(&session->spares_wanted, wanted < most ? wanted : most);
+}
+
+/* Returns whether one was started. */
+static bool
+start_spare(struct worker_context *context, struct worker_session *session)
+{
+	static const struct uuid none;
+	struct worker *worker = create(context, session, &none);
+	unsigned count = atomic_load(&context->workers);
+
+	if (worker == NULL || count >= context->workers_most / 2) {
+		free(worker);
+		return false;
+	}
+	worker->is_spare = true;
+	atomic_fetch_add(&session->references, 1);
+	atomic_fetch_add(&session->spares_kept, 1);
+	if (start(worker) == ERROR_NONE)
+		return true;
+	atomic_fetch_sub(&session->spares_kept, 1);
+	worker_session_release(session);
+	free(worker);
+	return false;
+}
+
+void
+worker_grant_spares(struct worker_context *context,
+    struct worker_session *session, unsigned most)
+{
+	unsigned wanted = context->spares < most ? context->spares : most;
+
+	atomic_store(&session->spares_most, most);
+	atomic_store(&session->spares_wanted, wanted);
+	worker_tend_spares(context, session);
+}
+
+void
+worker_tend_spares(
+    struct worker_context *context, struct worker_session *session)
+{
+	unsigned base = context->spares;
+	unsigned kept = atomic_load(&session->spares_kept);
+	unsigned wanted = atomic_load(&session->spares_wanted);
+	bool is_quiet = clock_now_ms() - atomic_load(&session->visitor_ms) >
+	                SPARES_QUIET_MS;
+
+	if (wanted > base && is_quiet) {
+		atomic_store(&session->spares_wanted, base);
+		wanted = base;
+	}
+	for (; kept > wanted && is_quiet; kept--)
+		roster_interrupt_oldest(&session->spares);
+	while (atomic_load(&session->spares_kept) < wanted)
+		if (!start_spare(context, session))
+			return;
+}
+
+void
+worker_end_spares(struct worker_session *session)
+{
+	atomic_store(&session->spares_most, 0);
+	atomic_store(&session->spares_wanted, 0);
+	roster_interrupt_all(&session->spares);
+}
+
 void
 worker_start(struct worker_context *context, struct worker_session *session,
     const struct uuid *uuid)
@@ -614,6 +782,7 @@ worker_start(struct worker_context *context, struct worker_session *session,
 		free(worker);
 		return;
 	}
+	want_more_spares(session);
 	atomic_fetch_add(&session->references, 1);
 	error = start(worker);
 	if (error == ERROR_NONE)

@@ -36,6 +36,8 @@ struct worker;
 struct worker_context {
 	/* Set before the first thread starts, then read-only. */
 	const struct auth_key *key; /* NULL: no secret */
+	struct uuid instance;
+	unsigned spares; /* to be kept when nothing happens; 0: none */
 	struct address_name local_name;
 	struct resolve *local;
 	struct crew *crew;
@@ -65,6 +67,14 @@ struct worker_session {
 	atomic_uint references;
 	/* Whether bytes of a visitor have reached the local service. */
 	atomic_bool carried;
+
+	/* Spares: those that wait for a visitor, or are on their way there; how
+	 * many there are and should be; when the last visitor came. */
+	struct roster spares;
+	atomic_uint spares_kept;
+	atomic_uint spares_wanted;
+	atomic_uint spares_most; /* that the server grants; 0: none */
+	_Atomic int64_t visitor_ms;
 };
 
 /*
@@ -91,5 +101,19 @@ void worker_session_release(struct worker_session *session);
  */
 void worker_start(struct worker_context *context,
     struct worker_session *session, const struct uuid *uuid);
+
+/* The server grants spares, most at a time: keep some from now on. */
+void worker_grant_spares(struct worker_context *context,
+    struct worker_session *session, unsigned most);
+
+/*
+ * Have as many spares as are wanted: more where some are missing, fewer where
+ * no visitor has come for a while. To be called now and then.
+ */
+void worker_tend_spares(
+    struct worker_context *context, struct worker_session *session);
+
+/* The control connection is over: its spares are, too. */
+void worker_end_spares(struct worker_session *session);
 
 #endif

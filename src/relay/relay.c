@@ -138,6 +138,8 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	enum error error =
 	    relay_flow_put(inward, relay->early, relay->early_size);
 
+	if (error == ERROR_NONE)
+		error = relay_flow_put(outward, relay->kept, relay->kept_size);
 	while (error == ERROR_NONE && !(inward->told && outward->told)) {
 		error = step(relay, inward, slots[0].revents, slots[1].revents);
 		tell_carried(relay, inward);

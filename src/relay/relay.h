@@ -24,6 +24,10 @@ struct relay {
 	/* Bytes that came on the data connection behind the last frame. */
 	const char *early;
 	size_t early_size;
+	/* Bytes that were read from the end already, and come first on the data
+	 * connection: BUFFERS_BYTES at most. */
+	const char *kept;
+	size_t kept_size;
 	/* Of both sockets; ends the relay when it is interrupted. */
 	const struct roster_entry *entry;
 	/* Set once bytes of the data connection have been written to the end;

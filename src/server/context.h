@@ -28,6 +28,7 @@ struct context {
 	uint32_t lease_ms;     /* 0: none */
 	unsigned hold_ms;      /* a visitor waits for an absent client */
 	unsigned waiting_most; /* visitors of one absent client */
+	unsigned spares_most;  /* of one client */
 	uint32_t bye_retry_ms; /* clients are to come back in so long */
 
 	/* The server stops: no new visitors, clients are told. */

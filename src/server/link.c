@@ -168,6 +168,11 @@ link_put_announce(struct link *link)
 	    .can = MESSAGE_CAN_HEARTBEAT,
 	    .lease_ms = link->context->lease_ms,
 	};
+	if ((link->who.can & MESSAGE_CAN_SPARE) != 0 &&
+	    link->context->spares_most > 0) {
+		message.as.announce.can |= MESSAGE_CAN_SPARE;
+		message.as.announce.spares = link->context->spares_most;
+	}
 	if (link->context->lease_ms > 0)
 		message.as.announce.can |= MESSAGE_CAN_LEASE;
 	link_put(link, &message);

@@ -9,6 +9,7 @@
 #define REBORE_SERVER_PENDING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/uuid.h"
@@ -27,6 +28,9 @@ struct pending_visitor {
 	uint16_t public_port;
 	int64_t arrived_ms;
 	int64_t expires_ms;
+	/* What it has sent and nobody has got, to be freed; NULL: nothing. */
+	char *kept;
+	size_t kept_size;
 
 	/* Private, under the lock of pending. */
 	struct pending_visitor *next_in_bucket;

@@ -28,6 +28,7 @@ static void
 finish(struct context *context, struct pending_visitor *visitor)
 {
 	fd_close(&visitor->fd);
+	free(visitor->kept);
 	free(visitor);
 	budget_give(&context->budget, BUDGET_VISITOR);
 }
@@ -40,36 +41,44 @@ proxy_drop(struct context *context, struct pending_visitor *visitor)
 }
 
 void
+proxy_relay(struct context *context, struct pending_visitor *visitor,
+    int data_fd, char *early, size_t size)
+{
+	struct roster_entry entry;
+	struct relay relay = {
+	    .data_fd = data_fd,
+	    .end_fd = visitor->fd,
+	    .entry = &entry,
+	    .early = early,
+	    .early_size = size,
+	    .kept = visitor->kept,
+	    .kept_size = visitor->kept_size,
+	};
+	enum relay_outcome outcome;
+
+	sockopt_prepare(data_fd, &sockopt_keepalive_proxied);
+	if (roster_enter(&context->active, &entry, data_fd, visitor->fd)) {
+		outcome = relay_run(&relay);
+		roster_leave(&context->active, &entry);
+		log_end(visitor, &relay, outcome);
+		finish(context, visitor);
+	} else {
+		sockopt_reset_on_close(data_fd);
+		proxy_drop(context, visitor);
+	}
+	free(early);
+}
+
+void
 proxy_run(struct context *context, int data_fd, char *early, size_t size,
     const char *peer, const struct uuid *uuid)
 {
 	struct pending_visitor *visitor = pending_take(&context->pending, uuid);
-	struct roster_entry entry;
-	struct relay relay = {
-	    .data_fd = data_fd,
-	    .entry = &entry,
-	    .early = early,
-	    .early_size = size,
-	};
-	enum relay_outcome outcome;
 
-	if (visitor == NULL) {
-		log_warning(
-		    "%s accepts a visitor that does not wait any more", peer);
-		free(early);
+	if (visitor != NULL) {
+		proxy_relay(context, visitor, data_fd, early, size);
 		return;
 	}
-	sockopt_prepare(data_fd, &sockopt_keepalive_proxied);
-	relay.end_fd = visitor->fd;
-	if (!roster_enter(&context->active, &entry, data_fd, visitor->fd)) {
-		sockopt_reset_on_close(data_fd);
-		proxy_drop(context, visitor);
-		free(early);
-		return;
-	}
-	outcome = relay_run(&relay);
-	roster_leave(&context->active, &entry);
-	log_end(visitor, &relay, outcome);
-	finish(context, visitor);
+	log_warning("%s accepts a visitor that does not wait any more", peer);
 	free(early);
 }

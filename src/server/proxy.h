@@ -22,6 +22,13 @@
 void proxy_run(struct context *context, int data_fd, char *early, size_t size,
     const char *peer, const struct uuid *uuid);
 
+/*
+ * Serve a visitor that is the caller's over a data connection, as above; then
+ * it is gone.
+ */
+void proxy_relay(struct context *context, struct pending_visitor *visitor,
+    int data_fd, char *early, size_t size);
+
 /* Reset and forget a visitor that nobody serves, and give its budget back. */
 void proxy_drop(struct context *context, struct pending_visitor *visitor);
 

@@ -92,3 +92,60 @@ registry_visit(struct registry *registry, void (*visit)(struct tunnel *tunnel))
 			visit(registry->tunnels[port]);
 	lock_give(&registry->lock);
 }
+
+static struct registry_instance **
+bucket_of(struct registry *registry, const struct uuid *uuid)
+{
+	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
+
+	lock_assert_held(&registry->lock);
+	return &registry->instances[bits % REGISTRY_BUCKETS];
+}
+
+void
+registry_put_instance(
+    struct registry *registry, struct registry_instance *instance)
+{
+	struct registry_instance **bucket;
+
+	lock_take(&registry->lock);
+	bucket = bucket_of(registry, &instance->uuid);
+	instance->entered = true;
+	instance->next = *bucket;
+	*bucket = instance;
+	lock_give(&registry->lock);
+}
+
+void
+registry_remove_instance(
+    struct registry *registry, struct registry_instance *instance)
+{
+	struct registry_instance **link;
+
+	lock_take(&registry->lock);
+	link = bucket_of(registry, &instance->uuid);
+	while (instance->entered && *link != instance)
+		link = &(*link)->next;
+	if (instance->entered)
+		*link = instance->next;
+	instance->entered = false;
+	lock_give(&registry->lock);
+}
+
+struct tunnel *
+registry_find_instance(struct registry *registry, const struct uuid *uuid)
+{
+	struct registry_instance *one;
+	struct tunnel *tunnel = NULL;
+
+	lock_take(&registry->lock);
+	one = *bucket_of(registry, uuid);
+	while (one != NULL && !uuid_equal(&one->uuid, uuid))
+		one = one->next;
+	if (one != NULL) {
+		tunnel = one->tunnel;
+		tunnel_hold(tunnel);
+	}
+	lock_give(&registry->lock);
+	return tunnel;
+}

@@ -7,14 +7,29 @@
 #ifndef REBORE_SERVER_REGISTRY_H
 #define REBORE_SERVER_REGISTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
 #include "os/lock.h"
 
 #define REGISTRY_PORTS 65536
 
+/* A power of two. */
+#define REGISTRY_BUCKETS 1024
+
 struct tunnel;
+
+/* A client that has announced itself, and its tunnel. Part of the tunnel; all
+ * zero is none. */
+struct registry_instance {
+	struct uuid uuid;
+	struct tunnel *tunnel;
+	/* Private. */
+	bool entered;
+	struct registry_instance *next;
+};
 
 /* Fields are private. */
 struct registry {
@@ -23,6 +38,7 @@ struct registry {
 	/* Under lock. */
 	struct tunnel *tunnels[REGISTRY_PORTS];
 	uint8_t claimed[REGISTRY_PORTS / 8];
+	struct registry_instance *instances[REGISTRY_BUCKETS];
 };
 
 void registry_init(struct registry *registry);
@@ -49,6 +65,16 @@ void registry_put(
 /* Take a tunnel off, if it is still there. */
 void registry_remove(
     struct registry *registry, uint16_t port, const struct tunnel *tunnel);
+
+/* Enter and take off an instance; taking off one that is not entered is legal. */
+void registry_put_instance(
+    struct registry *registry, struct registry_instance *instance);
+void registry_remove_instance(
+    struct registry *registry, struct registry_instance *instance);
+
+/* Returns the tunnel of the instance with a reference for the caller, or NULL. */
+struct tunnel *registry_find_instance(
+    struct registry *registry, const struct uuid *uuid);
 
 /* Call visit for each tunnel; under the lock, so visit must not block. */
 void registry_visit(

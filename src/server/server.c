@@ -16,6 +16,7 @@
 #include "os/wakeup.h"
 #include "server/context.h"
 #include "server/session.h"
+#include "server/spares.h"
 #include "server/tunnel.h"
 
 /* A listener that cannot accept for want of something rests. */
@@ -24,6 +25,8 @@
 #define END_MS 500
 /* A restarted server listens again within this, as a rule. */
 #define BYE_RETRY_MS 1000
+/* The spares of one client may be so small a part of all descriptors. */
+#define SPARES_SHARE 16
 /* A control connection with heartbeats unacknowledged for so long is dead. */
 #define UNACKNOWLEDGED_MS 15000
 
@@ -138,6 +141,9 @@ fill_context(struct server *server)
 	atomic_init(&context->ending, false);
 	registry_init(&context->registry);
 	budget_init(&context->budget, fd_limit());
+	context->spares_most = budget_most(&context->budget) / SPARES_SHARE;
+	if (context->spares_most > SPARES_MOST)
+		context->spares_most = SPARES_MOST;
 	pending_init(&context->pending);
 	roster_init(&context->silent);
 	roster_init(&context->active);

@@ -12,6 +12,7 @@
 #include "os/fd.h"
 #include "server/claim.h"
 #include "server/proxy.h"
+#include "server/tunnel.h"
 #include "wire/auth.h"
 #include "wire/channel.h"
 
@@ -160,6 +161,27 @@ be_proxy(struct session *session, const struct uuid *uuid)
 	fd_close(&fd);
 }
 
+/* Give the connection to the tunnel of its client, to wait for a visitor. Takes
+ * the session. */
+static void
+be_spare(struct session *session, const struct uuid *instance)
+{
+	struct context *context = session->context;
+	struct tunnel *tunnel =
+	    registry_find_instance(&context->registry, instance);
+	size_t size;
+
+	channel_rest(&session->channel, &size);
+	if (tunnel != NULL && size == 0 &&
+	    tunnel_add_spare(tunnel, session->fd)) {
+		session->fd = -1;
+		budget_force(&context->budget, BUDGET_SESSION); /* its own */
+	}
+	if (tunnel != NULL)
+		tunnel_release(tunnel);
+	end(session);
+}
+
 /* Takes the session. */
 static void
 play_role(struct session *session, const struct message *message)
@@ -170,6 +192,9 @@ play_role(struct session *session, const struct message *message)
 		break;
 	case MESSAGE_ACCEPT:
 		be_proxy(session, &message->as.uuid);
+		break;
+	case MESSAGE_SPARE:
+		be_spare(session, &message->as.uuid);
 		break;
 	default:
 		log_warning("%s dropped: it began with %s", session->peer,

@@ -15,7 +15,9 @@
 #include "net/tcp.h"
 #include "os/fd.h"
 #include "os/wakeup.h"
+#include "server/handout.h"
 #include "server/proxy.h"
+#include "server/spares.h"
 
 /* An announced visitor that is not accepted by then is dropped. */
 #define ACCEPT_WITHIN_MS 10000
@@ -46,6 +48,9 @@ struct tunnel {
 
 	atomic_uint references;
 
+	/* With a lock of its own. */
+	struct spares spares;
+
 	struct lock lock;
 	/* Under lock. */
 	struct holder holder;
@@ -59,7 +64,8 @@ struct tunnel {
 	int64_t rest_ms;      /* until when nobody is accepted; 0: now */
 	bool parted;          /* the server stops; the client is told */
 	struct pending_group visitors;
-	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
+	struct registry_instance instance; /* while link is announced */
+	char peer[ADDRESS_TEXT_SIZE];      /* of the last link */
 };
 
 /* Make what others may see of the link that is attached now or will be in a
@@ -107,6 +113,7 @@ tunnel_create(
 	tunnel->listener = listener;
 	tunnel->link = link;
 	pending_group_init(&tunnel->visitors);
+	spares_init(&tunnel->spares, &context->budget);
 	publish(tunnel);
 	return tunnel;
 }
@@ -122,6 +129,7 @@ tunnel_release(struct tunnel *tunnel)
 {
 	if (atomic_fetch_sub(&tunnel->references, 1) != 1)
 		return;
+	spares_destroy(&tunnel->spares);
 	wakeup_close(&tunnel->wakeup);
 	lock_destroy(&tunnel->lock);
 	free(tunnel);
@@ -222,6 +230,29 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 	return !ended;
 }
 
+bool
+tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
+{
+	bool ended;
+
+	lock_take(&tunnel->lock);
+	ended = tunnel->ended;
+	visitor->expires_ms = clock_now_ms() + tunnel->context->hold_ms;
+	if (!ended) /* pending's lock is a leaf below ours */
+		pending_put(
+		    &tunnel->context->pending, &tunnel->visitors, visitor);
+	lock_give(&tunnel->lock);
+	if (!ended)
+		tunnel_wake(tunnel);
+	return !ended;
+}
+
+bool
+tunnel_add_spare(struct tunnel *tunnel, int fd)
+{
+	return spares_add(&tunnel->spares, fd);
+}
+
 static void
 shed(struct tunnel *tunnel, const char *what, int number)
 {
@@ -248,6 +279,26 @@ is_waiting_room_full(struct tunnel *tunnel)
 	return tunnel->link == NULL &&
 	       pending_count(&context->pending, &tunnel->visitors) >=
 	           context->waiting_most;
+}
+
+/* Give a visitor to a spare, if there is one. */
+static bool
+hand_out(struct tunnel *tunnel, struct pending_visitor *visitor)
+{
+	struct context *context = tunnel->context;
+	int fd;
+
+	if (tunnel->link == NULL)
+		return false;
+	fd = spares_take(&tunnel->spares);
+	if (fd == -1)
+		return false;
+	/* From here on its descriptor is charged to the visitor. */
+	budget_give(&context->budget, BUDGET_SESSION);
+	if (handout_start(context, tunnel, visitor, fd) == ERROR_NONE)
+		return true;
+	fd_close(&fd);
+	return false;
 }
 
 /* Let a visitor wait. Takes fd. */
@@ -281,7 +332,8 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
 	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
-	pending_put(&context->pending, &tunnel->visitors, visitor);
+	if (!hand_out(tunnel, visitor))
+		pending_put(&context->pending, &tunnel->visitors, visitor);
 }
 
 /* Announce who has not been announced yet, as far as there is room. */
@@ -371,6 +423,29 @@ drop_all(struct tunnel *tunnel)
 		drop(tunnel, visitor, "its tunnel has ended");
 }
 
+/* The client has said who it is: grant what it can use. */
+static void
+welcome_announced(struct tunnel *tunnel)
+{
+	struct link *link = tunnel->link;
+
+	link_put_announce(link);
+	if ((link->who.can & MESSAGE_CAN_SPARE) == 0)
+		return;
+	tunnel->instance.uuid = link->who.instance;
+	tunnel->instance.tunnel = tunnel;
+	spares_open(&tunnel->spares);
+	registry_put_instance(&tunnel->context->registry, &tunnel->instance);
+}
+
+/* The control session is over, and so are its spares. */
+static void
+close_spares(struct tunnel *tunnel)
+{
+	registry_remove_instance(&tunnel->context->registry, &tunnel->instance);
+	spares_close(&tunnel->spares);
+}
+
 /* Begin with a link: tell the client its port, in one write with all else. */
 static void
 greet(struct tunnel *tunnel)
@@ -381,7 +456,7 @@ greet(struct tunnel *tunnel)
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
 	link_put(link, &hello);
 	if (link->announced)
-		link_put_announce(link);
+		welcome_announced(tunnel);
 	pending_rewind(&tunnel->context->pending, &tunnel->visitors,
 	    clock_now_ms() + tunnel->context->hold_ms);
 	announce_visitors(tunnel);
@@ -398,6 +473,7 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	    keep_lease && link->announced ? context->lease_ms : 0;
 
 	tunnel->link = NULL;
+	close_spares(tunnel);
 	tunnel->lease_end_ms = now_ms + lease_ms;
 	publish(tunnel);
 	pending_rewind(
@@ -431,6 +507,7 @@ adopt(struct tunnel *tunnel)
 		return;
 	log_info("client %s has port %u, in place of %s", link->peer,
 	    (unsigned)tunnel->port, tunnel->peer);
+	close_spares(tunnel);
 	if (old != NULL)
 		link_part(old, &displaced);
 	link_destroy(old);
@@ -459,7 +536,7 @@ serve_link(struct tunnel *tunnel)
 	do {
 		error = link_read(link, &event);
 		if (error == ERROR_NONE && event == LINK_ANNOUNCED) {
-			link_put_announce(link);
+			welcome_announced(tunnel);
 			publish(tunnel);
 		}
 	} while (error == ERROR_NONE && event == LINK_ANNOUNCED);
@@ -579,6 +656,7 @@ tunnel_run(struct tunnel *tunnel)
 		if (tunnel->link != NULL)
 			announce_visitors(tunnel);
 	}
+	close_spares(tunnel);
 	registry_remove(&context->registry, tunnel->port, tunnel);
 	lock_take(&tunnel->lock);
 	left = tunnel->incoming;

@@ -66,6 +66,21 @@ enum tunnel_verdict tunnel_judge(
  */
 bool tunnel_hand_over(struct tunnel *tunnel, struct link *link);
 
+/*
+ * Let a visitor wait in the tunnel again that a spare did not take.
+ *
+ * Returns false when the tunnel has ended; visitor stays the caller's then.
+ * Threads: any.
+ */
+bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
+
+/*
+ * Give the tunnel a spare of its client.
+ *
+ * Returns false when none is wanted; fd stays the caller's then. Threads: any.
+ */
+bool tunnel_add_spare(struct tunnel *tunnel, int fd);
+
 /* Make its thread look at the state of the server. Threads: any. */
 void tunnel_wake(struct tunnel *tunnel);
 

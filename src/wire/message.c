@@ -26,6 +26,8 @@ static const struct kind {
 } kinds[] = {
     [MESSAGE_AUTHENTICATE] = {"Authenticate", PAYLOAD_TEXT},
     [MESSAGE_ACCEPT] = {"Accept", PAYLOAD_UUID},
+    [MESSAGE_SPARE] = {"Spare", PAYLOAD_UUID},
+    [MESSAGE_TAKEN] = {"Taken", PAYLOAD_NONE},
     [MESSAGE_HELLO] = {"Hello", PAYLOAD_PORT},
     [MESSAGE_ANNOUNCE] = {"Announce", PAYLOAD_ANNOUNCE},
     [MESSAGE_BYE] = {"Bye", PAYLOAD_BYE},

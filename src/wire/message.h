@@ -23,6 +23,8 @@ enum message_kind {
 	/* Client to server */
 	MESSAGE_AUTHENTICATE, /* text: the tag */
 	MESSAGE_ACCEPT,       /* uuid */
+	MESSAGE_SPARE,        /* uuid: the instance; ours, not bore's */
+	MESSAGE_TAKEN,        /* nothing; ours, not bore's */
 	/* Both ways */
 	MESSAGE_HELLO,    /* port */
 	MESSAGE_ANNOUNCE, /* announce; ours, not bore's */

@@ -1,0 +1,24 @@
+/*
+ * handout - gives a visitor to a spare, and sees to it that it is taken.
+ *
+ * Connection(uuid) goes out on the spare, and what the visitor sends right
+ * behind it; all of that is kept until the client says Taken. Without that, the
+ * visitor goes back to its tunnel, with what it has sent, and is announced on
+ * the control connection like any other. See rebore-protocol(7), SPARES.
+ */
+#ifndef REBORE_SERVER_HANDOUT_H
+#define REBORE_SERVER_HANDOUT_H
+
+#include "server/context.h"
+#include "server/tunnel.h"
+
+/*
+ * Serve a visitor over a spare, in a thread of the crew.
+ *
+ * visitor, fd: taken on success.
+ * Returns an error when there is no thread or memory for it.
+ */
+enum error handout_start(struct context *context, struct tunnel *tunnel,
+    struct pending_visitor *visitor, int fd);
+
+#endif
