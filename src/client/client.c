@@ -413,7 +413,10 @@ next_delay(struct client *client, const struct control *control)
 		return AT_ONCE_MS; /* nothing is gained by waiting */
 	delay_ms = backoff_next(&client->backoff, random_u32());
 	/* The server keeps our port meanwhile: be back while it does. */
-	return has_lease ? at_most(delay_ms, client->lease_ms / 4) : delay_ms;
+	if (!has_lease || delay_ms <= client->lease_ms / 4)
+		return delay_ms;
+	backoff_cut(&client->backoff, client->lease_ms / 4);
+	return client->lease_ms / 4;
 }
 
 static void *

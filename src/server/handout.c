@@ -156,6 +156,7 @@ keep(struct handout *handout, size_t skipped)
 {
 	struct pending_visitor *visitor = handout->visitor;
 
+	visitor->ahead = skipped;
 	visitor->kept_size = handout->size - skipped;
 	visitor->kept = copy_of(handout->kept + skipped, visitor->kept_size);
 	return visitor->kept != NULL || visitor->kept_size == 0;

@@ -31,6 +31,8 @@ struct pending_visitor {
 	/* What it has sent and nobody has got, to be freed; NULL: nothing. */
 	char *kept;
 	size_t kept_size;
+	/* How much of it went ahead of the relay. */
+	size_t ahead;
 
 	/* Private, under the lock of pending. */
 	struct pending_visitor *next_in_bucket;

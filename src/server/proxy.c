@@ -20,7 +20,7 @@ log_end(const struct pending_visitor *visitor, const struct relay *relay,
 		 "out%s",
 	    address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
-	    (unsigned long long)relay->to_data,
+	    (unsigned long long)relay->to_data + visitor->ahead,
 	    (unsigned long long)relay->to_end, relay_ending(outcome));
 }
 
