@@ -118,6 +118,8 @@ established(void *context, uint16_t public_port)
 	char server[ADDRESS_NAME_TEXT_SIZE];
 	char status[ADDRESS_NAME_TEXT_SIZE + 32];
 
+	/* First: whoever reads the log may kill us right after. */
+	identity_set_port(&client->identity, public_port);
 	public_address(client, public_port, address);
 	address_name_print(&client->options.server, server);
 	if (old_port == public_port && client->lost_ms == 0)
@@ -131,7 +133,6 @@ established(void *context, uint16_t public_port)
 	if (old_port != 0 && old_port != public_port)
 		warn_of_new_address(client, old_port, address);
 	client->public_port = public_port;
-	identity_set_port(&client->identity, public_port);
 	client->failures = 0;
 	client->port_is_gone = false;
 	client->taken_ms = 0;
