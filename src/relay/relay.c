@@ -18,11 +18,17 @@
 /* A connection that is silent for so long may stay so. */
 #define IDLE_MS 200
 
+/* Where an interruption cannot wake a relay, it looks so often by itself. */
+#define LOOK_MS 500
+
 /* One of the two sockets, as poll() sees it. */
 struct end {
 	struct relay_flow *reads;
 	struct relay_flow *writes;
-	/* It has hung up, and all that poll() could say is known. */
+	/* Its peer has ended, as POLLRDHUP has said: it would say so for ever,
+	 * though there may be bytes to read before that. */
+	bool half;
+	/* It has hung up both ways, and all that poll() could say is known. */
 	bool quiet;
 };
 
@@ -35,10 +41,10 @@ interest_of(const struct end *end)
 		slot.events |= POLLIN;
 	if (relay_flow_wants_write(end->writes))
 		slot.events |= POLLOUT;
+	if (!end->half && !end->reads->ended)
+		slot.events |= POLLRDHUP;
 	if (end->quiet && slot.events == 0)
 		slot.fd = -1; /* POLLHUP cannot be masked: it would spin */
-	else if (!end->quiet && !end->reads->ended)
-		slot.events |= POLLRDHUP;
 	return slot;
 }
 
@@ -53,7 +59,9 @@ look_at(struct end *end, short revents)
 {
 	int failure;
 
-	if ((revents & (POLLHUP | POLLRDHUP)) != 0)
+	if ((revents & POLLRDHUP) != 0)
+		end->half = true;
+	if ((revents & POLLHUP) != 0)
 		end->quiet = true;
 	if ((revents & POLLERR) == 0 || relay_flow_wants_read(end->reads))
 		return ERROR_NONE;
@@ -65,33 +73,52 @@ look_at(struct end *end, short revents)
 	return ERROR_RESET;
 }
 
-/* Wait without end; before the first long wait, tidy up. */
+/* Whether an interruption, which ends the receiving side, wakes poll(). */
+static bool
+is_wakeable(const struct pollfd *slot)
+{
+	return slot->fd != -1 && (slot->events & (POLLIN | POLLRDHUP)) != 0;
+}
+
+/* How long to wait: without end, as a rule. */
+static int
+wait_ms(const struct pollfd slots[static 2], bool trimmed)
+{
+	if (!trimmed)
+		return IDLE_MS;
+	return is_wakeable(&slots[0]) || is_wakeable(&slots[1]) ? -1 : LOOK_MS;
+}
+
+/* Wait for events; before the first long wait, tidy up. */
 static enum error
-wait_for_events(struct pollfd slots[static 2], bool *trimmed)
+wait_for_events(
+    const struct relay *relay, struct pollfd slots[static 2], bool *trimmed)
 {
 	int ready;
 
 	do {
-		ready = poll(slots, 2, *trimmed ? -1 : IDLE_MS);
-		if (ready == 0) {
+		ready = poll(slots, 2, wait_ms(slots, *trimmed));
+		if (roster_interrupted(relay->entry))
+			return ERROR_STOPPED;
+		if (ready == -1 && errno != EINTR && errno != EAGAIN)
+			return ERROR_SYSTEM;
+		if (ready == 0 && !*trimmed) {
 			stack_trim();
 			*trimmed = true;
 		}
-		if (ready == -1 && errno != EINTR && errno != EAGAIN)
-			return ERROR_SYSTEM;
 	} while (ready <= 0);
 	return ERROR_NONE;
 }
 
 static enum error
-wait_for(
-    struct end ends[static 2], struct pollfd slots[static 2], bool *trimmed)
+wait_for(const struct relay *relay, struct end ends[static 2],
+    struct pollfd slots[static 2], bool *trimmed)
 {
 	enum error error;
 
 	slots[0] = interest_of(&ends[0]);
 	slots[1] = interest_of(&ends[1]);
-	error = wait_for_events(slots, trimmed);
+	error = wait_for_events(relay, slots, trimmed);
 	for (int i = 0; i < 2 && error == ERROR_NONE; i++)
 		error = look_at(&ends[i], slots[i].revents);
 	return error;
@@ -147,7 +174,7 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 			error = step(
 			    relay, outward, slots[1].revents, slots[0].revents);
 		if (error == ERROR_NONE && !(inward->told && outward->told))
-			error = wait_for(ends, slots, &trimmed);
+			error = wait_for(relay, ends, slots, &trimmed);
 	}
 	return error;
 }

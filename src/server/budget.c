@@ -26,10 +26,14 @@ budget_force(struct budget *budget, unsigned count)
 bool
 budget_take(struct budget *budget, unsigned count)
 {
-	if (budget_force(budget, count))
-		return true;
-	budget_give(budget, count);
-	return false;
+	unsigned used = atomic_load(&budget->used);
+
+	do
+		if (used + count > budget->most)
+			return false;
+	while (
+	    !atomic_compare_exchange_weak(&budget->used, &used, used + count));
+	return true;
 }
 
 void
