@@ -1,15 +1,142 @@
-# Unit tests speak TAP, so that each case has a line; the others pass, skip (77) or fail by exit status
+# Unit tests and replayed seeds speak TAP, so that each case has a line; the others pass, skip (77) or fail by exit status
 TEST_EXTENSIONS = .py .sh
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 PY_LOG_COMPILER = $(PYTHON)
 AM_TESTS_ENVIRONMENT = REBORE='$(abs_builddir)/rebore' top_srcdir='$(top_srcdir)' PYTHONDONTWRITEBYTECODE=1; \
 	export REBORE top_srcdir PYTHONDONTWRITEBYTECODE;
 
+# A program here is one file with its name, and the library
+AM_DEFAULT_SOURCE_EXT = .c
+AM_CPPFLAGS += $(CHECK_CFLAGS)
+LDADD = librebore.a $(CHECK_LIBS) $(LIBS_ALL)
+
+unit_tests = \
+	%D%/unit/test_address \
+	%D%/unit/test_auth \
+	%D%/unit/test_backoff \
+	%D%/unit/test_budget \
+	%D%/unit/test_buffers \
+	%D%/unit/test_channel \
+	%D%/unit/test_clock \
+	%D%/unit/test_crew \
+	%D%/unit/test_daemon \
+	%D%/unit/test_dial \
+	%D%/unit/test_escape \
+	%D%/unit/test_frame \
+	%D%/unit/test_hex \
+	%D%/unit/test_lock \
+	%D%/unit/test_message \
+	%D%/unit/test_notify \
+	%D%/unit/test_options \
+	%D%/unit/test_pending \
+	%D%/unit/test_pidfile \
+	%D%/unit/test_ports \
+	%D%/unit/test_relay \
+	%D%/unit/test_repeat \
+	%D%/unit/test_resolve \
+	%D%/unit/test_roster \
+	%D%/unit/test_secret \
+	%D%/unit/test_secretfile \
+	%D%/unit/test_thread \
+	%D%/unit/test_timer \
+	%D%/unit/test_uuid \
+	%D%/unit/test_wakeup \
+	%D%/unit/test_wakeup_pipe
+
+# Each has the name of what it tests
+e2e_tests = \
+	%D%/e2e/addresses.py \
+	%D%/e2e/backoff.py \
+	%D%/e2e/bore_interop.py \
+	%D%/e2e/closed_descriptors.py \
+	%D%/e2e/control_lost_alone.py \
+	%D%/e2e/daemon.py \
+	%D%/e2e/descriptors_run_out.py \
+	%D%/e2e/early_bytes.py \
+	%D%/e2e/fatal_only_on_evidence.py \
+	%D%/e2e/first_failure_is_retried.py \
+	%D%/e2e/flapping_server.py \
+	%D%/e2e/hangup.py \
+	%D%/e2e/heartbeat_timeout.py \
+	%D%/e2e/init.py \
+	%D%/e2e/ipv6_local_name.py \
+	%D%/e2e/leak.py \
+	%D%/e2e/log_format.py \
+	%D%/e2e/long_pause.py \
+	%D%/e2e/max_retries.py \
+	%D%/e2e/new_address.py \
+	%D%/e2e/no_reconnect.py \
+	%D%/e2e/notify.py \
+	%D%/e2e/path_lost.py \
+	%D%/e2e/port_released.py \
+	%D%/e2e/precedence.py \
+	%D%/e2e/protocol_strict.py \
+	%D%/e2e/range_moved.py \
+	%D%/e2e/real_http.py \
+	%D%/e2e/real_iperf.py \
+	%D%/e2e/real_ssh.py \
+	%D%/e2e/reconnect.py \
+	%D%/e2e/refused_service.py \
+	%D%/e2e/rejected_flood.py \
+	%D%/e2e/relay_backpressure.py \
+	%D%/e2e/relay_both_write_first.py \
+	%D%/e2e/relay_half_close.py \
+	%D%/e2e/relay_mixed.py \
+	%D%/e2e/relay_reset.py \
+	%D%/e2e/relay_sizes.py \
+	%D%/e2e/repeated_failures.py \
+	%D%/e2e/scripts.py \
+	%D%/e2e/second_signal.py \
+	%D%/e2e/secrets.py \
+	%D%/e2e/silent_flood.py \
+	%D%/e2e/silent_name_server.py \
+	%D%/e2e/silent_peer.py \
+	%D%/e2e/socket_options.py \
+	%D%/e2e/stalled_log.py \
+	%D%/e2e/stop.py \
+	%D%/e2e/threads_run_out.py \
+	%D%/e2e/unaccepted_visitor.py \
+	%D%/e2e/units.py \
+	%D%/e2e/unknown_frames.py \
+	%D%/e2e/usage.py \
+	%D%/e2e/vanished_client.py
+
+house_rules = \
+	%D%/check_layers.sh \
+	%D%/check_layers_planted.sh \
+	%D%/check_man.sh
+
+# make fuzzers (configured with --enable-fuzzers) makes them; every build replays their seeds
+fuzzers = \
+	%D%/fuzz/fuzz_address \
+	%D%/fuzz/fuzz_frame \
+	%D%/fuzz/fuzz_message \
+	%D%/fuzz/fuzz_options
+%C%_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_PROGRAMS += $(fuzzers)
+.PHONY: fuzzers
+fuzzers: $(fuzzers)
+
+replays = \
+	%D%/fuzz/replay_address \
+	%D%/fuzz/replay_frame \
+	%D%/fuzz/replay_message \
+	%D%/fuzz/replay_options
+%C%_fuzz_replay_address_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_address.c
+%C%_fuzz_replay_frame_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_frame.c
+%C%_fuzz_replay_message_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_message.c
+%C%_fuzz_replay_options_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_options.c
+
+check_PROGRAMS += $(replays)
+TESTS += $(replays) $(house_rules) $(e2e_tests)
 if HAVE_CHECK
-unit_tests = %D%/unit/test_backoff
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
-%C%_unit_test_backoff_SOURCES = %D%/unit/test_backoff.c %D%/unit/suite.h
-%C%_unit_test_backoff_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-%C%_unit_test_backoff_LDADD = librebore.a $(CHECK_LIBS) $(LIBS_ALL)
 endif
+
+EXTRA_DIST += $(house_rules) $(e2e_tests) %D%/e2e/harness.py %D%/README.md \
+	%D%/unit/sockets.h %D%/unit/suite.h %D%/unit/vectors.h %D%/vectors \
+	%D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

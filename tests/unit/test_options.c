@@ -138,7 +138,7 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 	    "rebore local --to=h:1 80 --local-host=::1 -p9 --secret=abc -v",
 	    "rebore local -t h:1 80 --local-h=::1 --port=9 --secret=abc -v",
 	    "rebore local -t h:1 80 -l ::1 -p 9 -s abc --verb",
-	    "rebore local --to h:1 --local ::1 --po 9 --secret abc -qv -- 80",
+	    "rebore local --to h:1 --local-h ::1 --po 9 --secret abc -qv -- 80",
 	    "rebore local -t x -t h:1 -p 7 -p 9 -l y -l ::1 -s x -s abc -v 80",
 	};
 

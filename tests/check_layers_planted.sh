@@ -1,0 +1,59 @@
+#!/bin/sh
+# check_layers.sh finds what it is there for: forbidden includes, planted in a copy of the sources.
+top=$(cd "${top_srcdir:-.}" && pwd) || exit 99
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+status=0
+
+# Plant the line $2 in the file $1 of a fresh copy, and run the check on it
+check()
+{
+	rm -rf "$work/src"
+	cp -R "$top/src" "$work/src" && chmod -R u+w "$work/src" || exit 99
+	[ -z "$2" ] || printf '%s\n' "$2" >>"$work/src/$1"
+	top_srcdir=$work sh "$top/tests/check_layers.sh" >"$work/output" 2>&1
+}
+
+must_pass()
+{
+	check "$@" && return
+	echo "refused in $1: $2"
+	cat "$work/output"
+	status=1
+}
+
+must_fail()
+{
+	if check "$@"; then
+		echo "not found in $1: $2"
+		status=1
+	elif ! grep -q "^$1:" "$work/output"; then
+		echo "found, but not told where, in $1: $2"
+		status=1
+	fi
+}
+
+must_pass base/hex.c ''
+must_pass wire/frame.c '#include "base/hex.h"'
+must_pass server/server.h '#include "relay/relay.h"'
+must_pass client/client.h '#include <netinet/in.h>'
+# A folder further right
+must_fail base/hex.c '#include "os/fd.h"'
+must_fail base/hex.h '#include "base/../os/fd.h"'
+must_fail os/fd.c '#include "net/address.h"'
+must_fail net/dial.h '#include "wire/frame.h"'
+must_fail wire/frame.c '#include "relay/relay.h"'
+must_fail relay/relay.c '#include "client/client.h"'
+must_fail relay/relay.c '#include "server/server.h"'
+# Each other
+must_fail client/client.c '#include "server/server.h"'
+must_fail server/server.c '#include "client/client.h"'
+# What stands above them all
+must_fail base/log.c '#include "options.h"'
+must_fail server/server.h '#include "config.h"'
+# Other ways to write it
+must_fail base/hex.c '# include "os/fd.h"'
+must_fail base/hex.c '	#include	"os/fd.h"'
+must_fail base/hex.c '#include <os/fd.h>'
+must_fail base/hex.c '#include "../os/fd.h"'
+exit $status

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The SysV init script starts, asks after, restarts and stops a server, with the statuses of the Linux Standard Base."""
+import os
+import shutil
+import signal
+import subprocess
+
+from harness import REBORE, Scene, echoes, eventually, free_port, is_alive, is_refused, need, skip
+
+need("ps")
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(REBORE)), "contrib", "rebore.init")
+if not os.path.exists(SCRIPT):
+    skip(f"{SCRIPT} is not built")
+
+with Scene() as scene:
+    # Under the name that it has once it is installed, and with what it would find in /etc and /run in our folder
+    program = os.path.join(scene.folder, "bin", "rebore")
+    os.mkdir(os.path.dirname(program))
+    shutil.copy(REBORE, program)
+    pid_file = os.path.join(scene.folder, "run", "rebore", "rebore.pid")
+    port = free_port()
+    secret = scene.file("secret", "s3cret\n")
+    defaults = scene.file("defaults", f'REBORE_ARGS="server --control-port {port} --secret-file {secret}"\n')
+
+    def init(action, **variables):
+        env = {"DAEMON": program, "DEFAULTS": defaults, "PIDFILE": pid_file, **variables}
+        return subprocess.run(["sh", SCRIPT, *action.split()], env=scene.environment(env), capture_output=True, text=True,
+                              timeout=30, check=False)
+
+    def expect(action, status, said="", **variables):
+        done = init(action, **variables)
+        assert done.returncode == status and said in done.stdout + done.stderr, (action, done)
+
+    def pid():
+        with open(pid_file, encoding="ascii") as file:
+            return int(file.read())
+
+    try:
+        expect("status", 3, "does not run")
+        expect("stop", 0)
+        expect("try-restart", 0)
+        assert is_refused(port), "try-restart starts nothing"
+        expect("start", 0, "started")
+        first = pid()
+        assert not is_refused(port), "started means that it listens"
+        expect("status", 0, str(first))
+        expect("start", 0, "runs already")
+        assert pid() == first
+        with open(f"/proc/{first}/limits", encoding="ascii") as limits:
+            files = next(line for line in limits if line.startswith("Max open files")).split()
+        assert int(files[3]) >= min(65536, int(files[4])), files
+
+        client = scene.client(scene.echo_service(), port, "--secret-file", secret)
+        assert echoes(client.public_port(), b"x")
+        for action in ("restart", "force-reload", "try-restart"):
+            mark = client.mark()
+            expect(action, 0, "started")
+            assert pid() != first
+            first = pid()
+            client.public_port(after=mark)
+        expect("stop", 0, "stopped")
+        assert not is_alive(first) and not os.path.exists(pid_file) and is_refused(port)
+        expect("status", 3)
+
+        # Killed: the file is there, the process is not
+        expect("start", 0)
+        os.kill(pid(), signal.SIGKILL)
+        eventually(lambda: is_refused(port), "the killed server is gone")
+        expect("status", 1)
+        expect("start", 0, "started")
+        expect("stop", 0)
+
+        # A pid file that names somebody else
+        other = scene.start("other", "sleep", "1000")
+        with open(pid_file, "w", encoding="ascii") as file:
+            file.write(f"{other.pid}\n")
+        expect("status", 1)
+        expect("stop", 0)
+        assert other.is_running(), "killed a process that is not ours"
+
+        # What is not right
+        wrong = scene.file("wrong", 'REBORE_ARGS="server --min-port 0"\n')
+        expect("start", 6, "--min-port", DEFAULTS=wrong)
+        expect("start", 5, "not installed", DAEMON="/no/such/rebore")
+        with_taken_port = scene.server(name="server-taken")
+        taken = scene.file("taken", f'REBORE_ARGS="server --control-port {with_taken_port.control_port}"\n')
+        expect("start", 1, "Address already in use", DEFAULTS=taken)
+        expect("status", 3)
+        expect("", 2, "usage")
+        expect("frobnicate", 2, "usage")
+    finally:
+        init("stop")

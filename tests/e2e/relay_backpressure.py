@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""A slow reader holds the writer back: 200 MB offered, little taken, memory of both programs bounded; then it goes on."""
+import select
+import socket
+import threading
+import time
+
+from harness import DEADLINE_S, Scene, eventually, noise, parallel, read_exactly, visit
+
+OFFERED = 200_000_000
+BLOCK = noise(1_000_000)
+# What fits in the kernel's socket buffers of three connections, each way 6 MB of receive and 4 MB of send buffer at most
+MOST_TAKEN = 60_000_000
+MOST_GROWTH_KB = 1024
+
+
+def offer(conn):
+    """Writes as much as is taken, until nothing has been taken for a second. Returns how much that was."""
+    conn.setblocking(False)
+    taken = 0
+    while taken < OFFERED and select.select([], [conn], [], 1)[1]:
+        try:
+            taken += conn.send(BLOCK[taken % len(BLOCK):])
+        except BlockingIOError:
+            pass
+    conn.setblocking(True)
+    return taken
+
+
+def continued(conn, taken, size):
+    """Writes up to size, now that the other end reads."""
+    while taken < size:
+        start = taken % len(BLOCK)
+        part = BLOCK[start:start + size - taken]
+        conn.sendall(part)
+        taken += len(part)
+    conn.shutdown(socket.SHUT_WR)
+
+
+def checked_read(conn, size):
+    got = 0
+    while got < size:
+        data = read_exactly(conn, min(len(BLOCK), size - got))
+        assert data == BLOCK[:len(data)]
+        got += len(data)
+    assert conn.recv(1) == b""
+
+
+with Scene() as scene:
+    server = scene.server()
+
+    def run(name, upload):
+        """The visitor writes (upload) or the service does; the other end has stopped reading."""
+        local, over = [], threading.Event()
+
+        def service(conn):
+            local.append(conn)
+            over.wait()
+
+        client = scene.client(scene.service(service), server, name=f"client-{name}")
+        with visit(client.public_port()) as visitor:
+            visitor.send(b"")
+            eventually(lambda: local, "the visitor arrives")
+            writer, reader = (visitor, local[0]) if upload else (local[0], visitor)
+            reader.settimeout(DEADLINE_S)
+            # Warm, so that what grows afterwards is buffers
+            writer.sendall(b"warm")
+            assert read_exactly(reader, 4) == b"warm"
+            before = client.rss_kb(), server.rss_kb()
+            taken = offer(writer)
+            assert 64_000 < taken < MOST_TAKEN, taken
+            after = client.rss_kb(), server.rss_kb()
+            assert after[0] - before[0] < MOST_GROWTH_KB and after[1] - before[1] < MOST_GROWTH_KB, (before, after)
+            parallel(lambda: continued(writer, taken, OFFERED), lambda: checked_read(reader, OFFERED))
+        over.set()
+
+    run("upload", True)
+    run("download", False)
+
+    def does_not_spin():
+        """Full buffers cost no time."""
+        local, over = [], threading.Event()
+        client = scene.client(scene.service(lambda conn: (local.append(conn), over.wait())), server, name="client-idle")
+        with visit(client.public_port()) as visitor:
+            eventually(lambda: local, "the visitor arrives")
+            offer(visitor)
+            offer(local[0])
+            before = client.cpu_s() + server.cpu_s()
+            time.sleep(1)
+            assert client.cpu_s() + server.cpu_s() - before < 0.3
+
+    does_not_spin()

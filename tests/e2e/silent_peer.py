@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""A peer that never finishes a message is dropped after 3 s, each in a thread of its own: others are served meanwhile."""
+import time
+
+from harness import PATIENCE, Scene, echoes, parallel
+
+with Scene() as scene:
+    server = scene.server()
+    secret_server = scene.server("-s", "x", name="server-secret")
+    client = scene.client(scene.echo_service(), server)
+    port = client.public_port()
+
+    def dropped(target, first_bytes):
+        peer = scene.connect(target)
+        peer.send(first_bytes)
+        start = time.monotonic()
+        if target is secret_server:
+            peer.receive()
+        assert peer.receive() == {"Error": "timed out waiting for initial message"}
+        assert peer.ending() == "end"
+        took = time.monotonic() - start
+        assert 2.9 <= took <= 3.6 * PATIENCE, took
+        target.wait_for("127.0.0.1:%d dropped: it said nothing for 3 s" % peer.sock.getsockname()[1])
+
+    def drips():
+        """A byte now and then does not keep it."""
+        peer = scene.connect(server)
+        start = time.monotonic()
+        try:
+            while time.monotonic() < start + 20:
+                peer.send(b" ")
+                time.sleep(0.3)
+        except OSError:
+            pass
+        assert time.monotonic() - start < 8 * PATIENCE
+
+    def served():
+        end = time.monotonic() + 3.5
+        while time.monotonic() < end:
+            start = time.monotonic()
+            assert echoes(port, b"served")
+            scene.hello(server).close()
+            assert time.monotonic() - start < 1 * PATIENCE
+            time.sleep(0.1)
+
+    parallel(drips, served, *[lambda target=target, first=first: dropped(target, first)
+                              for target in (server, secret_server) for first in (b"", b'{"Hel')
+                              for _ in range(10)])

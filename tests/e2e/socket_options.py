@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Every socket has TCP_NODELAY and the keepalive of its kind: 30 s, 10 s, 3 on control, 60 s, 15 s, 4 on both proxied."""
+import socket
+
+from harness import Scene, ask, skip, visit
+
+CONTROL, PROXIED = (30, 10, 3), (60, 15, 4)
+
+
+def keepalive(sock):
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1, sock
+    return tuple(sock.getsockopt(socket.IPPROTO_TCP, option)
+                 for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT))
+
+
+def check(process, port_of_control, expected):
+    """expected: how many connections there are of each kind; control connections have port_of_control at one end, and
+    so has a data connection, which is told from it by its keepalive."""
+    socks = process.sockets()
+    found = sorted(keepalive(sock) for sock in socks)
+    assert found == sorted(expected), (process.name, found)
+    for sock in socks:
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1, sock
+        if keepalive(sock) == PROXIED:
+            # It would end a visitor that lives and pauses its reading
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0, sock
+        else:
+            assert port_of_control in (sock.getsockname()[1], sock.getpeername()[1])
+            # With heartbeats in flight keepalive says nothing
+            if process is server:
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15000
+        sock.close()
+
+
+with Scene() as scene:
+    server = scene.server()
+    client = scene.client(scene.echo_service(), server, "--spares", 0)
+    if not client.sockets():
+        skip("pidfd_getfd() is not allowed here")
+    with visit(client.public_port()) as visitor:
+        assert ask(visitor, b"x") == b"x"
+        # control; data and local, data and visitor
+        check(client, server.control_port, [CONTROL, PROXIED, PROXIED])
+        check(server, server.control_port, [CONTROL, PROXIED, PROXIED])
+
+    # A spare is a connection of control until a visitor makes it a proxied one
+    client = scene.client(scene.echo_service(), server, name="client-with-spares")
+    with visit(client.public_port()) as visitor:
+        assert ask(visitor, b"x") == b"x"
+        kinds = [keepalive(sock) for sock in client.sockets()]
+        assert kinds.count(PROXIED) == 2 and set(kinds) == {CONTROL, PROXIED}, kinds

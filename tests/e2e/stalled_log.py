@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""A log that takes nothing (a pipe that nobody reads) does not keep a program from serving, or from ending when asked."""
+import fcntl
+import os
+import subprocess
+
+from harness import HAS_PORT, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused, parallel, visit
+
+
+def full_pipe():
+    """Returns both ends of a pipe without room."""
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETFL, os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(write_end, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    fcntl.fcntl(write_end, fcntl.F_SETFL, 0)
+    return read_end, write_end
+
+
+with Scene() as scene:
+    service_port = scene.echo_service()
+
+    def run(*arguments):
+        read_end, write_end = full_pipe()
+        popen = subprocess.Popen([REBORE, *map(str, arguments)], stderr=write_end, stdin=subprocess.DEVNULL)
+        os.close(write_end)
+        return popen, read_end
+
+    def ends(popen, read_end):
+        try:
+            with Took() as took:
+                popen.terminate()
+                popen.wait(5 * PATIENCE)
+            assert popen.returncode == 0 and took.s < 1 * PATIENCE, (popen.returncode, took.s)
+        finally:
+            popen.kill()
+            popen.wait()
+            os.close(read_end)
+
+    def client():
+        server = scene.server(name="server")
+        popen, read_end = run("local", service_port, "--to", f"127.0.0.1:{server.control_port}")
+        try:
+            port = int(server.wait_for(HAS_PORT)[1])
+            for _ in range(3):
+                with visit(port) as visitor:
+                    assert ask(visitor, b"x") == b"x"
+        finally:
+            ends(popen, read_end)
+
+    def server():
+        port = free_port()
+        popen, read_end = run("server", "--control-port", port)
+        try:
+            eventually(lambda: not is_refused(port), "the server listens")
+            client = scene.client(service_port, port, name="client")
+            for _ in range(3):
+                with visit(client.public_port()) as visitor:
+                    assert ask(visitor, b"x") == b"x"
+        finally:
+            ends(popen, read_end)
+
+    parallel(client, server)

@@ -1,0 +1,109 @@
+/* What budget.h promises: never more than there is, and all that there is. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/budget.h"
+#include "suite.h"
+
+static struct budget budget;
+
+START_TEST(some_descriptors_are_kept_back)
+{
+	static const unsigned limits[] = {
+	    8, 16, 40, 47, 48, 49, 50, 64, 256, 1024, 65536, 1u << 30};
+	unsigned before = 0;
+
+	for (size_t i = 0; i < SUITE_LENGTH(limits); i++) {
+		budget_init(&budget, limits[i]);
+		/* A visitor and a session at the least, and never all. */
+		ck_assert_uint_ge(budget_most(&budget),
+		    BUDGET_VISITOR + BUDGET_SESSION);
+		ck_assert_uint_lt(budget_most(&budget), limits[i]);
+		ck_assert_uint_ge(budget_most(&budget), before);
+		before = budget_most(&budget);
+	}
+	/* With many, few of them are. */
+	budget_init(&budget, 1024);
+	ck_assert_uint_gt(budget_most(&budget), 950);
+}
+END_TEST
+
+START_TEST(all_of_it_can_be_taken_and_no_more)
+{
+	unsigned most;
+
+	budget_init(&budget, 64);
+	most = budget_most(&budget);
+	for (unsigned used = 0; used < most; used++)
+		ck_assert(budget_take(&budget, BUDGET_SESSION));
+	ck_assert(!budget_take(&budget, BUDGET_SESSION));
+	ck_assert(!budget_take(&budget, BUDGET_VISITOR));
+	budget_give(&budget, 1);
+	ck_assert(!budget_take(&budget, BUDGET_VISITOR));
+	ck_assert(budget_take(&budget, BUDGET_TUNNEL));
+	ck_assert(!budget_take(&budget, 1));
+	budget_give(&budget, most);
+	ck_assert(!budget_take(&budget, most + 1));
+	ck_assert(budget_take(&budget, most));
+}
+END_TEST
+
+START_TEST(what_is_forced_counts_though_it_is_too_much)
+{
+	unsigned most;
+
+	budget_init(&budget, 64);
+	most = budget_most(&budget);
+	ck_assert(budget_force(&budget, most));
+	ck_assert(!budget_force(&budget, 1));
+	ck_assert(!budget_force(&budget, 2));
+	budget_give(&budget, 2);
+	ck_assert(!budget_take(&budget, 1));
+	budget_give(&budget, 2);
+	ck_assert(budget_take(&budget, 1));
+	ck_assert(!budget_take(&budget, 1));
+}
+END_TEST
+
+static atomic_bool enough;
+
+/* Ask again and again for two, where one is left. */
+static void *
+ask_for_too_much(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&enough))
+		if (budget_take(&budget, BUDGET_VISITOR))
+			return &budget;
+	return NULL;
+}
+
+/* What is left is left, whatever others are refused meanwhile. */
+START_TEST(a_refusal_takes_nothing_not_even_for_a_moment)
+{
+	pthread_t thread;
+	void *granted;
+	unsigned refused = 0;
+
+	budget_init(&budget, 64);
+	ck_assert(budget_take(&budget, budget_most(&budget) - 1));
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, ask_for_too_much, NULL), 0);
+	for (int i = 0; i < 200000; i++) {
+		if (!budget_take(&budget, BUDGET_SESSION))
+			refused++;
+		else
+			budget_give(&budget, BUDGET_SESSION);
+	}
+	atomic_store(&enough, true);
+	pthread_join(thread, &granted);
+	ck_assert_ptr_null(granted);
+	ck_assert_msg(refused == 0,
+	    "refused %u times, though there was room for it", refused);
+}
+END_TEST
+
+SUITE_MAIN("budget", some_descriptors_are_kept_back,
+    all_of_it_can_be_taken_and_no_more,
+    what_is_forced_counts_though_it_is_too_much,
+    a_refusal_takes_nothing_not_even_for_a_moment)
