@@ -165,8 +165,11 @@ wait_for_client(struct client *client)
 {
 	enum signals_event event;
 
-	while ((event = signals_wait()) == SIGNALS_RETRY)
-		client_retry_now(client);
+	do {
+		event = signals_wait();
+		if (event == SIGNALS_RETRY)
+			client_retry_now(client);
+	} while (event != SIGNALS_STOP && !client_has_ended(client));
 	begin_stop();
 	if (event == SIGNALS_STOP) {
 		log_info("stopping");

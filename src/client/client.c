@@ -77,6 +77,8 @@ struct client {
 	bool port_is_gone;    /* the server will not give it to us again */
 	unsigned failures;    /* in a row */
 	enum client_end ending;
+
+	atomic_bool has_ended;
 };
 
 static void
@@ -439,6 +441,7 @@ supervise(void *argument)
 			break;
 		}
 	}
+	atomic_store(&client->has_ended, true);
 	if (client->options.ended != NULL)
 		client->options.ended();
 	return NULL;
@@ -551,6 +554,12 @@ client_start(
 	}
 	*client = made;
 	return ERROR_NONE;
+}
+
+bool
+client_has_ended(const struct client *client)
+{
+	return atomic_load(&client->has_ended);
 }
 
 void

@@ -79,6 +79,10 @@ struct client;
 enum error client_start(const struct client_options *options,
     struct client **client, pid_t *holder);
 
+/* Whether it has come to its end by itself: client_join() returns at once but
+ * for the drain. Threads: any. */
+bool client_has_ended(const struct client *client);
+
 /* If it waits out a backoff, end the wait. Threads: any. */
 void client_retry_now(struct client *client);
 

@@ -72,7 +72,7 @@ make_question(const struct address *address)
 }
 
 static void
-copy_attribute(const struct rtattr *attribute, void *target, size_t size)
+copy_attribute(struct rtattr *attribute, void *target, size_t size)
 {
 	size_t payload = RTA_PAYLOAD(attribute);
 

@@ -160,7 +160,8 @@ message_decode(const char *json, size_t size, struct message *message)
 	json_error_t problem;
 	json_t *value;
 
-	if (size > MESSAGE_JSON_MOST || is_too_deep(json, size))
+	if (size > MESSAGE_JSON_MOST || memchr(json, '\0', size) != NULL ||
+	    is_too_deep(json, size))
 		return ERROR_PROTOCOL;
 	value = json_loadb(json, size, flags, &problem);
 	if (value == NULL)

@@ -68,7 +68,7 @@ cut(struct stream *stream, size_t piece)
 			FUZZ_MUST(error == ERROR_AGAIN);
 		else
 			FUZZ_MUST(error == ERROR_NONE && length == size &&
-			          memcmp(json, expected, size) == 0);
+				  memcmp(json, expected, size) == 0);
 		if (error == ERROR_NONE)
 			expected += size + 1;
 		check_rest(&buffer, stream, expected);

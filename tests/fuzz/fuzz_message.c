@@ -48,8 +48,7 @@ is_same(const struct message *a, const struct message *b)
 	case MESSAGE_ERROR:
 	case MESSAGE_UNKNOWN:
 		/* One that is written may be longer, and is cut then. */
-		return strncmp(a->as.text, b->as.text, strlen(b->as.text)) ==
-		       0;
+		return strncmp(a->as.text, b->as.text, strlen(b->as.text)) == 0;
 	}
 	return false;
 }
@@ -62,8 +61,8 @@ check_text(const struct message *message)
 
 	FUZZ_MUST(length < sizeof message->as.text);
 	while (done < length) {
-		size_t step = escape_utf8_length(
-		    message->as.text + done, length - done);
+		size_t step =
+		    escape_utf8_length(message->as.text + done, length - done);
 
 		FUZZ_MUST(step > 0);
 		done += step;
@@ -87,8 +86,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct message message;
-	enum error error =
-	    message_decode((const char *)data, size, &message);
+	enum error error = message_decode((const char *)data, size, &message);
 
 	if (error) {
 		FUZZ_MUST(error == ERROR_PROTOCOL);

@@ -69,21 +69,21 @@ check_server(const struct server_options *server)
 	FUZZ_MUST(server->min_port <= server->max_port);
 	FUZZ_MUST(server->client_timeout_s >= 3);
 	FUZZ_MUST(server->control.socket.generic.sa_family == AF_INET ||
-	          server->control.socket.generic.sa_family == AF_INET6);
+		  server->control.socket.generic.sa_family == AF_INET6);
 	FUZZ_MUST(server->tunnels.socket.generic.sa_family == AF_INET ||
-	          server->tunnels.socket.generic.sa_family == AF_INET6);
+		  server->tunnels.socket.generic.sa_family == AF_INET6);
 }
 
 static void
 check_config(const struct config *config)
 {
 	FUZZ_MUST(config->log.level >= LOG_LEVEL_ERROR &&
-	          config->log.level <= LOG_LEVEL_DEBUG);
+		  config->log.level <= LOG_LEVEL_DEBUG);
 	FUZZ_MUST(config->log.format == LOG_FORMAT_TEXT ||
-	          config->log.format == LOG_FORMAT_JSON);
+		  config->log.format == LOG_FORMAT_JSON);
 	FUZZ_MUST(!config->daemon || config->log.use_syslog);
 	FUZZ_MUST(config->command == CONFIG_LOCAL ||
-	          config->command == CONFIG_SERVER);
+		  config->command == CONFIG_SERVER);
 	if (config->command == CONFIG_LOCAL)
 		check_client(&config->client);
 	else

@@ -63,9 +63,8 @@ sockets_tcp(int *ours, int *theirs, int buffers)
 		sockets_bound_buffers(*theirs, buffers);
 	ck_assert_int_eq(
 	    connect(*theirs, &address.socket.generic, address.length), 0);
-	ck_assert_int_eq(setsockopt(*theirs, IPPROTO_TCP, TCP_NODELAY, &on,
-			     sizeof on),
-	    0);
+	ck_assert_int_eq(
+	    setsockopt(*theirs, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
 	*ours = accept(listener, NULL, NULL);
 	ck_assert_int_ne(*ours, -1);
 	ck_assert_int_eq(fd_prepare(*ours), ERROR_NONE);
@@ -163,8 +162,7 @@ sockets_expect_reset(int fd)
 static inline void
 sockets_expect_broken(int fd)
 {
-	ck_assert_msg(
-	    (sockets_wait(fd, 0, SOCKETS_PATIENCE_MS) & POLLERR) != 0,
+	ck_assert_msg((sockets_wait(fd, 0, SOCKETS_PATIENCE_MS) & POLLERR) != 0,
 	    "no reset in %d ms", SOCKETS_PATIENCE_MS);
 }
 
@@ -241,8 +239,7 @@ sockets_stuff_far(int theirs, int ours)
 static inline void
 sockets_wait_for_end(int ours)
 {
-	ck_assert_int_ne(
-	    sockets_wait(ours, POLLRDHUP, SOCKETS_PATIENCE_MS), 0);
+	ck_assert_int_ne(sockets_wait(ours, POLLRDHUP, SOCKETS_PATIENCE_MS), 0);
 }
 
 #endif

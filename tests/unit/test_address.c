@@ -65,14 +65,13 @@ START_TEST(what_is_no_host_is_refused)
 	    "[fd00::2", "fd00::2]", "[fd00::2]:", "[fd00::2]:0",
 	    "[fd00::2]:65536", "[fd00::2]80", "[fd00::2]]", "[fd00::2]:80:80",
 	    "[fd00::2]x:80", "[[fd00::2]]", "[192.0.2.1]:80", "[192.0.2.1]",
-	    "[x]:80", "[x]", "x[fd00::2]:80", " x", "x ", "x y", "x\ty",
-	    "x\n", "x\ny", "x\x7f", "\x01", "x\x1b[31m", "[fd00::2 ]:80",
+	    "[x]:80", "[x]", "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n",
+	    "x\ny", "x\x7f", "\x01", "x\x1b[31m", "[fd00::2 ]:80",
 	    "fe80::1%no-such-link", "[fe80::1%no-such-link]:80", "::1%"};
 	struct address_name name;
 
 	for (size_t i = 0; i < SUITE_LENGTH(bad); i++)
-		ck_assert_msg(
-		    !address_name_parse(bad[i], DEFAULT_PORT, &name),
+		ck_assert_msg(!address_name_parse(bad[i], DEFAULT_PORT, &name),
 		    "accepted: \"%s\" as %s port %u", bad[i], name.host,
 		    (unsigned)name.port);
 }
@@ -144,7 +143,7 @@ START_TEST(a_numeric_address_is_read_and_written)
 		    address.socket.generic.sa_family, rows[i].family);
 		ck_assert_uint_eq(address.length,
 		    rows[i].family == AF_INET ? sizeof(struct sockaddr_in)
-		                              : sizeof(struct sockaddr_in6));
+					      : sizeof(struct sockaddr_in6));
 		ck_assert_uint_eq(address_port(&address), 80);
 		address_print(&address, text);
 		ck_assert_str_eq(text, rows[i].text);
@@ -232,8 +231,8 @@ START_TEST(the_longest_text_fits)
 	address.socket.v6.sin6_port = 0xffff;
 	address.socket.v6.sin6_scope_id = UINT32_MAX;
 	address_print(&address, text);
-	ck_assert_str_eq(text,
-	    "[fe80:fefe:fefe:fefe:fefe:fefe:fefe:fefe%4294967295]:65535");
+	ck_assert_str_eq(
+	    text, "[fe80:fefe:fefe:fefe:fefe:fefe:fefe:fefe%4294967295]:65535");
 
 	memset(&address, 0, sizeof address);
 	address.length = sizeof(sa_family_t);
@@ -256,7 +255,8 @@ START_TEST(both_ends_of_a_socket_are_told)
 	ck_assert(address_of_peer(ours, &near));
 	ck_assert(address_of_socket(theirs, &far));
 	ck_assert_uint_eq(address_port(&near), address_port(&far));
-	ck_assert_int_eq(near.socket.v4.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	ck_assert_int_eq(
+	    near.socket.v4.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
 	ck_assert_uint_eq(near.length, sizeof near.socket.v4);
 	close(ours);
 	close(theirs);

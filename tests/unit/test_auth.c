@@ -157,8 +157,7 @@ start_server(int patience_ms)
 	channel_init(&server.channel, server.ours);
 	channel_init(&server.client, server.theirs);
 	server.deadline_ms = clock_now_ms() + patience_ms;
-	ck_assert_int_eq(
-	    pthread_create(&server.thread, NULL, serve, NULL), 0);
+	ck_assert_int_eq(pthread_create(&server.thread, NULL, serve, NULL), 0);
 }
 
 static enum error
@@ -220,8 +219,8 @@ START_TEST(what_comes_behind_the_answer_is_kept)
 	answer(&message);
 	pthread_join(server.thread, NULL);
 	ck_assert_int_eq(server.error, ERROR_NONE);
-	ck_assert_int_eq(channel_receive(&server.channel, &message,
-			     server.deadline_ms),
+	ck_assert_int_eq(
+	    channel_receive(&server.channel, &message, server.deadline_ms),
 	    ERROR_NONE);
 	ck_assert_int_eq(message.kind, MESSAGE_HELLO);
 	ck_assert_uint_eq(message.as.port, 4711);

@@ -16,8 +16,8 @@ START_TEST(some_descriptors_are_kept_back)
 	for (size_t i = 0; i < SUITE_LENGTH(limits); i++) {
 		budget_init(&budget, limits[i]);
 		/* A visitor and a session at the least, and never all. */
-		ck_assert_uint_ge(budget_most(&budget),
-		    BUDGET_VISITOR + BUDGET_SESSION);
+		ck_assert_uint_ge(
+		    budget_most(&budget), BUDGET_VISITOR + BUDGET_SESSION);
 		ck_assert_uint_lt(budget_most(&budget), limits[i]);
 		ck_assert_uint_ge(budget_most(&budget), before);
 		before = budget_most(&budget);

@@ -79,8 +79,8 @@ START_TEST(threads_do_not_get_the_same)
 	pthread_t threads[8];
 
 	for (int i = 0; i < 8; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL,
-				     borrow_often, &marks[i]),
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, borrow_often, &marks[i]),
 		    0);
 	for (int i = 0; i < 8; i++) {
 		void *spoilt;

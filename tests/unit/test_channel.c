@@ -99,8 +99,7 @@ START_TEST(a_message_is_there_with_its_last_byte_and_no_sooner)
 
 	start();
 	for (size_t i = 0; i < sizeof text; i++) {
-		ck_assert_int_eq(
-		    channel_next(&channel, &message), ERROR_AGAIN);
+		ck_assert_int_eq(channel_next(&channel, &message), ERROR_AGAIN);
 		ck_assert_int_eq(channel_fill(&channel), ERROR_AGAIN);
 		ck_assert_int_eq(send(theirs, text + i, 1, 0), 1);
 		sockets_wait(ours, POLLIN, SOCKETS_PATIENCE_MS);
@@ -149,8 +148,7 @@ static void *
 stall(void *argument)
 {
 	(void)argument;
-	while (!atomic_load(&enough) &&
-	       send(theirs, " ", 1, MSG_NOSIGNAL) == 1)
+	while (!atomic_load(&enough) && send(theirs, " ", 1, MSG_NOSIGNAL) == 1)
 		poll(NULL, 0, 20);
 	return NULL;
 }
@@ -279,8 +277,7 @@ START_TEST(the_queue_is_bounded_and_says_when_it_is_full)
 	}
 	ck_assert_uint_ge(count, 14);
 	ck_assert_int_eq(channel_put(&channel, &message), ERROR_RESOURCES);
-	ck_assert_uint_eq(
-	    channel_queued(&channel), count * ANNOUNCEMENT_BYTES);
+	ck_assert_uint_eq(channel_queued(&channel), count * ANNOUNCEMENT_BYTES);
 	/* What is in it is whole, and there is room again. */
 	ck_assert_int_eq(channel_flush(&channel), ERROR_NONE);
 	ck_assert(channel_has_room(&channel));
@@ -303,8 +300,7 @@ START_TEST(the_longest_frame_fits_wherever_there_is_room)
 	while (channel_has_room(&channel))
 		ck_assert_int_eq(channel_put(&channel, &message), ERROR_NONE);
 	ck_assert_uint_eq(channel_queued(&channel) % 257, 0);
-	ck_assert_uint_gt(
-	    channel_queued(&channel) + 257, CHANNEL_QUEUE_BYTES);
+	ck_assert_uint_gt(channel_queued(&channel) + 257, CHANNEL_QUEUE_BYTES);
 	end();
 }
 END_TEST
@@ -379,8 +375,7 @@ START_TEST(sending_to_a_peer_that_is_gone_is_a_reset_and_no_signal)
 	/* The answer to that is a reset. */
 	while (sockets_wait(ours, 0, SOCKETS_PATIENCE_MS) == 0)
 		continue;
-	ck_assert_int_eq(
-	    channel_send(&channel, &message, soon()), ERROR_RESET);
+	ck_assert_int_eq(channel_send(&channel, &message, soon()), ERROR_RESET);
 	end();
 }
 END_TEST
@@ -494,8 +489,7 @@ SUITE_MAIN("channel", messages_arrive_in_order,
     a_dribbling_peer_does_not_move_the_deadline,
     an_end_of_file_is_told_behind_the_messages,
     an_end_of_file_within_a_frame_is_no_message, a_reset_is_told_as_one,
-    what_is_no_message_is_a_protocol_error,
-    raw_bytes_behind_a_message_are_kept,
+    what_is_no_message_is_a_protocol_error, raw_bytes_behind_a_message_are_kept,
     nothing_is_written_before_it_is_flushed,
     the_queue_is_bounded_and_says_when_it_is_full,
     the_longest_frame_fits_wherever_there_is_room,

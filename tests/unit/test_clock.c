@@ -114,4 +114,5 @@ SUITE_MAIN("clock", it_never_goes_back_and_goes_on, it_counts_milliseconds,
     a_far_deadline_is_the_most_that_poll_can,
     what_is_left_is_told_in_milliseconds,
     waiting_for_what_is_left_reaches_the_deadline,
-    the_earlier_and_the_later_are_told, the_time_asleep_stands_still_while_awake)
+    the_earlier_and_the_later_are_told,
+    the_time_asleep_stands_still_while_awake)

@@ -75,8 +75,8 @@ wait_for(const unsigned *counter, unsigned value)
 {
 	lock_take(&gate.lock);
 	while (*counter < value)
-		ck_assert(lock_condition_wait(&gate.changed, &gate.lock,
-		    clock_now_ms() + PATIENCE_MS));
+		ck_assert(lock_condition_wait(
+		    &gate.changed, &gate.lock, clock_now_ms() + PATIENCE_MS));
 	lock_give(&gate.lock);
 }
 
@@ -129,8 +129,7 @@ START_TEST(a_thread_that_has_done_its_job_takes_the_next)
 		while (!same && clock_now_ms() < end_ms) {
 			unsigned goal = gate.done + 1;
 
-			ck_assert_int_eq(
-			    crew_do(crew, pass, NULL), ERROR_NONE);
+			ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
 			wait_for(&gate.done, goal);
 			same = pthread_equal(before, gate.last);
 			before = gate.last;
@@ -149,8 +148,7 @@ START_TEST(more_than_may_park_end_and_the_others_serve_on)
 
 		set_gate(false);
 		for (int i = 0; i < 2 * CREW_PARKED_MOST; i++)
-			ck_assert_int_eq(
-			    crew_do(crew, pass, NULL), ERROR_NONE);
+			ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
 		wait_for(&gate.arrived, goal);
 		set_gate(true);
 		wait_for(&gate.done, goal);
@@ -221,8 +219,8 @@ START_TEST(many_threads_may_give_jobs)
 	start();
 	set_gate(true);
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, give_jobs, crew),
-		    0);
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, give_jobs, crew), 0);
 	for (int i = 0; i < 4; i++) {
 		void *failed;
 

@@ -300,8 +300,7 @@ START_TEST(its_owner_may_drive_it_by_poll)
 
 		wake_ms = CLOCK_NEVER;
 		used = dial_poll(&dial, slots, &wake_ms);
-		ck_assert_int_ne(
-		    poll(slots, used, clock_left_ms(wake_ms)), -1);
+		ck_assert_int_ne(poll(slots, used, clock_left_ms(wake_ms)), -1);
 		dial_step(&dial);
 	}
 	ck_assert_int_eq(dial.state, DIAL_DONE);
@@ -318,8 +317,8 @@ START_TEST(a_stop_ends_the_wait)
 	ck_assert_int_eq(wakeup_open(&wakeup), ERROR_NONE);
 	add_dead();
 	start(SOCKETS_PATIENCE_MS);
-	ck_assert_int_eq(dial_wait(dials, 1, false, clock_now_ms() + 50,
-			     wakeup.read_fd),
+	ck_assert_int_eq(
+	    dial_wait(dials, 1, false, clock_now_ms() + 50, wakeup.read_fd),
 	    ERROR_TIMEOUT);
 	ck_assert_int_eq(dial.state, DIAL_GOING);
 	wakeup_send(&wakeup);

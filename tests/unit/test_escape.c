@@ -60,7 +60,8 @@ START_TEST(control_characters_are_escaped)
 			snprintf(expected, sizeof expected, "%c", value);
 		assert_escapes(&byte, 1, OUT_SIZE, expected);
 	}
-	assert_becomes("a\nb\r\x1b[31m\tc\x7f", "a\\x0ab\\x0d\\x1b[31m\\x09c\\x7f");
+	assert_becomes(
+	    "a\nb\r\x1b[31m\tc\x7f", "a\\x0ab\\x0d\\x1b[31m\\x09c\\x7f");
 }
 END_TEST
 
@@ -68,7 +69,9 @@ END_TEST
 START_TEST(control_characters_of_two_bytes_are_escaped)
 {
 	assert_becomes("\xc2\x80", "\\xc2\\x80");
-	assert_becomes("a\xc2\x9b" "31mb", "a\\xc2\\x9b31mb");
+	assert_becomes("a\xc2\x9b"
+		       "31mb",
+	    "a\\xc2\\x9b31mb");
 	assert_becomes("\xc2\x9f\xc2\xa0", "\\xc2\\x9f\xc2\xa0");
 	/* The same second byte behind another first one is a letter. */
 	assert_becomes("\xc3\x9b", "\xc3\x9b");
@@ -85,7 +88,9 @@ END_TEST
 
 START_TEST(bytes_that_are_no_utf_8_are_escaped_one_by_one)
 {
-	assert_becomes("a\xff" "b", "a\\xffb");
+	assert_becomes("a\xff"
+		       "b",
+	    "a\\xffb");
 	assert_becomes("\x80\xbf", "\\x80\\xbf");
 	assert_becomes("\xc3", "\\xc3");
 	assert_becomes("\xc3(", "\\xc3(");
@@ -155,8 +160,8 @@ START_TEST(every_sequence_of_three_bytes_is_judged_as_rfc_3629_does)
 		    (char)(bits >> 16), (char)(bits >> 8), (char)bits};
 		size_t is = escape_utf8_length(text, 3);
 
-		if (is != expected_length(
-			      bits >> 16, bits >> 8 & 0xff, bits & 0xff))
+		if (is !=
+		    expected_length(bits >> 16, bits >> 8 & 0xff, bits & 0xff))
 			ck_abort_msg("%06x: %zu", bits, is);
 	}
 }
@@ -170,8 +175,7 @@ START_TEST(every_sequence_of_four_bytes_is_judged_as_rfc_3629_does)
 		    (char)(0x80 | (value >> 12 & 0x3f)),
 		    (char)(0x80 | (value >> 6 & 0x3f)),
 		    (char)(0x80 | (value & 0x3f))};
-		size_t expected =
-		    value >= 0x10000 && value <= 0x10ffff ? 4 : 0;
+		size_t expected = value >= 0x10000 && value <= 0x10ffff ? 4 : 0;
 
 		if (escape_utf8_length(text, 4) != expected)
 			ck_abort_msg("U+%X", value);
@@ -186,7 +190,8 @@ START_TEST(every_sequence_of_four_bytes_is_judged_as_rfc_3629_does)
 			ck_abort_msg("U+%X, broken within", value);
 	}
 	for (int first = 0xf5; first <= 0xff; first++) {
-		char text[4] = {(char)first, (char)0x80, (char)0x80, (char)0x80};
+		char text[4] = {
+		    (char)first, (char)0x80, (char)0x80, (char)0x80};
 
 		ck_assert_uint_eq(escape_utf8_length(text, 4), 0);
 	}

@@ -337,8 +337,9 @@ END_TEST
 
 START_TEST(an_error_ends_before_what_is_no_utf_8)
 {
-	static const char *const broken[] = {"ab\xff" "cd", "ab\xc3",
-	    "ab\xc3(", "ab\xe2\x82", "ab\xed\xa0\x80", "ab\xc0\x80",
+	static const char *const broken[] = {"ab\xff"
+					     "cd",
+	    "ab\xc3", "ab\xc3(", "ab\xe2\x82", "ab\xed\xa0\x80", "ab\xc0\x80",
 	    "ab\xf4\x90\x80\x80", "ab\x80"};
 	struct message made;
 
@@ -375,12 +376,10 @@ START_TEST(brackets_within_strings_are_no_levels)
 	    decode_text("{\"Error\":\"\\\\\\\"[[[[[[[[[[[[\"}"), ERROR_NONE);
 	ck_assert_str_eq(message.as.text, "\\\"[[[[[[[[[[[[");
 	/* The backslash is escaped: the string ends before the brackets. */
-	ck_assert_int_eq(
-	    decode_text("{\"Later\":[\"\\\\\",[[[[[[[9]]]]]]]]}"),
+	ck_assert_int_eq(decode_text("{\"Later\":[\"\\\\\",[[[[[[[9]]]]]]]]}"),
 	    ERROR_PROTOCOL);
 	/* A bracket that only a string closes is still open. */
-	ck_assert_int_eq(
-	    decode_text("{\"Later\":[\"]]]]\",[[[[[[[9]]]]]]]]}"),
+	ck_assert_int_eq(decode_text("{\"Later\":[\"]]]]\",[[[[[[[9]]]]]]]]}"),
 	    ERROR_PROTOCOL);
 }
 END_TEST
@@ -422,6 +421,7 @@ SUITE_MAIN("message", every_vector_is_read_as_it_says,
     the_longest_message_has_256_bytes, the_longest_text_is_read_whole,
     an_error_is_cut_between_characters_where_the_frame_ends,
     an_error_of_244_bytes_fits_and_one_more_does_not,
-    an_error_ends_before_what_is_no_utf_8, eight_levels_are_read_and_nine_are_not,
+    an_error_ends_before_what_is_no_utf_8,
+    eight_levels_are_read_and_nine_are_not,
     brackets_within_strings_are_no_levels, every_kind_has_the_name_of_the_wire,
     no_start_of_a_message_is_a_message)

@@ -86,10 +86,8 @@ START_TEST(visitors_expire_at_their_time_and_in_order)
 	put(&group, 3, 1500);
 	ck_assert_int_eq(pending_next_expiry(&pending, &group), 1000);
 	ck_assert_ptr_null(pending_expire(&pending, &group, 999));
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &group, 1000), &visitors[1]);
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &group, 1000), &visitors[2]);
+	ck_assert_ptr_eq(pending_expire(&pending, &group, 1000), &visitors[1]);
+	ck_assert_ptr_eq(pending_expire(&pending, &group, 1000), &visitors[2]);
 	ck_assert_ptr_null(pending_expire(&pending, &group, 1000));
 	ck_assert_int_eq(pending_next_expiry(&pending, &group), 1500);
 	ck_assert_ptr_null(take(1));
@@ -128,8 +126,7 @@ START_TEST(taking_one_leaves_the_others_in_order)
 				continue;
 			ck_assert_int_eq(
 			    pending_next_expiry(&pending, &group), 1000 + i);
-			ck_assert_ptr_eq(
-			    pending_expire(&pending, &group, 2000),
+			ck_assert_ptr_eq(pending_expire(&pending, &group, 2000),
 			    &visitors[i]);
 		}
 		ck_assert_ptr_null(pending_expire(&pending, &group, 2000));
@@ -152,15 +149,12 @@ START_TEST(groups_do_not_see_each_other)
 	ck_assert_int_eq(pending_next_expiry(&pending, &group), 1000);
 	ck_assert_int_eq(pending_next_expiry(&pending, &other), 500);
 	ck_assert_ptr_null(pending_expire(&pending, &group, 999));
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &other, 2000), &visitors[2]);
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &other, 2000), &visitors[4]);
+	ck_assert_ptr_eq(pending_expire(&pending, &other, 2000), &visitors[2]);
+	ck_assert_ptr_eq(pending_expire(&pending, &other, 2000), &visitors[4]);
 	ck_assert_ptr_null(pending_expire(&pending, &other, 2000));
 	/* Whose group it is does not matter to who knows the name. */
 	ck_assert_ptr_eq(take(3), &visitors[3]);
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &group, 2000), &visitors[1]);
+	ck_assert_ptr_eq(pending_expire(&pending, &group, 2000), &visitors[1]);
 	pending_destroy(&pending);
 }
 END_TEST
@@ -197,8 +191,7 @@ START_TEST(many_leave_in_any_order)
 		ck_assert_ptr_eq(take(n), &visitors[n]);
 	ck_assert_ptr_null(pending_expire(&pending, &group, CLOCK_NEVER));
 	for (unsigned i = 0; i < MANY; i += 2)
-		ck_assert_ptr_eq(
-		    pending_expire(&pending, &other, CLOCK_NEVER),
+		ck_assert_ptr_eq(pending_expire(&pending, &other, CLOCK_NEVER),
 		    &visitors[i]);
 	ck_assert_ptr_null(pending_expire(&pending, &other, CLOCK_NEVER));
 	pending_destroy(&pending);
@@ -253,8 +246,7 @@ START_TEST(who_has_left_is_not_announced)
 	for (unsigned i = 0; i < 5; i++)
 		put(&group, i, 1000 + i);
 	ck_assert_ptr_eq(take(1), &visitors[1]);
-	ck_assert_ptr_eq(
-	    pending_expire(&pending, &group, 1000), &visitors[0]);
+	ck_assert_ptr_eq(pending_expire(&pending, &group, 1000), &visitors[0]);
 	assert_announces(2, 3000);
 	ck_assert_ptr_eq(take(3), &visitors[3]);
 	ck_assert_ptr_eq(take(2), &visitors[2]);
@@ -394,5 +386,5 @@ SUITE_MAIN("pending", a_visitor_is_taken_once,
     groups_do_not_see_each_other, names_that_differ_in_one_byte_are_different,
     each_visitor_is_announced_once_and_in_order, who_has_left_is_not_announced,
     after_a_rewind_all_are_announced_again, the_count_is_of_those_who_wait,
-    only_a_visitor_that_was_reset_is_taken_as_such,
-    many_leave_in_any_order, a_visitor_that_two_want_goes_to_one_of_them)
+    only_a_visitor_that_was_reset_is_taken_as_such, many_leave_in_any_order,
+    a_visitor_that_two_want_goes_to_one_of_them)

@@ -73,8 +73,8 @@ START_TEST(the_port_asked_for_is_opened)
 	} while (fd == -1);
 	ck_assert(address_of_socket(fd, &is));
 	ck_assert_uint_eq(address_port(&is), given);
-	ck_assert_int_eq(is.socket.v4.sin_addr.s_addr,
-	    here.socket.v4.sin_addr.s_addr);
+	ck_assert_int_eq(
+	    is.socket.v4.sin_addr.s_addr, here.socket.v4.sin_addr.s_addr);
 	/* It listens. */
 	ck_assert_int_eq(ask(1, 65535, given), ERROR_IN_USE);
 }
@@ -213,8 +213,8 @@ START_TEST(zero_leaves_the_systems_own_ports_as_long_as_it_can)
 		tcp_ephemeral_ports(&low, &high);
 		if (low <= 1100 || high < low)
 			return;
-		ck_assert_int_eq(ask((uint16_t)(low - 100), high, 0),
-		    ERROR_NONE);
+		ck_assert_int_eq(
+		    ask((uint16_t)(low - 100), high, 0), ERROR_NONE);
 		ck_assert_uint_lt(given, low);
 		close(fd);
 		/* Where there are no others it takes them. */
@@ -244,8 +244,8 @@ START_TEST(a_refusal_is_told_in_bores_words)
 	};
 
 	for (size_t i = 0; i < SUITE_LENGTH(rows); i++)
-		ck_assert_str_eq(ports_refusal(rows[i].error, rows[i].asked),
-		    rows[i].text);
+		ck_assert_str_eq(
+		    ports_refusal(rows[i].error, rows[i].asked), rows[i].text);
 }
 END_TEST
 

@@ -85,8 +85,8 @@ assert_ends(enum relay_outcome outcome)
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += SOCKETS_PATIENCE_MS / 1000;
 	result = pthread_timedjoin_np(stage.thread, NULL, &end);
-	ck_assert_msg(result == 0, "the relay has not ended: %s",
-	    strerror(result));
+	ck_assert_msg(
+	    result == 0, "the relay has not ended: %s", strerror(result));
 	ck_assert_int_eq(stage.outcome, outcome);
 	roster_destroy(&stage.roster);
 }
@@ -328,9 +328,8 @@ write_in_bursts(void *argument)
 			size = traffic->size - done;
 		for (size_t i = 0; i < size; i++)
 			bytes[i] = pattern(done + i);
-		traffic->good =
-		    send(traffic->fd, bytes, size, MSG_NOSIGNAL) ==
-		    (ssize_t)size;
+		traffic->good = send(traffic->fd, bytes, size, MSG_NOSIGNAL) ==
+		                (ssize_t)size;
 		done += size;
 		if ((state >> 16 & 7) == 0)
 			poll(NULL, 0, 1);
@@ -362,7 +361,8 @@ START_TEST(a_writer_that_resets_within_a_stream_resets_the_reader)
 	static const char bytes[EIGHT_MB / 4];
 
 	start();
-	ck_assert_int_gt(send(stage.peer, bytes, sizeof bytes, MSG_DONTWAIT), 0);
+	ck_assert_int_gt(
+	    send(stage.peer, bytes, sizeof bytes, MSG_DONTWAIT), 0);
 	sockets_expect(stage.visitor, bytes, 4096);
 	sockets_reset(stage.peer);
 	sockets_expect_reset(stage.visitor);

@@ -318,8 +318,8 @@ wait_for_answer(void *argument)
 	struct waiter *waiter = argument;
 	const char *why;
 
-	waiter->error = resolve_lookup(resolve,
-	    clock_now_ms() + SOCKETS_PATIENCE_MS, &waiter->list, &why);
+	waiter->error = resolve_lookup(
+	    resolve, clock_now_ms() + SOCKETS_PATIENCE_MS, &waiter->list, &why);
 	return NULL;
 }
 

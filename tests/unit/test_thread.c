@@ -72,8 +72,8 @@ START_TEST(a_thread_has_its_argument_its_stack_and_no_signal)
 	int here;
 
 	start();
-	ck_assert_int_eq(thread_start(&thread, "a-name", THREAD_STACK_BYTES,
-			     look, &here),
+	ck_assert_int_eq(
+	    thread_start(&thread, "a-name", THREAD_STACK_BYTES, look, &here),
 	    ERROR_NONE);
 	thread_join(thread);
 	ck_assert(seen.ended);

@@ -62,8 +62,9 @@ END_TEST
 
 START_TEST(any_other_form_is_refused)
 {
-	static const char *const bad[] = {"", "0", "00112233445546778899aabbcc"
-						   "ddeeff",
+	static const char *const bad[] = {"", "0",
+	    "00112233445546778899aabbcc"
+	    "ddeeff",
 	    TEXT "0", TEXT "-", " " TEXT, TEXT " ", "{" TEXT "}",
 	    "urn:uuid:" TEXT, "0011223-34455-4677-8899-aabbccddeeff",
 	    "00112233-4455-4677-8899aabbccddeeff-",
