@@ -43,8 +43,10 @@ struct standing {
 	struct handshake shakes[2];
 	struct handshake *current;
 	struct handshake *other;
-	/* The current one is lost, and only the rival is left. */
+	/* The current one is lost, and only the rival is left; perhaps it is the
+	 * rival that took its place. */
 	bool dead;
+	bool replaced;
 	struct worker_session *session;
 	bool announced;
 	int64_t heard_ms;
@@ -95,6 +97,12 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 {
 	struct control *control = standing->control;
 
+	if (bye->displaced && standing->rival.running &&
+	    !standing->rival.abandoned) {
+		standing->replaced = true;
+		report(control, CONTROL_LOST, "replaced by our second one");
+		return;
+	}
 	if (bye->displaced) {
 		report(control, CONTROL_DISPLACED,
 		    "another client with our instance has taken our place; is "
@@ -253,6 +261,7 @@ begin(struct standing *standing)
 	struct control *control = standing->control;
 
 	standing->dead = false;
+	standing->replaced = false;
 	standing->announced = false;
 	standing->heard_ms = clock_now_ms();
 	standing->heartbeat_ms = CLOCK_NEVER;
@@ -298,8 +307,10 @@ lose_current(struct standing *standing, enum error error)
 	    standing->control->outcome == CONTROL_BYE)
 		return error;
 	standing->dead = true;
-	log_warning("connection lost (%s); a second one is being dialled",
-	    standing->control->reason);
+	if (!standing->replaced)
+		log_warning("connection lost (%s); a second one is being "
+			    "dialled",
+		    standing->control->reason);
 	return ERROR_NONE;
 }
 

@@ -546,11 +546,10 @@ offer_spare(struct worker *worker)
 	return error;
 }
 
-/* Wait for a visitor, and say that we have it: from here on it is ours. */
+/* Wait for a visitor to be named. */
 static enum error
-take_visitor(struct worker *worker)
+await_visitor(struct worker *worker)
 {
-	const struct message taken = {.kind = MESSAGE_TAKEN};
 	struct message message;
 	enum error error =
 	    channel_receive(&worker->channel, &message, CLOCK_NEVER);
@@ -560,6 +559,15 @@ take_visitor(struct worker *worker)
 	if (message.kind != MESSAGE_CONNECTION)
 		return ERROR_PROTOCOL;
 	worker->uuid = message.as.uuid;
+	return ERROR_NONE;
+}
+
+/* Say that we have the visitor: from here on it is ours. */
+static enum error
+take_visitor(struct worker *worker)
+{
+	const struct message taken = {.kind = MESSAGE_TAKEN};
+
 	worker->start_ms = clock_now_ms();
 	atomic_store(&worker->announced_ms, worker->start_ms);
 	atomic_store(&worker->session->visitor_ms, worker->start_ms);
@@ -570,7 +578,9 @@ take_visitor(struct worker *worker)
 	    &worker->channel, &taken, worker->start_ms + HANDSHAKE_MS);
 }
 
-/* While it is a spare, the worker is in the roster of its session's spares. */
+/* While it is a spare, the worker is in the roster of its session's spares. It
+ * leaves before it takes a visitor: one that is taken goes on when the session
+ * ends, and one that is not will be announced on the next. */
 static enum error
 be_spare(struct worker *worker)
 {
@@ -582,9 +592,11 @@ be_spare(struct worker *worker)
 		return ERROR_STOPPED;
 	error = offer_spare(worker);
 	if (error == ERROR_NONE)
-		error = take_visitor(worker);
+		error = await_visitor(worker);
 	roster_leave(&session->spares, &entry);
-	return roster_interrupted(&entry) ? ERROR_STOPPED : error;
+	if (roster_interrupted(&entry))
+		error = ERROR_STOPPED;
+	return error ? error : take_visitor(worker);
 }
 
 /*

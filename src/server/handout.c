@@ -14,8 +14,12 @@
 #include "server/proxy.h"
 #include "wire/channel.h"
 
-/* A spare that has not answered by then is taken for dead. */
+/* A spare that has not answered by then is taken for dead, ... */
 #define TAKEN_MS 1000
+/* ... but may prove the contrary as long as the visitor waits. */
+#define LATE_MS 10000
+/* Whether it still waits is looked at so often. */
+#define LOOK_MS 500
 
 struct handout {
 	struct context *context;
@@ -162,15 +166,15 @@ keep(struct handout *handout, size_t skipped)
 	return visitor->kept != NULL || visitor->kept_size == 0;
 }
 
-/* The spare is dead: the visitor waits in its tunnel again, if it still does. */
+/* Let the visitor wait in its tunnel, if it still does. */
 static void
 give_back(struct handout *handout)
 {
-	sockopt_reset_on_close(handout->fd);
-	fd_close(&handout->fd);
 	if (handout->visitor_lost || !keep(handout, 0) ||
 	    !tunnel_readmit(handout->tunnel, handout->visitor))
 		proxy_drop(handout->context, handout->visitor);
+	buffers_return(handout->kept); /* the visitor has a copy */
+	handout->kept = NULL;
 }
 
 static void
@@ -181,18 +185,17 @@ release(struct handout *handout)
 	free(handout);
 }
 
-/* The client has it. Takes the handout: an idle connection keeps little. */
+/* Serve the visitor over the spare. Takes the handout: an idle connection keeps
+ * little. */
 static void
-relay_taken(struct handout *handout)
+relay_over(struct handout *handout, struct pending_visitor *visitor)
 {
 	struct context *context = handout->context;
-	struct pending_visitor *visitor = handout->visitor;
 	int fd = handout->fd;
 	size_t size;
 	const char *rest = channel_rest(&handout->channel, &size);
 	char *early = copy_of(rest, size);
-	bool good =
-	    keep(handout, handout->sent) && (early != NULL || size == 0);
+	bool good = early != NULL || size == 0;
 
 	release(handout);
 	if (good) {
@@ -200,9 +203,79 @@ relay_taken(struct handout *handout)
 	} else {
 		sockopt_reset_on_close(fd);
 		proxy_drop(context, visitor);
-		free(early);
 	}
 	fd_close(&fd);
+}
+
+/* The client has the visitor. */
+static void
+relay_taken(struct handout *handout)
+{
+	struct pending_visitor *visitor = handout->visitor;
+
+	if (keep(handout, handout->sent)) {
+		relay_over(handout, visitor);
+		return;
+	}
+	sockopt_reset_on_close(handout->fd);
+	fd_close(&handout->fd);
+	proxy_drop(handout->context, visitor);
+	release(handout);
+}
+
+/* Wait for Taken as long as the visitor waits in its tunnel. */
+static enum error
+await_late(struct handout *handout, const struct uuid *uuid)
+{
+	struct pending *pending = &handout->context->pending;
+	int64_t end_ms = clock_now_ms() + LATE_MS;
+	enum error error = ERROR_AGAIN;
+
+	while (error == ERROR_AGAIN && clock_now_ms() < end_ms &&
+	       pending_has(pending, uuid)) {
+		struct pollfd slot = {.fd = handout->fd, .events = POLLIN};
+
+		if (poll(&slot, 1, LOOK_MS) == 1)
+			error = read_spare(handout);
+		if (roster_interrupted(&handout->entry))
+			error = ERROR_STOPPED;
+	}
+	return error;
+}
+
+/* Move on from what went over the spare already. */
+static void
+skip_sent(struct pending_visitor *visitor, size_t sent)
+{
+	visitor->ahead = sent;
+	visitor->kept_size -= sent;
+	memmove(visitor->kept, visitor->kept + sent, visitor->kept_size);
+}
+
+/* The visitor is given back, but the spare may still be alive. */
+static void
+outlast(struct handout *handout, const struct uuid *uuid)
+{
+	struct context *context = handout->context;
+	struct pending_visitor *visitor = NULL;
+	size_t sent = handout->sent;
+	int fd = handout->fd;
+
+	if (roster_enter(&context->active, &handout->entry, fd, -1)) {
+		if (await_late(handout, uuid) == ERROR_NONE)
+			visitor = pending_take(&context->pending, uuid);
+		roster_leave(&context->active, &handout->entry);
+	}
+	if (visitor != NULL) {
+		if (sent > 0)
+			skip_sent(visitor, sent);
+		handout->visitor = visitor;
+		relay_over(handout, visitor);
+		return;
+	}
+	sockopt_reset_on_close(fd);
+	fd_close(&fd);
+	release(handout);
 }
 
 static void
@@ -210,6 +283,7 @@ run(void *argument)
 {
 	struct handout *handout = argument;
 	struct roster *roster = &handout->context->active;
+	struct uuid uuid = handout->visitor->uuid;
 	enum error error = ERROR_STOPPED;
 
 	if (roster_enter(
@@ -222,6 +296,12 @@ run(void *argument)
 		return;
 	}
 	give_back(handout);
+	if (error == ERROR_TIMEOUT) {
+		outlast(handout, &uuid);
+		return;
+	}
+	sockopt_reset_on_close(handout->fd);
+	fd_close(&handout->fd);
 	release(handout);
 }
 

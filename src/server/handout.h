@@ -4,7 +4,9 @@
  * Connection(uuid) goes out on the spare, and what the visitor sends right
  * behind it; all of that is kept until the client says Taken. Without that, the
  * visitor goes back to its tunnel, with what it has sent, and is announced on
- * the control connection like any other. See rebore-protocol(7), SPARES.
+ * the control connection like any other. If Taken comes after all, as it does
+ * when the path was away for a moment, and nobody has accepted the visitor yet,
+ * it is served over the spare. See rebore-protocol(7), SPARES.
  */
 #ifndef REBORE_SERVER_HANDOUT_H
 #define REBORE_SERVER_HANDOUT_H

@@ -84,6 +84,29 @@ unlink_visitor(struct pending *pending, struct pending_visitor **link)
 	return visitor;
 }
 
+/* Returns where the visitor is linked, or where NULL is. */
+static struct pending_visitor **
+find(struct pending *pending, const struct uuid *uuid)
+{
+	struct pending_visitor **link = bucket_of(pending, uuid);
+
+	lock_assert_held(&pending->lock);
+	while (*link != NULL && !uuid_equal(&(*link)->uuid, uuid))
+		link = &(*link)->next_in_bucket;
+	return link;
+}
+
+bool
+pending_has(struct pending *pending, const struct uuid *uuid)
+{
+	bool has;
+
+	lock_take(&pending->lock);
+	has = *find(pending, uuid) != NULL;
+	lock_give(&pending->lock);
+	return has;
+}
+
 struct pending_visitor *
 pending_take(struct pending *pending, const struct uuid *uuid)
 {
@@ -91,9 +114,7 @@ pending_take(struct pending *pending, const struct uuid *uuid)
 	struct pending_visitor *visitor = NULL;
 
 	lock_take(&pending->lock);
-	link = bucket_of(pending, uuid);
-	while (*link != NULL && !uuid_equal(&(*link)->uuid, uuid))
-		link = &(*link)->next_in_bucket;
+	link = find(pending, uuid);
 	if (*link != NULL)
 		visitor = unlink_visitor(pending, link);
 	lock_give(&pending->lock);

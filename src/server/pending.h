@@ -87,6 +87,9 @@ bool pending_announce(struct pending *pending, struct pending_group *group,
 void pending_rewind(
     struct pending *pending, struct pending_group *group, int64_t expires_ms);
 
+/* Whether the visitor with this name waits. */
+bool pending_has(struct pending *pending, const struct uuid *uuid);
+
 /* Take the visitor with this name. Returns it, the caller's now, or NULL. */
 struct pending_visitor *pending_take(
     struct pending *pending, const struct uuid *uuid);
