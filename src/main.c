@@ -70,6 +70,11 @@ say_why_no_state(const struct config *config, const char *path,
 		    "--state-file '%s': in use by process %ld; give each "
 		    "process a file of its own",
 		    path, (long)holder);
+	else if (error == ERROR_INVALID)
+		say(config, log_error,
+		    "--state-file '%s': must be a regular file, and no "
+		    "symbolic link",
+		    path);
 	else
 		say(config, log_error, "--state-file '%s': %s", path,
 		    strerror(errno));
@@ -181,7 +186,7 @@ static enum status
 run_client(struct config *config, struct daemon *daemon)
 {
 	struct client *client;
-	pid_t holder = 0;
+	struct client_failure failure;
 	enum client_end end;
 	enum error error;
 	bool is_ready;
@@ -189,11 +194,11 @@ run_client(struct config *config, struct daemon *daemon)
 	config->client.told = notify_status;
 	config->client.ended = signals_tell_main;
 	errno = 0;
-	error = client_start(&config->client, &client, &holder);
+	error = client_start(&config->client, &client, &failure);
 	secret_wipe(&config->client.key, sizeof config->client.key);
-	if (error == ERROR_IN_USE || error == ERROR_DENIED) {
+	if (error != ERROR_NONE && failure.of_state_file) {
 		say_why_no_state(
-		    config, config->client.state_path, error, holder);
+		    config, config->client.state_path, error, failure.holder);
 		return STATUS_FAILED;
 	}
 	if (error != ERROR_NONE) {

@@ -74,6 +74,7 @@ struct client {
 	uint16_t public_port; /* that we had last; 0: none yet */
 	int64_t lost_ms;      /* since when there is no tunnel */
 	int64_t taken_ms;     /* since when the port is refused; 0: it is not */
+	bool has_stood;       /* there was a tunnel in this process */
 	bool port_is_gone;    /* the server will not give it to us again */
 	unsigned failures;    /* in a row */
 	enum client_end ending;
@@ -126,7 +127,7 @@ established(void *context, uint16_t public_port)
 	address_name_print(&client->options.server, server);
 	if (old_port == public_port && client->lost_ms == 0)
 		return; /* by a second connection: nothing was lost */
-	if (old_port == 0)
+	if (!client->has_stood)
 		log_info("connected to %s, public address %s", server, address);
 	else
 		log_info("connected again after %.1f s, %s public address %s",
@@ -135,6 +136,7 @@ established(void *context, uint16_t public_port)
 	if (old_port != 0 && old_port != public_port)
 		warn_of_new_address(client, old_port, address);
 	client->public_port = public_port;
+	client->has_stood = true;
 	client->failures = 0;
 	client->port_is_gone = false;
 	client->taken_ms = 0;
@@ -344,7 +346,7 @@ is_final(struct client *client, const struct control *control)
 		return true;
 	case CONTROL_IMPOSSIBLE:
 		if (control->asked_port != client->options.public_port)
-			break; /* it was our own wish, and another will do */
+			return false; /* our own wish: another will do */
 		client->ending = CLIENT_END_IMPOSSIBLE;
 		log_error("%s", control->reason);
 		return true;
@@ -367,7 +369,10 @@ learn(struct client *client, const struct control *control)
 
 	if (is_loss(control->outcome)) {
 		client->lost_ms = now_ms;
-		client->lease_ms = control->lease_ms;
+		/* Who was displaced has no lease any more. */
+		client->lease_ms = control->outcome == CONTROL_DISPLACED
+		                       ? 0
+		                       : control->lease_ms;
 		client->after_bye = control->outcome == CONTROL_BYE;
 	}
 	if (control->outcome != CONTROL_DISPLACED &&
@@ -393,7 +398,9 @@ static uint32_t
 delay_of_bye(const struct client *client, uint32_t retry_ms)
 {
 	uint32_t cap_ms = client->options.max_delay_s * 1000;
-	uint32_t wish_ms = at_most(retry_ms, cap_ms);
+	/* A quarter more is the cap: clamping what is spread would make many
+	 * the same. */
+	uint32_t wish_ms = at_most(retry_ms, cap_ms - cap_ms / 5);
 	uint32_t spread_ms;
 
 	if (wish_ms < BYE_LEAST_MS)
@@ -410,7 +417,7 @@ next_delay(struct client *client, const struct control *control)
 	                 clock_now_ms() - client->lost_ms < client->lease_ms;
 	uint32_t delay_ms;
 
-	if (control->outcome == CONTROL_BYE && control->retry_ms > 0)
+	if (control->outcome == CONTROL_BYE)
 		return delay_of_bye(client, control->retry_ms);
 	if (control->at_once || control->outcome == CONTROL_IMPOSSIBLE)
 		return AT_ONCE_MS; /* nothing is gained by waiting */
@@ -501,7 +508,8 @@ open_all(struct client *client)
 
 /* Make the parts of a client; destroy() takes it at any state. */
 static enum error
-fill(struct client *client, const struct client_options *options, pid_t *holder)
+fill(struct client *client, const struct client_options *options,
+    struct client_failure *failure)
 {
 	enum error error;
 
@@ -515,7 +523,9 @@ fill(struct client *client, const struct client_options *options, pid_t *holder)
 	roster_init(&client->roster);
 	roster_init(&client->controls);
 	worker_context_init(&client->workers);
-	error = identity_start(&client->identity, options->state_path, holder);
+	error = identity_start(
+	    &client->identity, options->state_path, &failure->holder);
+	failure->of_state_file = error != ERROR_NONE;
 	client->public_port = identity_port(&client->identity);
 	client->lost_ms = clock_now_ms();
 	client->crew = crew_create("rebore-visitor");
@@ -532,17 +542,18 @@ fill(struct client *client, const struct client_options *options, pid_t *holder)
 }
 
 enum error
-client_start(
-    const struct client_options *options, struct client **client, pid_t *holder)
+client_start(const struct client_options *options, struct client **client,
+    struct client_failure *failure)
 {
 	struct client *made = calloc(1, sizeof *made);
 	enum error error;
 	int saved;
 
 	*client = NULL;
+	memset(failure, 0, sizeof *failure);
 	if (made == NULL)
 		return ERROR_MEMORY;
-	error = fill(made, options, holder);
+	error = fill(made, options, failure);
 	if (error == ERROR_NONE)
 		error = thread_start(&made->supervisor, "rebore-superv",
 		    THREAD_STACK_BYTES, supervise, made);

@@ -67,17 +67,24 @@ enum client_end {
 
 struct client;
 
+/* What kept a client from starting, where the error does not say. */
+struct client_failure {
+	/* It was the state file; holder: who has it locked, 0: unknown. */
+	bool of_state_file;
+	pid_t holder;
+};
+
 /*
  * Start the supervisor thread; it keeps trying from then on.
  *
  * options: copied.
  * client: on success the client, to be given to client_join(); else NULL.
- * holder: on ERROR_IN_USE the process that has the state file.
- * Returns ERROR_IN_USE: another uses the state file; ERROR_DENIED: it must not
- * be used; ERROR_MEMORY, ERROR_RESOURCES or ERROR_SYSTEM with errno.
+ * failure: on failure what failed.
+ * Returns ERROR_MEMORY, ERROR_RESOURCES or ERROR_SYSTEM with errno, and for the
+ * state file as statefile_open().
  */
 enum error client_start(const struct client_options *options,
-    struct client **client, pid_t *holder);
+    struct client **client, struct client_failure *failure);
 
 /* Whether it has come to its end by itself: client_join() returns at once but
  * for the drain. Threads: any. */

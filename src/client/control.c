@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "os/fd.h"
 #include "os/thread.h"
 #include "os/wakeup.h"
 
@@ -33,6 +34,9 @@ struct rival {
 	bool abandoned;
 	pthread_t thread;
 	struct wakeup done;
+	/* To end it at once */
+	struct wakeup stop;
+	struct roster roster;
 	int64_t rest_ms; /* not before */
 };
 
@@ -147,6 +151,18 @@ handle(struct standing *standing, const struct message *message)
 	return ERROR_NONE;
 }
 
+/* Make the rival end at once, whatever it is doing. */
+static void
+end_rival(struct standing *standing)
+{
+	struct rival *rival = &standing->rival;
+
+	if (!rival->running)
+		return;
+	wakeup_send(&rival->stop);
+	roster_interrupt_all(&rival->roster);
+}
+
 /* The connection speaks: a rival is not needed. */
 static void
 hear(struct standing *standing)
@@ -155,8 +171,11 @@ hear(struct standing *standing)
 
 	standing->heard_ms = clock_now_ms();
 	standing->probe_ms = CLOCK_NEVER;
-	if (rival->running && !rival->abandoned)
+	if (rival->running && !rival->abandoned) {
 		rival->abandoned = handshake_abandon(standing->other);
+		if (rival->abandoned)
+			end_rival(standing);
+	}
 }
 
 /* Take all messages that were read. Returns what ends the connection. */
@@ -204,6 +223,15 @@ run_rival(void *argument)
 	return NULL;
 }
 
+/* It cannot be started now. */
+static void
+forgo_rival(struct rival *rival)
+{
+	wakeup_close(&rival->done);
+	wakeup_close(&rival->stop);
+	rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
+}
+
 /* Dial a second connection beside the one that is silent. */
 static void
 start_rival(struct standing *standing)
@@ -211,22 +239,26 @@ start_rival(struct standing *standing)
 	struct rival *rival = &standing->rival;
 	struct handshake *other = standing->other;
 
+	rival->stop = (struct wakeup)WAKEUP_INITIALIZER;
+	rival->abandoned = false;
+	if (wakeup_open(&rival->done) || wakeup_open(&rival->stop)) {
+		forgo_rival(rival);
+		return;
+	}
+	roster_init(&rival->roster);
 	handshake_init(other);
 	other->asked_port = standing->current->public_port;
 	other->connect_ms = RIVAL_CONNECT_MS;
-	if (wakeup_open(&rival->done)) {
-		rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
+	other->known = &standing->current->peer;
+	other->roster = &rival->roster;
+	other->stop_fd = rival->stop.read_fd;
+	if (thread_start(&rival->thread, "rebore-rival", THREAD_STACK_BYTES,
+		run_rival, standing)) {
+		roster_destroy(&rival->roster);
+		forgo_rival(rival);
 		return;
 	}
-	rival->abandoned = false;
-	rival->running =
-	    thread_start(&rival->thread, "rebore-rival", THREAD_STACK_BYTES,
-		run_rival, standing) == ERROR_NONE;
-	if (!rival->running) {
-		wakeup_close(&rival->done);
-		rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
-		return;
-	}
+	rival->running = true;
 	log_debug("the server is silent; dialling a second connection");
 }
 
@@ -239,7 +271,22 @@ join_rival(struct standing *standing)
 		return;
 	thread_join(rival->thread);
 	wakeup_close(&rival->done);
+	wakeup_close(&rival->stop);
 	rival->running = false;
+}
+
+/* What the rival got is no rival any more: the client's stop ends it. */
+static enum error
+promote(struct standing *standing, struct handshake *shake)
+{
+	roster_leave(shake->roster, &shake->entry);
+	shake->roster = standing->control->roster;
+	shake->stop_fd = standing->control->stop_fd;
+	shake->known = NULL;
+	if (roster_enter(shake->roster, &shake->entry, shake->fd, -1) > 0)
+		return ERROR_NONE;
+	fd_close(&shake->fd);
+	return ERROR_STOPPED;
 }
 
 static void
@@ -282,9 +329,11 @@ static enum error
 settle_rival(struct standing *standing)
 {
 	struct handshake *other = standing->other;
+	enum error error;
 
 	join_rival(standing);
 	if (other->outcome != HANDSHAKE_DONE) {
+		roster_destroy(&standing->rival.roster);
 		log_debug("no second connection: %s", other->reason);
 		return standing->dead ? ERROR_CLOSED : ERROR_NONE;
 	}
@@ -293,7 +342,9 @@ settle_rival(struct standing *standing)
 	handshake_end(standing->current);
 	standing->other = standing->current;
 	standing->current = other;
-	return begin(standing);
+	error = promote(standing, other);
+	roster_destroy(&standing->rival.roster);
+	return error ? error : begin(standing);
 }
 
 /* The current connection is lost; the reason is reported. Returns an error when
@@ -465,7 +516,7 @@ stand(struct standing *standing)
 	}
 	if (error == ERROR_STOPPED)
 		say_bye(standing);
-	(void)handshake_abandon(standing->other);
+	end_rival(standing);
 	join_rival(standing);
 	handshake_end(standing->other);
 	handshake_end(standing->current);

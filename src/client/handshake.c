@@ -97,9 +97,15 @@ find_server(struct handshake *handshake, struct resolve_list *list)
 {
 	const char *host = handshake->options->server.host;
 	const char *why;
-	enum error error = resolve_lookup(
-	    handshake->server, clock_now_ms() + LOOK_UP_MS, list, &why);
+	enum error error;
 
+	if (handshake->known != NULL) {
+		list->addresses[0] = *handshake->known;
+		list->count = 1;
+		return ERROR_NONE;
+	}
+	error = resolve_lookup(
+	    handshake->server, clock_now_ms() + LOOK_UP_MS, list, &why);
 	if (error == ERROR_NAME)
 		report(handshake, HANDSHAKE_FAILED, "cannot resolve %s: %s",
 		    host, why);

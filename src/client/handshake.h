@@ -46,6 +46,8 @@ struct handshake {
 	int stop_fd; /* readable when the client is to end */
 	uint16_t asked_port;
 	int connect_ms;
+	/* Dial this, and look nothing up; NULL: the name of options. */
+	const struct address *known;
 
 	/* Private: whether Hello may be sent, was sent, or must not be. */
 	atomic_int commitment;
@@ -72,7 +74,8 @@ void handshake_run(struct handshake *handshake);
 
 /*
  * Call an attempt off that runs in another thread, unless it has said Hello
- * already: then the server may have acted on it, and its answer counts.
+ * already: then the server may have acted on it, and its answer counts. Does not
+ * wake it: that is for stop_fd and the roster.
  *
  * Returns whether it is called off.
  */

@@ -32,9 +32,9 @@
 #define RETRY_REST_MS 500
 /* Without a visitor for so long, the client keeps only its few spares. */
 #define SPARES_QUIET_MS 8000
-/* Announcements of the same visitor on two control connections that follow each
- * other come within this. */
-#define RECENT_MS 3000
+/* A visitor that was accepted so lately is not accepted again: it may have been
+ * announced twice (rebore-protocol(7), SPARES). */
+#define RECENT_MS 30000
 /* A local service that does not answer is tried again so often. */
 #define LOCAL_REST_MS 250
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
@@ -473,6 +473,21 @@ log_end(const struct visit *visit, const struct relay *relay,
 	    (unsigned long long)relay->to_data, relay_ending(outcome));
 }
 
+/* Nothing of the visitor has reached the service, and the connection broke: it
+ * may be announced again, and served. */
+static void
+forget(struct visit *visit)
+{
+	struct worker_context *context = visit->context;
+	struct worker_recent *recent;
+
+	lock_take(&context->lock);
+	recent = recent_place(context, &visit->uuid);
+	if (uuid_equal(&recent->uuid, &visit->uuid))
+		recent->accepted_ms = 0;
+	lock_give(&context->lock);
+}
+
 static void
 relay_visit(struct visit *visit)
 {
@@ -495,6 +510,8 @@ relay_visit(struct visit *visit)
 	}
 	outcome = relay_run(&relay);
 	roster_leave(roster, &entry);
+	if (outcome == RELAY_BROKEN && relay.to_end == 0)
+		forget(visit);
 	log_end(visit, &relay, outcome);
 }
 
@@ -743,8 +760,11 @@ void
 worker_grant_spares(struct worker_context *context,
     struct worker_session *session, unsigned most)
 {
-	unsigned wanted = context->spares < most ? context->spares : most;
+	unsigned wanted;
 
+	if (most > WORKER_SPARES_MOST)
+		most = WORKER_SPARES_MOST;
+	wanted = context->spares < most ? context->spares : most;
 	atomic_store(&session->spares_most, most);
 	atomic_store(&session->spares_wanted, wanted);
 	worker_tend_spares(context, session);

@@ -22,13 +22,16 @@
 
 /* Powers of two. */
 #define WORKER_BUCKETS 256
-#define WORKER_RECENT  1024
+#define WORKER_RECENT  8192
 
 /* A visitor that was accepted a moment ago. */
 struct worker_recent {
 	struct uuid uuid;
 	int64_t accepted_ms; /* 0: none */
 };
+
+/* More spares are never kept, whatever a server grants. */
+#define WORKER_SPARES_MOST 64
 
 struct worker;
 

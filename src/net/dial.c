@@ -24,16 +24,6 @@ dial_none(struct dial *dial)
 }
 
 static void
-succeed(struct dial *dial, unsigned index)
-{
-	dial->fd = dial->fds[index];
-	dial->fds[index] = -1;
-	dial->peer = dial->list->addresses[index];
-	dial_end(dial); /* the attempts that lost */
-	dial->state = DIAL_DONE;
-}
-
-static void
 fail(struct dial *dial, unsigned index, int failure)
 {
 	fd_close(&dial->fds[index]);
@@ -41,6 +31,34 @@ fail(struct dial *dial, unsigned index, int failure)
 	dial->failed = index;
 	/* The next address need not wait for its turn. */
 	dial->next_ms = clock_now_ms();
+}
+
+/*
+ * A port that nobody listens on, but that the system has just chosen as our own:
+ * TCP connects such a socket to itself (simultaneous open, RFC 9293, 3.5), and
+ * it holds the port of the service.
+ */
+static bool
+is_to_itself(int fd)
+{
+	struct address own, peer;
+
+	return address_of_socket(fd, &own) && address_of_peer(fd, &peer) &&
+	       address_equal(&own, &peer);
+}
+
+static void
+succeed(struct dial *dial, unsigned index)
+{
+	if (is_to_itself(dial->fds[index])) {
+		fail(dial, index, ECONNREFUSED);
+		return;
+	}
+	dial->fd = dial->fds[index];
+	dial->fds[index] = -1;
+	dial->peer = dial->list->addresses[index];
+	dial_end(dial); /* the attempts that lost */
+	dial->state = DIAL_DONE;
 }
 
 static void
@@ -143,11 +161,12 @@ dial_step(struct dial *dial)
 		if (dial->fds[i] == -1 || !is_ready(dial->fds[i]))
 			continue;
 		failure = sockopt_take_error(dial->fds[i]);
-		if (failure == 0) {
+		if (failure != 0)
+			fail(dial, i, failure);
+		else
 			succeed(dial, i);
+		if (dial->state != DIAL_GOING)
 			return;
-		}
-		fail(dial, i, failure);
 	}
 	start_due_attempts(dial);
 	give_up_if_done(dial);

@@ -42,6 +42,15 @@ is_current(int fd, const char *path)
 	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+/* A device or a pipe must not be replaced by a file. */
+static bool
+is_regular(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* Open and lock; a file that was replaced meanwhile is not the one. */
 static enum error
 open_locked(const char *path, int *fd, pid_t *holder)
@@ -52,7 +61,12 @@ open_locked(const char *path, int *fd, pid_t *holder)
 		*fd = open(path,
 		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
 		if (*fd == -1)
-			return error_of_errno();
+			return errno == ELOOP ? ERROR_INVALID
+			                      : error_of_errno();
+		if (!is_regular(*fd)) {
+			fd_close(fd);
+			return ERROR_INVALID;
+		}
 		error = lock_file(*fd, holder);
 		if (error == ERROR_NONE && is_current(*fd, path))
 			return ERROR_NONE;

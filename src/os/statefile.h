@@ -30,7 +30,8 @@ struct statefile {
  * content: what it holds, at most *size bytes.
  * size: set to how many there are; 0 when it is new.
  * holder: on ERROR_IN_USE the process that has it locked.
- * Returns ERROR_IN_USE, ERROR_DENIED, ERROR_MEMORY or ERROR_SYSTEM with errno.
+ * Returns ERROR_IN_USE, ERROR_INVALID: not a regular file, or a symbolic link;
+ * ERROR_DENIED, ERROR_MEMORY or ERROR_SYSTEM with errno.
  */
 enum error statefile_open(struct statefile *file, const char *path,
     char *content, size_t *size, pid_t *holder);

@@ -41,3 +41,9 @@ budget_give(struct budget *budget, unsigned count)
 {
 	atomic_fetch_sub(&budget->used, count);
 }
+
+bool
+budget_is_ample(const struct budget *budget)
+{
+	return atomic_load(&budget->used) < budget->most / 2;
+}

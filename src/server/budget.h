@@ -12,8 +12,9 @@
 
 /* A session: its socket. */
 #define BUDGET_SESSION 1
-/* A tunnel, besides its session: its listener. */
-#define BUDGET_TUNNEL 1
+/* A tunnel, besides its session: its listener and its wake-up, which are two
+ * where the system has no eventfd. */
+#define BUDGET_TUNNEL 2
 /* A visitor: its socket and that of its data connection. */
 #define BUDGET_VISITOR 2
 
@@ -36,6 +37,9 @@ bool budget_take(struct budget *budget, unsigned count);
 
 /* Take count even when it is too much. Returns whether it was not. */
 bool budget_force(struct budget *budget, unsigned count);
+
+/* Whether half of all is free: then some may be spent on what is not needed. */
+bool budget_is_ample(const struct budget *budget);
 
 void budget_give(struct budget *budget, unsigned count);
 

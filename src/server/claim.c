@@ -1,6 +1,7 @@
 /* claim - see claim.h */
 #include "server/claim.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
 
@@ -41,12 +42,17 @@ open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
 
 	if (error)
 		return error;
+	if (!context_take(context, BUDGET_TUNNEL)) {
+		fd_close(&listener);
+		errno = EMFILE;
+		return ERROR_RESOURCES;
+	}
 	*tunnel = tunnel_create(context, listener, port, link);
 	if (*tunnel == NULL) {
+		budget_give(&context->budget, BUDGET_TUNNEL);
 		fd_close(&listener);
 		return ERROR_RESOURCES;
 	}
-	budget_force(&context->budget, BUDGET_TUNNEL);
 	registry_put(&context->registry, port, *tunnel);
 	grants_add(&context->grants, port);
 	return ERROR_NONE;
@@ -73,16 +79,14 @@ judge(struct tunnel *holder, const struct link *link, int64_t deadline_ms)
 /* The port has a holder. Returns an error for a newcomer that is refused. */
 static enum error
 contest(struct link *link, struct tunnel *holder, uint16_t asked,
-    struct tunnel **tunnel)
+    int64_t deadline_ms, struct tunnel **tunnel)
 {
-	int64_t now_ms = clock_now_ms();
-
-	if (link_await_announce(link, now_ms + ANNOUNCE_WAIT_MS)) {
+	if (link_await_announce(link, clock_now_ms() + ANNOUNCE_WAIT_MS)) {
 		log_info("client %s is gone (%s)", link->peer, link->reason);
 		link_destroy(link);
 		return ERROR_NONE;
 	}
-	switch (judge(holder, link, now_ms + VERDICT_MS)) {
+	switch (judge(holder, link, deadline_ms)) {
 	case TUNNEL_YIELDS:
 		if (tunnel_hand_over(holder, link))
 			return ERROR_NONE;
@@ -98,14 +102,15 @@ contest(struct link *link, struct tunnel *holder, uint16_t asked,
 
 /* While nobody else asks for the same port */
 static enum error
-claim_one(struct link *link, uint16_t asked, struct tunnel **tunnel)
+claim_one(struct link *link, uint16_t asked, int64_t deadline_ms,
+    struct tunnel **tunnel)
 {
 	struct tunnel *holder = registry_find(&link->context->registry, asked);
 	enum error error;
 
 	if (holder == NULL)
 		return open_tunnel(link, asked, tunnel);
-	error = contest(link, holder, asked, tunnel);
+	error = contest(link, holder, asked, deadline_ms, tunnel);
 	tunnel_release(holder);
 	return error;
 }
@@ -114,16 +119,16 @@ struct tunnel *
 claim_port(struct link *link, uint16_t asked)
 {
 	struct registry *registry = &link->context->registry;
+	int64_t deadline_ms = clock_now_ms() + VERDICT_MS;
 	struct tunnel *tunnel = NULL;
 	enum error error;
 
 	if (asked == 0) {
 		error = open_tunnel(link, asked, &tunnel);
-	} else if (registry_claim(
-		       registry, asked, clock_now_ms() + VERDICT_MS)) {
+	} else if (registry_claim(registry, asked, deadline_ms)) {
 		error = ERROR_IN_USE;
 	} else {
-		error = claim_one(link, asked, &tunnel);
+		error = claim_one(link, asked, deadline_ms, &tunnel);
 		registry_release(registry, asked);
 	}
 	if (error)

@@ -49,7 +49,14 @@ struct context {
 	struct lock lock;
 	/* Under lock. */
 	struct repeat told; /* of what had to be turned away */
+	int64_t reclaimed_ms;
 };
+
+/* Take descriptors of the budget, if need be those of spares. */
+bool context_take(struct context *context, unsigned count);
+
+/* Give the spares of all clients up, once in a while. */
+void context_reclaim(struct context *context);
 
 /*
  * Warn that something was turned away; the same text once in a while.

@@ -71,12 +71,15 @@ load(struct grants *grants, const char *path, const char *content, size_t size)
 static char *
 print(const struct grants *grants)
 {
+	bool expected = clock_now_ms() < grants->reserved_until_ms;
 	json_t *ports = json_array();
 	json_t *object;
 	char *text;
 
+	/* Those who have not returned yet are not forgotten by one who has. */
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
-		if (has(grants->granted, (uint16_t)port))
+		if (has(grants->granted, (uint16_t)port) ||
+		    (expected && has(grants->before, (uint16_t)port)))
 			json_array_append_new(ports, json_integer(port));
 	object = json_pack("{s:o}", "ports", ports);
 	text = object ? json_dumps(object, JSON_COMPACT) : NULL;

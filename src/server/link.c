@@ -12,6 +12,8 @@
 
 /* A client that takes nothing for so long is gone, where TCP does not say. */
 #define STALLED_MS 16000
+/* A client that never stops talking must not keep the rest waiting. */
+#define READS_MOST 16
 /* For the last words. */
 #define PART_MS 200
 
@@ -114,7 +116,9 @@ link_read(struct link *link, enum link_event *event)
 {
 	enum error error = take_messages(link, event);
 
-	while (error == ERROR_NONE && *event == LINK_NOTHING) {
+	for (int i = 0;
+	     i < READS_MOST && error == ERROR_NONE && *event == LINK_NOTHING;
+	     i++) {
 		error = channel_fill(&link->channel);
 		if (error == ERROR_AGAIN)
 			return ERROR_NONE;
@@ -143,6 +147,12 @@ link_await_announce(struct link *link, int64_t deadline_ms)
 		poll(&slot, 1, clock_left_ms(deadline_ms));
 	}
 	return error;
+}
+
+bool
+link_can(const struct link *link, enum message_ability ability)
+{
+	return link->announced && (link->who.can & (unsigned)ability) != 0;
 }
 
 bool
@@ -207,7 +217,7 @@ link_do_due(struct link *link)
 	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
 	int64_t now_ms = clock_now_ms();
 
-	if (link->announced &&
+	if (link_can(link, MESSAGE_CAN_HEARTBEAT) &&
 	    now_ms - link->heard_ms >= link->context->client_timeout_ms) {
 		link->reason = "no heartbeat from the client";
 		return ERROR_TIMEOUT;
@@ -227,7 +237,7 @@ link_due_ms(const struct link *link)
 {
 	int64_t due_ms = link->heartbeat_ms;
 
-	if (link->announced)
+	if (link_can(link, MESSAGE_CAN_HEARTBEAT))
 		due_ms = clock_earlier(
 		    due_ms, link->heard_ms + link->context->client_timeout_ms);
 	return due_ms;

@@ -72,12 +72,15 @@ void link_destroy(struct link *link);
 enum error link_await_announce(struct link *link, int64_t deadline_ms);
 
 /*
- * Read what has arrived and look at the next message.
+ * Read what has arrived, up to a bound, and look at the next message.
  *
  * event: set; call again as long as it is not LINK_NOTHING.
  * Returns an error when the link is lost, with reason set.
  */
 enum error link_read(struct link *link, enum link_event *event);
+
+/* Whether the client has announced itself, and this. */
+bool link_can(const struct link *link, enum message_ability ability);
 
 /* Whether one more message can be queued. */
 bool link_has_room(const struct link *link);

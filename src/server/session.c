@@ -172,7 +172,7 @@ be_spare(struct session *session, const struct uuid *instance)
 	size_t size;
 
 	channel_rest(&session->channel, &size);
-	if (tunnel != NULL && size == 0 &&
+	if (tunnel != NULL && size == 0 && budget_is_ample(&context->budget) &&
 	    tunnel_add_spare(tunnel, session->fd)) {
 		session->fd = -1;
 		budget_force(&context->budget, BUDGET_SESSION); /* its own */
@@ -282,8 +282,10 @@ session_start(struct context *context, int fd, const struct address *peer)
 	char why[160];
 
 	if (session != NULL) {
-		if (!budget_force(&context->budget, BUDGET_SESSION))
+		if (!budget_force(&context->budget, BUDGET_SESSION)) {
+			context_reclaim(context);
 			roster_interrupt_oldest(&context->silent);
+		}
 		error = crew_do(context->crew, run, session);
 		if (error)
 			budget_give(&context->budget, BUDGET_SESSION);

@@ -80,15 +80,40 @@ spares_take(struct spares *spares)
 }
 
 void
-spares_close(struct spares *spares)
+spares_sweep(struct spares *spares)
+{
+	unsigned kept = 0;
+	unsigned closed;
+
+	lock_take(&spares->lock);
+	for (unsigned i = 0; i < spares->count; i++) {
+		if (is_alive(spares->fds[i])) /* asks without waiting */
+			spares->fds[kept++] = spares->fds[i];
+		else
+			fd_close(&spares->fds[i]);
+	}
+	closed = spares->count - kept;
+	spares->count = kept;
+	lock_give(&spares->lock);
+	budget_give(spares->budget, closed * BUDGET_SESSION);
+}
+
+void
+spares_shed(struct spares *spares)
 {
 	int fd;
 
-	lock_take(&spares->lock);
-	spares->open = false;
-	lock_give(&spares->lock);
 	while ((fd = pop(spares)) != -1) {
 		fd_close(&fd);
 		budget_give(spares->budget, BUDGET_SESSION);
 	}
+}
+
+void
+spares_close(struct spares *spares)
+{
+	lock_take(&spares->lock);
+	spares->open = false;
+	lock_give(&spares->lock);
+	spares_shed(spares);
 }

@@ -43,6 +43,12 @@ void spares_close(struct spares *spares);
  */
 bool spares_add(struct spares *spares, int fd);
 
+/* Close those whose client has closed them. */
+void spares_sweep(struct spares *spares);
+
+/* Close all, and go on taking new ones. Threads: any. */
+void spares_shed(struct spares *spares);
+
 /* Returns the newest that is still connected, the caller's now, with its place
  * in the budget; -1: there is none. Threads: any. */
 int spares_take(struct spares *spares);

@@ -253,22 +253,28 @@ tunnel_add_spare(struct tunnel *tunnel, int fd)
 	return spares_add(&tunnel->spares, fd);
 }
 
+void
+tunnel_shed_spares(struct tunnel *tunnel)
+{
+	spares_shed(&tunnel->spares);
+}
+
 static void
-shed(struct tunnel *tunnel, const char *what, int number)
+shed(struct tunnel *tunnel, const char *what, const char *reason)
 {
 	char why[160];
 
 	snprintf(why, sizeof why, "port %u: %s: %s", (unsigned)tunnel->port,
-	    what, strerror(number));
+	    what, reason);
 	context_warn_shed(tunnel->context, why);
 }
 
 static void
-turn_away(struct tunnel *tunnel, int fd, const char *what, int number)
+turn_away(struct tunnel *tunnel, int fd, const char *what, const char *reason)
 {
 	sockopt_reset_on_close(fd);
 	fd_close(&fd);
-	shed(tunnel, what, number);
+	shed(tunnel, what, reason);
 }
 
 static bool
@@ -310,18 +316,18 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	uint8_t random[UUID_BYTES];
 
 	if (is_waiting_room_full(tunnel)) {
-		turn_away(tunnel, fd, "too many visitors wait for the client",
-		    EAGAIN);
+		turn_away(tunnel, fd, "visitor turned away",
+		    "as many as may wait for an absent client do");
 		return;
 	}
-	if (!budget_take(&context->budget, BUDGET_VISITOR)) {
-		turn_away(tunnel, fd, "visitor turned away", EMFILE);
+	if (!context_take(context, BUDGET_VISITOR)) {
+		turn_away(tunnel, fd, "visitor turned away", strerror(EMFILE));
 		return;
 	}
 	visitor = calloc(1, sizeof *visitor);
 	if (visitor == NULL) {
 		budget_give(&context->budget, BUDGET_VISITOR);
-		turn_away(tunnel, fd, "visitor turned away", ENOMEM);
+		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
 		return;
 	}
 	sockopt_prepare(fd, &sockopt_keepalive_proxied);
@@ -376,7 +382,8 @@ accept_visitors(struct tunnel *tunnel)
 			if (tunnel->link != NULL)
 				announce_visitors(tunnel);
 		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
-			shed(tunnel, "cannot accept a visitor", errno);
+			shed(
+			    tunnel, "cannot accept a visitor", strerror(errno));
 			roster_interrupt_oldest(&tunnel->context->silent);
 			tunnel->rest_ms = clock_now_ms() + REST_MS;
 		}
@@ -406,8 +413,10 @@ drop_expired(struct tunnel *tunnel)
 		drop(tunnel, visitor,
 		    tunnel->link ? "the client did not accept it in 10 s"
 				 : "the client did not come back in time");
-	if (tunnel->link != NULL)
-		return; /* it will find out by serving them */
+	if (tunnel->link != NULL) {
+		spares_sweep(&tunnel->spares);
+		return; /* who left is found out by serving them */
+	}
 	while (
 	    (visitor = pending_take_reset(pending, &tunnel->visitors)) != NULL)
 		drop(tunnel, visitor, "it left while it waited");
@@ -430,7 +439,7 @@ welcome_announced(struct tunnel *tunnel)
 	struct link *link = tunnel->link;
 
 	link_put_announce(link);
-	if ((link->who.can & MESSAGE_CAN_SPARE) == 0)
+	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
 	tunnel->instance.uuid = link->who.instance;
 	tunnel->instance.tunnel = tunnel;
@@ -469,8 +478,9 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	struct context *context = tunnel->context;
 	int64_t now_ms = clock_now_ms();
 	struct link *link = tunnel->link;
-	int64_t lease_ms =
-	    keep_lease && link->announced ? context->lease_ms : 0;
+	int64_t lease_ms = keep_lease && link_can(link, MESSAGE_CAN_LEASE)
+	                       ? context->lease_ms
+	                       : 0;
 
 	tunnel->link = NULL;
 	close_spares(tunnel);
@@ -609,6 +619,9 @@ is_over(struct tunnel *tunnel)
 	lock_take(&tunnel->lock);
 	if (tunnel->incoming != NULL && !ending)
 		over = false;
+	/* Before the port can be had by another, who would be forgotten. */
+	if (over && !tunnel->ended && !atomic_load(&tunnel->context->stopping))
+		grants_remove(&tunnel->context->grants, tunnel->port);
 	tunnel->ended = over;
 	if (over)
 		fd_close(&tunnel->listener); /* before anybody sees the end */
@@ -666,8 +679,6 @@ tunnel_run(struct tunnel *tunnel)
 	link_destroy(tunnel->link);
 	drop_all(tunnel);
 	budget_give(&context->budget, BUDGET_TUNNEL);
-	if (!atomic_load(&context->stopping))
-		grants_remove(&context->grants, tunnel->port);
 	log_info("port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);
 }

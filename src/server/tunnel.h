@@ -81,6 +81,9 @@ bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
  */
 bool tunnel_add_spare(struct tunnel *tunnel, int fd);
 
+/* Close the spares of the tunnel: descriptors are short. Threads: any. */
+void tunnel_shed_spares(struct tunnel *tunnel);
+
 /* Make its thread look at the state of the server. Threads: any. */
 void tunnel_wake(struct tunnel *tunnel);
 
