@@ -38,3 +38,5 @@ $(contrib_made): Makefile
 
 %D%/completion/rebore: %D%/completion/rebore.bash
 	$(AM_V_GEN)$(MKDIR_P) %D%/completion && cp '$(srcdir)/%D%/completion/rebore.bash' '$@'
+
+include %D%/bench/local.mk

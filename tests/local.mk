@@ -23,20 +23,27 @@ unit_tests = \
 	%D%/unit/test_dial \
 	%D%/unit/test_escape \
 	%D%/unit/test_frame \
+	%D%/unit/test_grants \
 	%D%/unit/test_hex \
+	%D%/unit/test_identity \
 	%D%/unit/test_lock \
+	%D%/unit/test_log \
 	%D%/unit/test_message \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \
 	%D%/unit/test_pending \
 	%D%/unit/test_pidfile \
+	%D%/unit/test_pipes \
 	%D%/unit/test_ports \
+	%D%/unit/test_registry \
 	%D%/unit/test_relay \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
+	%D%/unit/test_spares \
+	%D%/unit/test_statefile \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
 	%D%/unit/test_uuid \
@@ -51,6 +58,7 @@ e2e_tests = \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/daemon.py \
+	%D%/e2e/dead_spares.py \
 	%D%/e2e/descriptors_run_out.py \
 	%D%/e2e/early_bytes.py \
 	%D%/e2e/fatal_only_on_evidence.py \
@@ -101,6 +109,23 @@ e2e_tests = \
 	%D%/e2e/usage.py \
 	%D%/e2e/vanished_client.py
 
+# The fault matrix, in namespaces of its own; each file plays several rows beside each other
+fault_tests = \
+	%D%/faults/claims.py \
+	%D%/faults/client_faults.py \
+	%D%/faults/descriptors.py \
+	%D%/faults/many_clients.py \
+	%D%/faults/network_faults.py \
+	%D%/faults/path_faults.py \
+	%D%/faults/proxy_faults.py \
+	%D%/faults/server_faults.py \
+	%D%/faults/state_files.py \
+	%D%/faults/stops.py
+# What takes longer: contrib/runtests --full runs them
+full_tests = \
+	%D%/faults/full_path.py \
+	%D%/faults/full_server.py
+
 house_rules = \
 	%D%/check_layers.sh \
 	%D%/check_layers_planted.sh \
@@ -131,12 +156,13 @@ replays = \
 %C%_fuzz_replay_options_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_options.c
 
 check_PROGRAMS += $(replays)
-TESTS += $(replays) $(house_rules) $(e2e_tests)
+TESTS += $(replays) $(house_rules) $(e2e_tests) $(fault_tests)
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
-EXTRA_DIST += $(house_rules) $(e2e_tests) %D%/e2e/harness.py %D%/README.md \
-	%D%/unit/sockets.h %D%/unit/suite.h %D%/unit/vectors.h %D%/vectors \
+EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
+	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/README.md \
+	%D%/unit/folder.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/vectors.h %D%/vectors \
 	%D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

@@ -20,7 +20,7 @@ with Scene() as scene:
         global last, since
         if client.descriptors() != last:
             last, since = client.descriptors(), time.monotonic()
-        return time.monotonic() - since > 3
+        return time.monotonic() - since > 11
 
     eventually(client_rests, "the client comes to rest")
     eventually(lambda: server.descriptors() <= client.descriptors() + 4,

@@ -59,7 +59,9 @@ with Scene() as scene:
             first = pid()
             client.public_port(after=mark)
         expect("stop", 0, "stopped")
-        assert not is_alive(first) and not os.path.exists(pid_file) and is_refused(port)
+        left = os.path.exists(pid_file), not is_refused(port)
+        assert left == (False, False), f"stopped, but left: pid file, port {left}"
+        eventually(lambda: not is_alive(first), "the process has ended")
         expect("status", 3)
 
         # Killed: the file is there, the process is not

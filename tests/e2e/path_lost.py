@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 
-from harness import CONNECTED, Scene, ask, echo, eventually, libc, need, need_root, parallel, visit
+from harness import CONNECTED, Scene, ask, echo, ending_of_visit, eventually, libc, need, need_root, parallel, visit
 
 CLONE_NEWNET = 0x40000000
 
@@ -78,8 +78,8 @@ with Scene(network=True) as scene:
         client.wait_for(r"no connection \(", after=mark)
         far.plug()
         assert client.public_port(after=mark) == port
-        with visit(port):
-            client.wait_for("visitor turned away", after=mark)
+        assert ending_of_visit(port) == "reset"
+        client.wait_for("visitor turned away", after=mark)
 
     def visitors_go_on():
         holder = scene.start("holder", "sleep", "1000", launcher=["unshare", "-n"])

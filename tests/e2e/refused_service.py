@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A local service that refuses resets the visitor at once, the log names its address, and the tunnel stands."""
-from harness import PATIENCE, Scene, Took, echoes, ending_of, free_port, visit
+from harness import PATIENCE, Scene, Took, echoes, ending_of_visit, free_port
 
 with Scene() as scene:
     server = scene.server()
@@ -8,8 +8,8 @@ with Scene() as scene:
     client = scene.client(service_port, server)
     port = client.public_port()
     for _ in range(3):
-        with visit(port) as visitor, Took() as took:
-            assert ending_of(visitor) == "reset"
+        with Took() as took:
+            assert ending_of_visit(port) == "reset"
         assert took.s < 1 * PATIENCE, took.s
     client.wait_for(r"warning: visitor turned away: cannot reach the local service at (127\.0\.0\.1|\[::1\]):"
                     rf"{service_port}: Connection refused")
@@ -20,5 +20,4 @@ with Scene() as scene:
     client = scene.client(late, server, name="client-late")
     assert echoes(client.public_port(), b"there")
     scene.end_service(late)
-    with visit(client.public_port()) as visitor:
-        assert ending_of(visitor) == "reset"
+    assert ending_of_visit(client.public_port()) == "reset"

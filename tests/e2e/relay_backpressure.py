@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from harness import DEADLINE_S, Scene, eventually, noise, parallel, read_exactly, visit
+from harness import DEADLINE_S, Scene, eventually, noise, parallel, read_all, read_exactly, visit
 
 OFFERED = 200_000_000
 BLOCK = noise(1_000_000)
@@ -90,3 +90,33 @@ with Scene() as scene:
             assert client.cpu_s() + server.cpu_s() - before < 0.3
 
     does_not_spin()
+
+    def ended_with_bytes_on_the_way():
+        """Both ends have said their end of file, but bytes wait for a service that does not read, anywhere on the way."""
+        over = threading.Event()
+
+        def service(conn):
+            conn.shutdown(socket.SHUT_WR)
+            over.wait(DEADLINE_S)
+            ended.append(len(read_all(conn)))
+
+        ended = []
+        client = scene.client(scene.service(service), server, name="client-ended")
+        with visit(client.public_port()) as visitor:
+            room = offer(visitor)
+        sizes = [room * part // 10 for part in range(1, 10)]
+        visitors = [visit(client.public_port()) for _ in sizes]
+        for visitor, size in zip(visitors, sizes):
+            assert visitor.recv(1) == b""
+            # Not all of it must fit: the buffers of so many are smaller
+            threading.Thread(target=continued, args=(visitor, 0, size), daemon=True).start()
+        time.sleep(0.5)
+        before = client.cpu_s() + server.cpu_s()
+        time.sleep(1.5)
+        used = client.cpu_s() + server.cpu_s() - before
+        assert used < 0.4, used
+        over.set()
+        eventually(lambda: len(ended) == 1 + len(sizes), "all bytes arrive")
+        assert sorted(ended)[:len(sizes)] == sorted(sizes), (ended, sizes)
+
+    ended_with_bytes_on_the_way()

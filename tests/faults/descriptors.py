@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Descriptors run out in the middle, on either side: who is there stays, newcomers are shed, and all is well afterwards."""
+"""Descriptors run out in the middle, on either side: who is there stays, newcomers are shed, all is well afterwards."""
 import resource
 import time
 

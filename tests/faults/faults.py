@@ -8,16 +8,13 @@
 
 Each host is a network namespace; the router is the one that the test itself is in, the visitor has a cable of its own
 to the server, so that no fault of the path touches it. The namespaces have no name: they are gone with the last process
-in them, also after a SIGKILL, and any number of stages can stand beside each other. Ports are fixed, where they are, in a
-namespace of their own.
+in them, and any number of stages can stand beside each other. Fixed ports are in a namespace of their own.
 
-A row is a function that plays one fault; main() plays all rows of a file beside each other, each in a process of its own.
+A row is a function that plays one fault; main() plays the rows of a file beside each other, each in its own process.
 """
 import calendar
-import contextlib
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -27,9 +24,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 
-from harness import (AGAIN, BORE_CONTROL_PORT, CLONE_NEWNET, CONNECTED, DEADLINE_S, LISTENING,  # noqa: F401,E402
-                     PATIENCE, REBORE, Peer, Process, Scene, answer, ask, bore, close_listener, echo, eventually, libc, need, parallel,
-                     read_all, reset, skip)
+from harness import (AGAIN, BORE_CONTROL_PORT, CLONE_NEWNET, CONNECTED, DEADLINE_S, PATIENCE, REBORE,  # noqa: F401,E402
+                     Peer, Process, Scene, answer, ask, bore, close_listener, eventually, libc, need, parallel, reset,
+                     skip)
 
 CONTROL_PORT = BORE_CONTROL_PORT
 
@@ -289,7 +286,8 @@ class Stage(Scene):
         return self
 
     def __exit__(self, kind, *how):
-        reports = [process for process in self.processes if hasattr(process, "popen") and SANITIZED.search(process.log())]
+        reports = [process for process in self.processes
+                   if hasattr(process, "popen") and SANITIZED.search(process.log())]
         super().__exit__(AssertionError if reports else kind, *how)  # prints the logs
         assert not reports or kind, "a sanitizer complains"
 
@@ -384,7 +382,7 @@ def when(process, pattern, after=0, deadline_s=None):
     return eventually(lambda: times(process, pattern, after), f"{process.name} says {pattern!r}", deadline_s)[0]
 
 
-BORING = (r"visitor .* bytes out(, reset)?$|proxied|proxying|new connection|incoming connection|forwarding|exited|exists"
+BORING = (r"visitor .* bytes out(, reset)?$|proxied|proxying|new connection|incoming connection|forwarding|exited"
           r"|secret on the command line|accepts a visitor")
 
 
@@ -421,7 +419,8 @@ def within(seconds, most, what):
 
 def described(visits, zero):
     """For the message of an assertion: visits that were not served, at what time from zero."""
-    return ", ".join(f"{visit.outcome} (from {visit.start - zero:.2f} to {visit.end - zero:.2f} s)" for visit in visits[:20])
+    return ", ".join(f"{visit.outcome} (from {visit.start - zero:.2f} to {visit.end - zero:.2f} s)"
+                     for visit in visits[:20])
 
 
 def path_fault(name, begin, seconds, most_again, most_noticed=None, refused_allowed=False, breaks_streams=False,

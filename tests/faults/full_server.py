@@ -22,7 +22,8 @@ def sigstop_20_s():
         time.sleep(2)
         probe.stop()
         same = not tunnel.client.count("new public address", mark)
-        told("server stopped for 20 s", when(tunnel.client, LOST, mark) - start, again, len(probe.unserved()), None, same)
+        told("server stopped for 20 s", when(tunnel.client, LOST, mark) - start, again, len(probe.unserved()), None,
+             same)
         show((tunnel.client, mark), (tunnel.server, 0))
         assert same
         within(again, 9, "served again")
@@ -63,7 +64,7 @@ def down_60_s_link_event():
 
 
 def address_replaced_bore_server():
-    """A server of bore does not learn that the old address is gone: after 30 s of refusals another port, with a warning."""
+    """A server of bore does not learn that the old address is gone: after 30 s of refusals another port, loudly."""
     with Stage() as stage:
         tunnel = stage.tunnel(server_kind="bore")
         mark = tunnel.client.mark()
@@ -104,4 +105,5 @@ def lease_outlives_backoff():
         within(time.time() - end, 14, "served")
 
 
-main(down_60_s, down_60_s_sighup, down_60_s_link_event, address_replaced_bore_server, sigstop_20_s, lease_outlives_backoff)
+main(down_60_s, down_60_s_sighup, down_60_s_link_event, address_replaced_bore_server, sigstop_20_s,
+     lease_outlives_backoff)

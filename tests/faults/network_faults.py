@@ -8,8 +8,8 @@ from faults import (LOST, Probe, Stage, Stream, cable, described, main, need, nf
                     told, within)
 
 
-def story(stage, name, fault, most_again, most_noticed=None, client_options=(), stream_survives=False, server_kind="rebore",
-          client_kind="rebore", unserved_allowed=False, pattern=LOST, interval_s=0.1):
+def story(stage, name, fault, most_again, most_noticed=None, client_options=(), stream_survives=False,
+          server_kind="rebore", client_kind="rebore", unserved_allowed=False, pattern=LOST, interval_s=0.1):
     """Plays fault, which returns when it was over, and asserts that the tunnel is back."""
     tunnel = stage.tunnel(client_options=client_options, server_kind=server_kind, client_kind=client_kind)
     stream = Stream(stage, tunnel.port) if stream_survives else None
@@ -63,7 +63,7 @@ def default_route_replaced():
 
 
 def link_down_and_up():
-    """A cable pulled for 12 s: beyond the heartbeat deadline, so only the link event can bring the client back early."""
+    """A cable pulled for 12 s: beyond the heartbeat deadline, so only the link event brings the client back early."""
     with Stage() as stage:
         def fault():
             stage.client_host.ip("link set eth0 down")

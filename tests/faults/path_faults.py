@@ -30,12 +30,12 @@ def dropped_to_client_6_s():
 
 
 def reset_by_router():
-    """The router's resets go to whoever sends: the server learns at once, the client by silence or its own heartbeat."""
+    """The router's resets go to whoever sends: the server learns at once, the client by silence or its heartbeat."""
     path_fault("path reset", lambda path: path.reset(), 0.5, 3, 3, breaks_streams=True)
 
 
 def bore_server_dropped_3_s():
-    """No second connection to a server of bore, which holds the port: the old one speaks when its retransmission is due."""
+    """No second connection to a server of bore: the old one speaks when its retransmission is due."""
     path_fault("path to a bore server dropped for 3 s", lambda path: path.drop(), 3, 5, server_kind="bore")
 
 
@@ -45,8 +45,8 @@ def bore_client_dropped_3_s():
 
 
 def visitor_before_a_drop():
-    """Who is announced just before the path fails is served once it is back, however long that took: the client is still
-    busy with the first announcement when the second one comes."""
+    """Who is announced just before the path fails is served once it is back, however long that took: the client may
+    still be busy with the first announcement when the second one comes."""
     for seconds in (2.3, 3.4, 5.3, 5.7):
         with Stage() as stage:
             tunnel = stage.tunnel(client_options=("-v",))
@@ -67,5 +67,5 @@ def visitor_before_a_drop():
             assert got == b"early", got
 
 
-main(visitor_before_a_drop, dropped_3_s, dropped_6_s, dropped_to_server_3_s, dropped_to_client_3_s, dropped_to_server_6_s,
-     dropped_to_client_6_s, reset_by_router, bore_server_dropped_3_s, bore_client_dropped_3_s)
+main(visitor_before_a_drop, dropped_3_s, dropped_6_s, dropped_to_server_3_s, dropped_to_client_3_s,
+     dropped_to_server_6_s, dropped_to_client_6_s, reset_by_router, bore_server_dropped_3_s, bore_client_dropped_3_s)

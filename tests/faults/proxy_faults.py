@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A TCP proxy stands before the server and stays up while the server behind it dies: it answers in the server's name."""
+"""A TCP proxy before the server stays up while the server behind it dies, and answers in its name."""
 import signal
 import time
 
-from faults import (CONNECTED, CONTROL_PORT, LOST, Probe, Stage, described, eventually, main, need, show, told, when, within)
+from faults import (CONNECTED, CONTROL_PORT, LOST, Probe, Stage, described, eventually, main, need, show, told, when,
+                    within)
 
 
 def start_socat(stage):

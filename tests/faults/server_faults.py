@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The server fails: killed, stopped, restarted otherwise, with its client at once; its clients come back by themselves."""
+"""The server fails: killed, stopped, restarted otherwise, with its client; its clients come back by themselves."""
 import signal
 import time
 
-from faults import CONNECTED, LOST, Probe, Stage, described, eventually, main, parallel, public_port, show, told, when, within
+from faults import (CONNECTED, LOST, Probe, Stage, described, main, parallel, public_port, show, told, when, within)
 
 
 def restarted(name, sig, server_kind="rebore", client_kind="rebore", down_s=0.0, most_again=3.0, options=()):
@@ -100,14 +100,15 @@ def other_secret():
             tunnel.server.end(signal.SIGKILL)
             stage.serve("-s", "new", name="server-again")
             status = tunnel.client.status()
-            told(f"server restarted with another secret ({text})", time.time() - start, more=f"client's status {status}")
+            told(f"server restarted with another secret ({text})", time.time() - start,
+                 more=f"client's status {status}")
             assert status == 77, status
             assert tunnel.client.count(text) >= 1
             show((tunnel.client, 0))
 
 
 def no_secret_any_more():
-    """A server that says nothing is no evidence: the client stays, says what may be the matter, and is back once it is mended."""
+    """Silence is no evidence: the client stays, says what may be wrong, and returns once it is mended."""
     with Stage() as stage:
         tunnel = stage.tunnel(("-s", "old"), ("-s", "old"))
         mark = tunnel.client.mark()
@@ -124,7 +125,7 @@ def no_secret_any_more():
 
 
 def range_changed():
-    """A port that the server does not give any more: who asked for it ends, who takes any gets another, with a warning."""
+    """A port that the server does not give any more: who asked for it ends, who takes any gets another, loudly."""
     with Stage() as stage:
         service_port = stage.serve_echo()
         server = stage.serve("--min-port", 2000, "--max-port", 2010)
@@ -144,7 +145,7 @@ def range_changed():
         show((asks, 0), (takes_any, mark))
         assert status == 1, status
         assert 3000 <= new <= 3010, new
-        takes_any.wait_for(rf"warning.*the public address has changed: it was 10\.0\.2\.2:{old}, it is 10\.0\.2\.2:{new}")
+        takes_any.wait_for(rf"warning.*the public address has changed: it was \S+:{old}, it is \S+:{new}")
         probe = Probe(stage, new)
         probe.wait_served(end)
         probe.stop()
@@ -196,7 +197,6 @@ def both_at_once():
     with Stage() as stage:
         state = stage.folder + "/client.state"
         tunnel = stage.tunnel(client_options=("--state-file", state))
-        eventually(lambda: f'"port":{tunnel.port}' in open(state, encoding="ascii").read(), "the state file has the port")
         start = time.time()
         parallel(lambda: tunnel.server.end(signal.SIGKILL), lambda: tunnel.client.end(signal.SIGKILL))
         probe = Probe(stage, tunnel.port)

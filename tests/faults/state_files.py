@@ -28,7 +28,7 @@ def client_keeps_its_port():
         for sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
             client = stage.join(service_port, "--state-file", path)
             ports.add(client.public_port())
-            eventually(lambda: f'"port":{client.public_port()}' in read(path), "the port is in the file")
+            assert f'"port":{client.public_port()}' in read(path), "the log knows the port before the file does"
             with open(path, encoding="utf-8") as file:
                 content = json.load(file)
             known.add(content["instance"])
@@ -56,7 +56,8 @@ def locked():
         second = stage.join(service_port, "--state-file", state, connected=False, name="second-client")
         assert second.status() == 1
         assert str(client.pid) in second.log(), second.log()
-        other = stage.server_host.do(stage.rebore, "server", "--control-port", 0, "--state-file", grants, name="second-server")
+        other = stage.server_host.do(stage.rebore, "server", "--control-port", 0, "--state-file", grants,
+                                     name="second-server")
         assert other.status() == 1
         assert str(server.pid) in other.log(), other.log()
         told("state files are locked", more=f"{second.log().strip()[25:]} | {other.log().strip()[25:]}")
@@ -141,7 +142,8 @@ def disk_full():
         os.mkdir(folder)
         service_port = stage.serve_echo()
         stage.serve()
-        launcher = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=4k,nr_inodes=2 none {folder} && exec "$@"', "sh")
+        launcher = ("unshare", "-m", "sh", "-c",
+                    f'mount -t tmpfs -o size=4k,nr_inodes=2 none {folder} && exec "$@"', "sh")
         client = stage.join(service_port, "--state-file", folder + "/state", launcher=launcher)
         client.wait_for("warning: cannot write the state file")
         told("state file on a full disk", more="warned of, and the tunnel works")

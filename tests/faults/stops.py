@@ -162,7 +162,8 @@ def local_retry():
                 start = time.time()
                 if seconds == 0:
                     ending = ending_of_visit(stage, tunnel.port)
-                    told(f"service down, {server_kind} server, no --local-retry", more=f"{ending} after {time.time() - start:.2f} s")
+                    told(f"service down, {server_kind} server, no --local-retry",
+                         more=f"{ending} after {time.time() - start:.2f} s")
                     within(time.time() - start, 1, "turned away")
                     assert server_kind == "bore" or ending == "reset", ending
                     for _ in range(5):
@@ -175,7 +176,8 @@ def local_retry():
                 stage.client_host.do(serve_at, stage, tunnel.service_port)
                 end = time.time()
                 got = visitor.recv(100)
-                told(f"service down for 2 s, {server_kind} server, --local-retry 10", again=time.time() - end, refused=int(got != b"hello"))
+                told(f"service down for 2 s, {server_kind} server, --local-retry 10", again=time.time() - end,
+                     refused=int(got != b"hello"))
                 assert got == b"hello", got
                 within(time.time() - end, 1, "served")
 

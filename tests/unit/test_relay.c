@@ -356,6 +356,50 @@ START_TEST(a_stream_that_swells_and_ebbs_arrives_whole)
 }
 END_TEST
 
+/* A reader that stops now and then, so that what was read has to wait. */
+static void *
+read_slowly(void *argument)
+{
+	struct traffic *traffic = argument;
+	char bytes[20000];
+	size_t done = 0;
+	ssize_t got;
+
+	traffic->good = true;
+	while ((got = recv(traffic->fd, bytes, sizeof bytes, 0)) > 0) {
+		for (ssize_t i = 0; i < got; i++)
+			if (bytes[i] != pattern(done + (size_t)i))
+				traffic->good = false;
+		done += (size_t)got;
+		if (done % 7 == 0)
+			poll(NULL, 0, 2);
+	}
+	traffic->good = traffic->good && got == 0 && done == traffic->size;
+	return NULL;
+}
+
+START_TEST(a_stream_that_has_to_wait_arrives_whole)
+{
+	for (int buffers = 16384; buffers <= 262144; buffers *= 4) {
+		struct traffic out = {.size = EIGHT_MB};
+		struct traffic in = {.size = EIGHT_MB};
+
+		prepare(buffers);
+		begin();
+		out.fd = stage.peer;
+		in.fd = stage.visitor;
+		begin_traffic(&in, read_slowly);
+		begin_traffic(&out, write_in_bursts);
+		end_traffic(&out);
+		end_traffic(&in);
+		close(stage.visitor);
+		assert_ends(RELAY_FINISHED);
+		ck_assert_uint_eq(stage.relay.to_end, EIGHT_MB);
+		close(stage.peer);
+	}
+}
+END_TEST
+
 START_TEST(a_writer_that_resets_within_a_stream_resets_the_reader)
 {
 	static const char bytes[EIGHT_MB / 4];
@@ -722,6 +766,21 @@ START_TEST(an_end_that_hung_up_behind_stuck_bytes_does_not_spin)
 }
 END_TEST
 
+/* All has ended but the bytes that the peer does not take. */
+START_TEST(an_end_that_is_done_behind_stuck_bytes_does_not_spin)
+{
+	prepare(32768);
+	begin();
+	sockets_stuff_far(stage.visitor, stage.relay.end_fd);
+	ck_assert_int_eq(shutdown(stage.visitor, SHUT_WR), 0);
+	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
+	sockets_expect_end(stage.visitor);
+	ck_assert_int_lt(cpu_used_ms(), 100);
+	sockets_reset(stage.peer);
+	assert_ends(RELAY_BROKEN);
+}
+END_TEST
+
 START_TEST(two_ends_that_hung_up_behind_stuck_bytes_do_not_spin)
 {
 	prepare(32768);
@@ -745,6 +804,7 @@ SUITE_MAIN("relay", an_end_of_file_travels_and_the_answer_still_comes,
     one_way_flows_while_the_other_is_blocked,
     a_slow_reader_holds_the_writer_back,
     a_stream_that_swells_and_ebbs_arrives_whole,
+    a_stream_that_has_to_wait_arrives_whole,
     a_writer_that_resets_within_a_stream_resets_the_reader,
     a_reader_that_resets_within_a_stream_resets_the_writer,
     an_interruption_within_a_stream_is_a_reset, single_bytes_arrive_one_by_one,
@@ -766,4 +826,5 @@ SUITE_MAIN("relay", an_end_of_file_travels_and_the_answer_still_comes,
     an_interruption_ends_a_relay_that_waits_for_an_answer,
     an_idle_relay_does_not_spin, a_half_closed_relay_does_not_spin,
     an_end_that_hung_up_behind_stuck_bytes_does_not_spin,
+    an_end_that_is_done_behind_stuck_bytes_does_not_spin,
     two_ends_that_hung_up_behind_stuck_bytes_do_not_spin)

@@ -1,0 +1,141 @@
+/* What registry.h promises. Tunnels are made of nothing here. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "server/registry.h"
+#include "server/tunnel.h"
+#include "suite.h"
+
+#define PATIENCE_MS 20000
+
+struct tunnel {
+	unsigned references;
+	unsigned visits;
+};
+
+static struct registry registry;
+static struct tunnel first, second;
+
+/* In place of tunnel.c's */
+void
+tunnel_hold(struct tunnel *tunnel)
+{
+	tunnel->references++;
+}
+
+static void
+visit(struct tunnel *tunnel)
+{
+	tunnel->visits++;
+}
+
+START_TEST(a_tunnel_is_found_at_its_port_with_a_reference)
+{
+	registry_init(&registry);
+	ck_assert_ptr_null(registry_find(&registry, 80));
+	registry_put(&registry, 80, &first);
+	registry_put(&registry, 65535, &second);
+	ck_assert_ptr_null(registry_find(&registry, 81));
+	ck_assert_ptr_eq(registry_find(&registry, 80), &first);
+	ck_assert_uint_eq(first.references, 1);
+	ck_assert_ptr_eq(registry_find(&registry, 65535), &second);
+	ck_assert_ptr_eq(registry_find(&registry, 65535), &second);
+	ck_assert_uint_eq(second.references, 2);
+	ck_assert_uint_eq(first.references, 1);
+	registry_remove(&registry, 80, &first);
+	ck_assert_ptr_null(registry_find(&registry, 80));
+	registry_remove(&registry, 65535, &second);
+	registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(who_was_replaced_does_not_take_its_successor_off)
+{
+	registry_init(&registry);
+	registry_put(&registry, 80, &first);
+	registry_put(&registry, 80, &second);
+	registry_remove(&registry, 80, &first);
+	ck_assert_ptr_eq(registry_find(&registry, 80), &second);
+	registry_remove(&registry, 80, &second);
+	registry_remove(&registry, 80, &second);
+	ck_assert_ptr_null(registry_find(&registry, 80));
+	registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(all_are_visited_once)
+{
+	registry_init(&registry);
+	registry_visit(&registry, visit);
+	registry_put(&registry, 1, &first);
+	registry_put(&registry, 65535, &second);
+	registry_visit(&registry, visit);
+	ck_assert_uint_eq(first.visits, 1);
+	ck_assert_uint_eq(second.visits, 1);
+	registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_port_is_claimed_by_one_at_a_time)
+{
+	int64_t deadline_ms;
+
+	registry_init(&registry);
+	ck_assert_int_eq(registry_claim(&registry, 80, 0), ERROR_NONE);
+	deadline_ms = clock_now_ms() + 100;
+	ck_assert_int_eq(
+	    registry_claim(&registry, 80, deadline_ms), ERROR_TIMEOUT);
+	ck_assert_int_ge(clock_now_ms(), deadline_ms);
+	/* Neighbours are free. */
+	for (uint16_t port = 72; port < 96; port++)
+		if (port != 80)
+			ck_assert_int_eq(
+			    registry_claim(&registry, port, 0), ERROR_NONE);
+	registry_release(&registry, 81);
+	ck_assert_int_eq(registry_claim(&registry, 80, 0), ERROR_TIMEOUT);
+	ck_assert_int_eq(registry_claim(&registry, 81, 0), ERROR_NONE);
+	registry_release(&registry, 80);
+	ck_assert_int_eq(registry_claim(&registry, 80, 0), ERROR_NONE);
+	registry_destroy(&registry);
+}
+END_TEST
+
+static atomic_uint inside;
+
+static void *
+claim_often(void *argument)
+{
+	for (int i = 0; i < 500; i++) {
+		if (registry_claim(&registry, 80, clock_now_ms() + PATIENCE_MS))
+			return argument;
+		if (atomic_fetch_add(&inside, 1) != 0)
+			return argument;
+		atomic_fetch_sub(&inside, 1);
+		registry_release(&registry, 80);
+	}
+	return NULL;
+}
+
+START_TEST(who_waits_gets_the_port_in_the_end)
+{
+	pthread_t threads[4];
+
+	registry_init(&registry);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, claim_often, &registry),
+		    0);
+	for (int i = 0; i < 4; i++) {
+		void *failed;
+
+		pthread_join(threads[i], &failed);
+		ck_assert_ptr_null(failed);
+	}
+	registry_destroy(&registry);
+}
+END_TEST
+
+SUITE_MAIN("registry", a_tunnel_is_found_at_its_port_with_a_reference,
+    who_was_replaced_does_not_take_its_successor_off, all_are_visited_once,
+    a_port_is_claimed_by_one_at_a_time, who_waits_gets_the_port_in_the_end)

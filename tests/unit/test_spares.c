@@ -1,0 +1,122 @@
+/* What spares.h promises: spares of the session that is open, and no others. */
+#include "server/spares.h"
+#include "sockets.h"
+
+static struct budget budget;
+static struct spares spares;
+static int ours[SPARES_MOST + 1], theirs[SPARES_MOST + 1];
+
+/* A spare with its place in the budget. */
+static bool
+add(int number)
+{
+	sockets_tcp(&ours[number], &theirs[number], 0);
+	budget_force(&budget, BUDGET_SESSION);
+	return spares_add(&spares, ours[number]);
+}
+
+static void
+start(void)
+{
+	budget_init(&budget, 1024);
+	spares_init(&spares, &budget);
+}
+
+/* Expect that so many places of the budget are taken. */
+static void
+assert_used(unsigned used)
+{
+	unsigned left = budget_most(&budget) - used;
+
+	ck_assert(!budget_take(&budget, left + 1));
+	ck_assert(budget_take(&budget, left));
+	budget_give(&budget, left);
+}
+
+START_TEST(none_is_taken_before_the_session_is_open)
+{
+	start();
+	ck_assert(!add(0));
+	ck_assert_int_eq(spares_take(&spares), -1);
+	/* It is not ours: it stays open. */
+	ck_assert_int_eq(sockets_wait(theirs[0], POLLIN, 50), 0);
+	spares_open(&spares);
+	ck_assert(add(1));
+	ck_assert_int_eq(spares_take(&spares), ours[1]);
+	ck_assert_int_eq(spares_take(&spares), -1);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(the_newest_is_given_first)
+{
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < 3; i++)
+		ck_assert(add(i));
+	ck_assert_int_eq(spares_take(&spares), ours[2]);
+	ck_assert(add(3));
+	ck_assert_int_eq(spares_take(&spares), ours[3]);
+	ck_assert_int_eq(spares_take(&spares), ours[1]);
+	ck_assert_int_eq(spares_take(&spares), ours[0]);
+	/* Their places are the taker's now. */
+	assert_used(4);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(there_are_no_more_than_so_many)
+{
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < SPARES_MOST; i++)
+		ck_assert(add(i));
+	ck_assert(!add(SPARES_MOST));
+	ck_assert_int_eq(spares_take(&spares), ours[SPARES_MOST - 1]);
+	ck_assert(spares_add(&spares, ours[SPARES_MOST]));
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(one_that_has_ended_is_closed_and_not_given)
+{
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < 4; i++)
+		ck_assert(add(i));
+	close(theirs[3]);
+	sockets_reset(theirs[2]);
+	sockets_wait(ours[3], POLLIN, SOCKETS_PATIENCE_MS);
+	sockets_wait(ours[2], POLLIN, SOCKETS_PATIENCE_MS);
+	ck_assert_int_eq(spares_take(&spares), ours[1]);
+	assert_used(2);
+	close(theirs[0]);
+	sockets_wait(ours[0], POLLIN, SOCKETS_PATIENCE_MS);
+	ck_assert_int_eq(spares_take(&spares), -1);
+	assert_used(1);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(with_the_session_all_are_closed)
+{
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < 3; i++)
+		ck_assert(add(i));
+	spares_close(&spares);
+	for (int i = 0; i < 3; i++)
+		sockets_expect_end(theirs[i]);
+	assert_used(0);
+	ck_assert_int_eq(spares_take(&spares), -1);
+	ck_assert(!add(3));
+	spares_open(&spares);
+	ck_assert(spares_add(&spares, ours[3]));
+	spares_destroy(&spares);
+	sockets_expect_end(theirs[3]);
+}
+END_TEST
+
+SUITE_MAIN("spares", none_is_taken_before_the_session_is_open,
+    the_newest_is_given_first, there_are_no_more_than_so_many,
+    one_that_has_ended_is_closed_and_not_given, with_the_session_all_are_closed)
