@@ -30,6 +30,8 @@
 #define RETRY_MS 1500
 /* From the second time on, so long after the last. */
 #define RETRY_REST_MS 500
+/* After one that failed, spares are not opened for so long. */
+#define SPARES_REST_MS 5000
 /* Without a visitor for so long, the client keeps only its few spares. */
 #define SPARES_QUIET_MS 8000
 /* A visitor that was accepted so lately is not accepted again: it may have been
@@ -643,6 +645,8 @@ reach_as_spare(struct worker *worker)
 				      &worker->entry, worker->data.fd, -1) > 0;
 		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
 	}
+	/* A server that is short of descriptors closes them. */
+	atomic_store(&session->spares_rest_ms, clock_now_ms() + SPARES_REST_MS);
 	log_debug("a spare has ended: %s", error_text(error));
 	return ERROR_STOPPED;
 }
@@ -786,6 +790,8 @@ worker_tend_spares(
 	}
 	for (; kept > wanted && is_quiet; kept--)
 		roster_interrupt_oldest(&session->spares);
+	if (clock_now_ms() < atomic_load(&session->spares_rest_ms))
+		return;
 	while (atomic_load(&session->spares_kept) < wanted)
 		if (!start_spare(context, session))
 			return;

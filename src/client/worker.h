@@ -78,6 +78,7 @@ struct worker_session {
 	atomic_uint spares_wanted;
 	atomic_uint spares_most; /* that the server grants; 0: none */
 	_Atomic int64_t visitor_ms;
+	_Atomic int64_t spares_rest_ms; /* none is opened before */
 };
 
 /*
