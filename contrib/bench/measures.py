@@ -93,8 +93,8 @@ def trips(setting):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with setting.trial() as trial:
         trial.tunnel()
-        results = trial.run_load("trips", trial.address, trial.port, setting.choose(0.06, 0.5), setting.choose(5, 25),
-                                 *SIZES)
+        results = trial.run_load("trips", trial.address, trial.port, setting.choose(0.06, 0.5),
+                                 setting.choose(5, 25), *SIZES)
     figures = {}
     for result in results:
         for name in ("p50_us", "p99_us"):

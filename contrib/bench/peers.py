@@ -1,4 +1,4 @@
-"""The tunnels that are compared, as their users run them: each with a secret where it can have one, and defaults else."""
+"""The tunnels that are compared, as their users run them: with a secret, and with their defaults else."""
 import os
 import re
 import shutil
@@ -48,7 +48,8 @@ class Peer:
         raise NotImplementedError
 
     def version(self):
-        said = subprocess.run([self.program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        said = subprocess.run([self.program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False)
         return re.search(r"\d+(\.\d+)+\S*", said.stdout.decode(errors="replace") + " 0.0")[0]
 
 
@@ -204,7 +205,7 @@ def install():
         root = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run([*root, "apt-get", "install", "-y", "--no-install-recommends", *packages], check=True)
     if not Bore.program:
-        subprocess.run(["cargo", "install", "bore-cli", "--version", "0.6.0", "--locked", "--root", f"{CACHE}/bore-0.6.0"],
-                       check=True)
+        subprocess.run(["cargo", "install", "bore-cli", "--version", "0.6.0", "--locked",
+                        "--root", f"{CACHE}/bore-0.6.0"], check=True)
     if not Rathole.program:  # its lock file names what cannot be had any more
         subprocess.run(["cargo", "install", "rathole", "--root", f"{CACHE}/rathole"], check=True)

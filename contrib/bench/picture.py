@@ -47,25 +47,26 @@ def panel(results, titles, kind, left, top):
         median, least, last = (value / most * room for value in (results.median(where, peer, key), min(values),
                                                                  max(values)))
         colour = COLOURS.get(peer, OTHERS)
-        parts.append(f'<rect x="{left + LABEL}" y="{y + 2}" width="{median:.1f}" height="{LINE - 5}" fill="{colour}"/>')
+        parts.append(f'<rect x="{left + LABEL}" y="{y + 2}" width="{median:.1f}" height="{LINE - 5}"'
+                     f' fill="{colour}"/>')
         parts.append(f'<path class="range" d="M{left + LABEL + least:.1f} {y + LINE / 2:.1f}'
                      f'H{left + LABEL + last:.1f}"/>')
         parts.append(text(left + LABEL + max(median, last) + 4, y + 11, digits(results.median(where, peer, key))))
     return "\n".join(parts)
 
 
-def svg(results, titles, note):
-    """titles: of the peers to be drawn, by name."""
+def svg(results, titles, notes):
+    """titles: of the peers to be drawn, by name. notes: lines at the foot."""
     titles = {peer: title for peer, title in titles.items() if any(key[2] == peer for key in results.figures)}
     kinds = panels_of(results)
     height = 20 + len(titles) * LINE + GAP
     total_width = COLUMNS * (WIDTH + GAP) + GAP
-    total_height = (len(kinds) + COLUMNS - 1) // COLUMNS * height + GAP + 20
+    total_height = (len(kinds) + COLUMNS - 1) // COLUMNS * height + GAP + 14 * len(notes)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_width}" height="{total_height}"'
              f' viewBox="0 0 {total_width} {total_height}">', f"<style>{STYLE}</style>",
              f'<rect width="{total_width}" height="{total_height}" fill="#fff"/>']
     for index, kind in enumerate(kinds):
         line, column = divmod(index, COLUMNS)
         parts.append(panel(results, titles, kind, GAP + column * (WIDTH + GAP), GAP + line * height))
-    parts.append(text(GAP, total_height - 14, note, "note"))
+    parts += [text(GAP, total_height - 14 * (len(notes) - index), note, "note") for index, note in enumerate(notes)]
     return "\n".join([*parts, "</svg>", ""])

@@ -4,6 +4,8 @@ import statistics
 from measures import AT_ONCE, DESCRIPTORS, FLOOD, MANY, MANY_DESCRIPTORS, SIZES
 
 BASE = "bore"
+# Measured with each congestion control
+DEPENDING = ("throughput", "rate", "trips")
 
 
 class Results:
@@ -141,9 +143,9 @@ def tables(results, titles):
     for measure, kinds in TABLES.items():
         for congestion in dict.fromkeys(where[0] for where in results.figures if where[1] == measure):
             where = congestion, measure
-            depends = len({key[0] for key in results.figures if key[1] == measure}) > 1 or measure == "throughput"
+            said = f", {congestion}" if measure in DEPENDING else ""
             for title, columns in kinds:
-                parts.append(f"### {title}{f', {congestion}' if depends else ''}\n")
+                parts.append(f"### {title}{said}\n")
                 parts.append(table("", columns, titles, results, where) if columns
                              else trips_table(titles, results, where))
                 parts.append("")

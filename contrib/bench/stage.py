@@ -1,4 +1,4 @@
-"""Where one trial takes place: a network of its own, a tunnel in it, and what the kernel knows of the tunnel's processes."""
+"""Where one trial takes place: a network of its own, a tunnel in it, and what the kernel knows of its processes."""
 import fcntl
 import functools
 import json

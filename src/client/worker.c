@@ -646,7 +646,9 @@ reach_as_spare(struct worker *worker)
 		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
 	}
 	/* A server that is short of descriptors closes them. */
-	atomic_store(&session->spares_rest_ms, clock_now_ms() + SPARES_REST_MS);
+	if (error != ERROR_STOPPED)
+		atomic_store(
+		    &session->spares_rest_ms, clock_now_ms() + SPARES_REST_MS);
 	log_debug("a spare has ended: %s", error_text(error));
 	return ERROR_STOPPED;
 }

@@ -9,6 +9,7 @@ budget_init(struct budget *budget, unsigned limit)
 {
 	budget->most = limit > 2 * KEPT_BACK ? limit - KEPT_BACK : limit / 2;
 	atomic_init(&budget->used, 0);
+	atomic_init(&budget->expected, 0);
 }
 
 unsigned
@@ -20,7 +21,9 @@ budget_most(const struct budget *budget)
 bool
 budget_force(struct budget *budget, unsigned count)
 {
-	return atomic_fetch_add(&budget->used, count) + count <= budget->most;
+	unsigned used = atomic_fetch_add(&budget->used, count) + count;
+
+	return used <= budget->most + atomic_load(&budget->expected);
 }
 
 bool
@@ -46,4 +49,16 @@ bool
 budget_is_ample(const struct budget *budget)
 {
 	return atomic_load(&budget->used) < budget->most / 2;
+}
+
+void
+budget_expect(struct budget *budget)
+{
+	atomic_fetch_add(&budget->expected, 1);
+}
+
+void
+budget_arrive(struct budget *budget)
+{
+	atomic_fetch_sub(&budget->expected, 1);
 }

@@ -23,6 +23,9 @@ struct budget {
 	/* Read-only. */
 	unsigned most;
 	atomic_uint used;
+	/* Data connections that visitors are charged for, and that have not
+	 * arrived yet: they are charged as sessions until they say Accept. */
+	atomic_uint expected;
 };
 
 /* limit: descriptors of the process, of which some are kept back for the log,
@@ -35,7 +38,12 @@ unsigned budget_most(const struct budget *budget);
 /* Take count. Returns false, and nothing is taken, when that is too much. */
 bool budget_take(struct budget *budget, unsigned count);
 
-/* Take count even when it is too much. Returns whether it was not. */
+/* A visitor waits for its data connection, or does not any more. */
+void budget_expect(struct budget *budget);
+void budget_arrive(struct budget *budget);
+
+/* Take count even when it is too much, beyond what is expected. Returns whether
+ * it was not. */
 bool budget_force(struct budget *budget, unsigned count);
 
 /* Whether half of all is free: then some may be spent on what is not needed. */

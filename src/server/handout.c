@@ -170,6 +170,7 @@ keep(struct handout *handout, size_t skipped)
 static void
 give_back(struct handout *handout)
 {
+	proxy_expect(handout->context, handout->visitor, true);
 	if (handout->visitor_lost || !keep(handout, 0) ||
 	    !tunnel_readmit(handout->tunnel, handout->visitor))
 		proxy_drop(handout->context, handout->visitor);

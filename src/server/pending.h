@@ -31,6 +31,8 @@ struct pending_visitor {
 	/* What it has sent and nobody has got, to be freed; NULL: nothing. */
 	char *kept;
 	size_t kept_size;
+	/* Its data connection is counted by budget_expect(). */
+	bool expecting;
 	/* How much of it went ahead of the relay. */
 	size_t ahead;
 

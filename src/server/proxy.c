@@ -24,9 +24,21 @@ log_end(const struct pending_visitor *visitor, const struct relay *relay,
 	    (unsigned long long)relay->to_end, relay_ending(outcome));
 }
 
+void
+proxy_expect(
+    struct context *context, struct pending_visitor *visitor, bool expecting)
+{
+	if (expecting && !visitor->expecting)
+		budget_expect(&context->budget);
+	else if (!expecting && visitor->expecting)
+		budget_arrive(&context->budget);
+	visitor->expecting = expecting;
+}
+
 static void
 finish(struct context *context, struct pending_visitor *visitor)
 {
+	proxy_expect(context, visitor, false);
 	fd_close(&visitor->fd);
 	free(visitor->kept);
 	free(visitor);
@@ -56,6 +68,7 @@ proxy_relay(struct context *context, struct pending_visitor *visitor,
 	};
 	enum relay_outcome outcome;
 
+	proxy_expect(context, visitor, false);
 	sockopt_prepare(data_fd, &sockopt_keepalive_proxied);
 	if (roster_enter(&context->active, &entry, data_fd, visitor->fd)) {
 		outcome = relay_run(&relay);

@@ -29,6 +29,10 @@ void proxy_run(struct context *context, int data_fd, char *early, size_t size,
 void proxy_relay(struct context *context, struct pending_visitor *visitor,
     int data_fd, char *early, size_t size);
 
+/* Count that a visitor waits for its data connection, or does not any more. */
+void proxy_expect(
+    struct context *context, struct pending_visitor *visitor, bool expecting);
+
 /* Reset and forget a visitor that nobody serves, and give its budget back. */
 void proxy_drop(struct context *context, struct pending_visitor *visitor);
 

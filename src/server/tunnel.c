@@ -338,8 +338,10 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
 	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
-	if (!hand_out(tunnel, visitor))
-		pending_put(&context->pending, &tunnel->visitors, visitor);
+	if (hand_out(tunnel, visitor))
+		return;
+	proxy_expect(context, visitor, true);
+	pending_put(&context->pending, &tunnel->visitors, visitor);
 }
 
 /* Announce who has not been announced yet, as far as there is room. */
