@@ -88,8 +88,8 @@ def far(setting):
 
 
 def trips(setting):
-    """Messages of each size, there and back over a connection that stays. All processes share one processor: on several
-    it is chance which of them wake each other across, and the same tunnel takes 70 us or 190."""
+    """Messages of each size, there and back over a connection that stays. All processes share one processor: on
+    several it is chance which of them wake each other across, and the same tunnel takes 70 us or 190."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with setting.trial() as trial:
         trial.tunnel()

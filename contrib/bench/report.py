@@ -153,7 +153,7 @@ def tables(results, titles):
 
 
 def summary(results, titles):
-    """The figures that a front page has room for."""
+    """The figures that a front page has room for. titles: of the peers that it has room for."""
     lines = []
     congestions = list(dict.fromkeys(where[0] for where in results.figures if where[1] == "throughput"))
     kinds = [(f"{congestion}: {heading}", (congestion, "throughput"), Column("", *keys))
@@ -169,8 +169,7 @@ def summary(results, titles):
               ("idle tunnel, wake-ups/s", (first, "idle"), Column("", "wakeups")),
               ("start, ms", (first, "start"), Column("", "sum_ms")),
               ("programs, stripped, KiB", (first, "size"), Column("", "binary"))]
-    peers = [peer for peer in titles if any(key[2] == peer for key in results.figures)
-             and peer in ("direct", "rebore", "bore", "rathole", "ssh", "frp", "chisel")]
+    peers = [peer for peer in titles if any(key[2] == peer for key in results.figures)]
     lines += [row("", *(titles[peer] for peer in peers)), row(*("---" for _ in range(len(peers) + 1)))]
     for heading, where, column in kinds:
         if any(key[:2] == where for key in results.figures):

@@ -85,6 +85,9 @@ print_time(char text[static TIME_SIZE])
 	    (int)(now.tv_nsec / 1000000));
 }
 
+/* Lines that could not be written. */
+static atomic_uint lost;
+
 /*
  * A line that cannot be written at once is lost, and counted: a pipe that nobody
  * reads must not stop the program. (A pipe is writable only while it has room
@@ -94,9 +97,6 @@ static void
 write_line(const char *line, size_t length)
 {
 	struct pollfd slot = {.fd = STDERR_FILENO, .events = POLLOUT};
-	static atomic_uint lost;
-	char notice[64];
-	unsigned count;
 
 	if (poll(&slot, 1, 0) != 1 || (slot.revents & POLLOUT) == 0) {
 		atomic_fetch_add(&lost, 1);
@@ -104,12 +104,6 @@ write_line(const char *line, size_t length)
 	}
 	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR)
 		continue;
-	if (atomic_load(&lost) == 0 || poll(&slot, 1, 0) != 1)
-		return;
-	count = atomic_exchange(&lost, 0);
-	snprintf(
-	    notice, sizeof notice, "rebore: %u log lines were lost\n", count);
-	(void)!write(STDERR_FILENO, notice, strlen(notice));
 }
 
 static void
@@ -163,18 +157,11 @@ write_syslog(enum log_level level, const char *time, const char *message)
 	free(text);
 }
 
-__attribute__((__format__(__printf__, 2, 0))) static void
-log_message(enum log_level level, const char *format, va_list arguments)
+static void
+write_message(enum log_level level, const char *message)
 {
-	char raw[MESSAGE_SIZE];
-	char message[MESSAGE_SIZE];
 	char time[TIME_SIZE];
-	int saved = errno;
 
-	if (level > chosen.level)
-		return;
-	vsnprintf(raw, sizeof raw, format, arguments);
-	escape_text(raw, strlen(raw), message, sizeof message);
 	print_time(time);
 	if (chosen.use_syslog)
 		write_syslog(level, time, message);
@@ -182,6 +169,36 @@ log_message(enum log_level level, const char *format, va_list arguments)
 		write_json(level, time, message);
 	else
 		write_text(level, time, message);
+}
+
+/* Say how many lines were lost; if that is lost, too, they stay counted. */
+static void
+write_lost(void)
+{
+	unsigned count = atomic_exchange(&lost, 0);
+	char message[64];
+
+	if (count == 0)
+		return;
+	snprintf(message, sizeof message, "%u log lines were lost", count);
+	write_message(LOG_LEVEL_WARNING, message);
+	if (atomic_load(&lost) > 0)
+		atomic_fetch_add(&lost, count - 1);
+}
+
+__attribute__((__format__(__printf__, 2, 0))) static void
+log_message(enum log_level level, const char *format, va_list arguments)
+{
+	char raw[MESSAGE_SIZE];
+	char message[MESSAGE_SIZE];
+	int saved = errno;
+
+	if (level > chosen.level)
+		return;
+	vsnprintf(raw, sizeof raw, format, arguments);
+	escape_text(raw, strlen(raw), message, sizeof message);
+	write_lost();
+	write_message(level, message);
 	errno = saved;
 }
 

@@ -20,7 +20,7 @@
 /* A rival is dialled again so soon: SYNs go out at least once a second, and one
  * gets through soon after the path is back. */
 #define RIVAL_CONNECT_MS 1500
-/* A rival that could not be started is tried again then. */
+/* From the start of a rival to that of the next, at least. */
 #define RIVAL_REST_MS 1000
 /* For the last words. */
 #define BYE_MS 200
@@ -259,6 +259,8 @@ start_rival(struct standing *standing)
 		return;
 	}
 	rival->running = true;
+	/* One that fails at once must not be followed by the next at once. */
+	rival->rest_ms = clock_now_ms() + RIVAL_REST_MS;
 	log_debug("the server is silent; dialling a second connection");
 }
 

@@ -81,7 +81,8 @@ static enum error
 contest(struct link *link, struct tunnel *holder, uint16_t asked,
     int64_t deadline_ms, struct tunnel **tunnel)
 {
-	if (link_await_announce(link, clock_now_ms() + ANNOUNCE_WAIT_MS)) {
+	if (link_await_announce(link, clock_earlier(deadline_ms,
+					  clock_now_ms() + ANNOUNCE_WAIT_MS))) {
 		log_info("client %s is gone (%s)", link->peer, link->reason);
 		link_destroy(link);
 		return ERROR_NONE;

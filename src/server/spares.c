@@ -8,9 +8,10 @@
 #include "os/fd.h"
 
 void
-spares_init(struct spares *spares, struct budget *budget)
+spares_init(struct spares *spares, struct budget *budget, unsigned most)
 {
 	spares->budget = budget;
+	spares->most = most < SPARES_MOST ? most : SPARES_MOST;
 	lock_init(&spares->lock);
 	spares->open = false;
 	spares->count = 0;
@@ -37,7 +38,7 @@ spares_add(struct spares *spares, int fd)
 	bool kept;
 
 	lock_take(&spares->lock);
-	kept = spares->open && spares->count < SPARES_MOST;
+	kept = spares->open && spares->count < spares->most;
 	if (kept)
 		spares->fds[spares->count++] = fd;
 	lock_give(&spares->lock);

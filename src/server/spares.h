@@ -19,6 +19,7 @@
 struct spares {
 	/* Read-only. */
 	struct budget *budget;
+	unsigned most;
 
 	struct lock lock;
 	/* Under lock. */
@@ -27,8 +28,9 @@ struct spares {
 	int fds[SPARES_MOST];
 };
 
-/* budget: what a spare that is closed gives its place back to. */
-void spares_init(struct spares *spares, struct budget *budget);
+/* budget: what a spare that is closed gives its place back to. most: how many
+ * are kept, SPARES_MOST at most. */
+void spares_init(struct spares *spares, struct budget *budget, unsigned most);
 void spares_destroy(struct spares *spares);
 
 /* Begin to take spares, or close all and take no more. */

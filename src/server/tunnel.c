@@ -113,7 +113,7 @@ tunnel_create(
 	tunnel->listener = listener;
 	tunnel->link = link;
 	pending_group_init(&tunnel->visitors);
-	spares_init(&tunnel->spares, &context->budget);
+	spares_init(&tunnel->spares, &context->budget, context->spares_most);
 	publish(tunnel);
 	return tunnel;
 }

@@ -7,9 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,31 +34,36 @@ sockets_listen(struct address *address, int backlog)
 }
 
 static inline void
-sockets_bound_buffers(int fd, int bytes)
+sockets_bound_buffers(int fd, int send_bytes, int receive_bytes)
 {
-	ck_assert_int_eq(
-	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
-	ck_assert_int_eq(
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes,
+			     sizeof send_bytes),
+	    0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes,
+			     sizeof receive_bytes),
+	    0);
 }
 
 /*
  * A TCP connection: ours is non-blocking, as the code under test wants it,
- * theirs blocks. buffers: bytes of each socket buffer, 0: the system's choice.
+ * theirs blocks.
+ *
+ * in, out: bytes of the socket buffers from them to us and from us to them; 0:
+ * the system's choice.
  */
 static inline void
-sockets_tcp(int *ours, int *theirs, int buffers)
+sockets_tcp_bounded(int *ours, int *theirs, int in, int out)
 {
 	struct address address;
 	int listener = sockets_listen(&address, 1);
 	int on = 1;
 
-	if (buffers != 0)
-		sockets_bound_buffers(listener, buffers);
 	*theirs = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_ne(*theirs, -1);
-	if (buffers != 0)
-		sockets_bound_buffers(*theirs, buffers);
+	if (in != 0) {
+		sockets_bound_buffers(listener, out, in);
+		sockets_bound_buffers(*theirs, in, out);
+	}
 	ck_assert_int_eq(
 	    connect(*theirs, &address.socket.generic, address.length), 0);
 	ck_assert_int_eq(
@@ -69,6 +72,12 @@ sockets_tcp(int *ours, int *theirs, int buffers)
 	ck_assert_int_ne(*ours, -1);
 	ck_assert_int_eq(fd_prepare(*ours), ERROR_NONE);
 	close(listener);
+}
+
+static inline void
+sockets_tcp(int *ours, int *theirs, int buffers)
+{
+	sockets_tcp_bounded(ours, theirs, buffers, buffers);
 }
 
 /* A pair of local stream sockets; as above. */
@@ -198,40 +207,6 @@ sockets_stuff(int fd, size_t most)
 		else
 			total += (size_t)sent;
 	}
-	return total;
-}
-
-static inline int
-sockets_ask(int fd, unsigned long what)
-{
-	int bytes;
-
-	ck_assert_int_eq(ioctl(fd, what, &bytes), 0);
-	return bytes;
-}
-
-/*
- * Write to theirs until the owner of ours does not read any more, and leave
- * nothing in our own buffer: an end of file would reach ours. Returns how much
- * was written.
- */
-static inline size_t
-sockets_stuff_far(int theirs, int ours)
-{
-	static const char bytes[4096];
-	size_t total = 0;
-	int unread;
-
-	do {
-		ck_assert_int_eq(send(theirs, bytes, sizeof bytes, 0),
-		    (ssize_t)sizeof bytes);
-		total += sizeof bytes;
-		while (sockets_ask(theirs, TIOCOUTQ) > 0)
-			sched_yield();
-		unread = sockets_ask(ours, FIONREAD);
-		if (unread > 0)
-			poll(NULL, 0, 50);
-	} while (unread == 0 || sockets_ask(ours, FIONREAD) != unread);
 	return total;
 }
 

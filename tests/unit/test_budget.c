@@ -40,7 +40,7 @@ START_TEST(all_of_it_can_be_taken_and_no_more)
 	ck_assert(!budget_take(&budget, BUDGET_VISITOR));
 	budget_give(&budget, 1);
 	ck_assert(!budget_take(&budget, BUDGET_VISITOR));
-	ck_assert(budget_take(&budget, BUDGET_TUNNEL));
+	ck_assert(budget_take(&budget, BUDGET_SESSION));
 	ck_assert(!budget_take(&budget, 1));
 	budget_give(&budget, most);
 	ck_assert(!budget_take(&budget, most + 1));
@@ -62,6 +62,42 @@ START_TEST(what_is_forced_counts_though_it_is_too_much)
 	budget_give(&budget, 2);
 	ck_assert(budget_take(&budget, 1));
 	ck_assert(!budget_take(&budget, 1));
+}
+END_TEST
+
+/* A data connection that a visitor was charged for is charged again while it
+ * has not said what it is. */
+START_TEST(what_is_expected_is_no_excess)
+{
+	unsigned most;
+
+	budget_init(&budget, 64);
+	most = budget_most(&budget);
+	ck_assert(budget_take(&budget, most));
+	budget_expect(&budget);
+	/* Only for what comes in; visitors are not let in for it. */
+	ck_assert(!budget_take(&budget, 1));
+	ck_assert(budget_force(&budget, BUDGET_SESSION));
+	ck_assert(!budget_force(&budget, BUDGET_SESSION));
+	budget_give(&budget, 2 * BUDGET_SESSION);
+	budget_arrive(&budget);
+	ck_assert(!budget_force(&budget, BUDGET_SESSION));
+}
+END_TEST
+
+START_TEST(it_is_ample_while_half_is_free)
+{
+	unsigned most;
+
+	budget_init(&budget, 64);
+	most = budget_most(&budget);
+	ck_assert(budget_is_ample(&budget));
+	ck_assert(budget_take(&budget, most / 2 - 1));
+	ck_assert(budget_is_ample(&budget));
+	ck_assert(budget_take(&budget, 1 + most % 2));
+	ck_assert(!budget_is_ample(&budget));
+	budget_give(&budget, 1 + most % 2);
+	ck_assert(budget_is_ample(&budget));
 }
 END_TEST
 
@@ -105,5 +141,6 @@ END_TEST
 
 SUITE_MAIN("budget", some_descriptors_are_kept_back,
     all_of_it_can_be_taken_and_no_more,
-    what_is_forced_counts_though_it_is_too_much,
+    what_is_forced_counts_though_it_is_too_much, what_is_expected_is_no_excess,
+    it_is_ample_while_half_is_free,
     a_refusal_takes_nothing_not_even_for_a_moment)

@@ -45,17 +45,49 @@ run_relay(void *argument)
 }
 
 static void
-prepare(int buffers)
+prepare_bounded(int in, int out)
 {
 	memset(&stage, 0, sizeof stage);
-	sockets_tcp(&stage.relay.end_fd, &stage.visitor, buffers);
-	sockets_tcp(&stage.relay.data_fd, &stage.peer, buffers);
+	sockets_tcp_bounded(&stage.relay.end_fd, &stage.visitor, in, out);
+	sockets_tcp_bounded(&stage.relay.data_fd, &stage.peer, in, out);
 	roster_init(&stage.roster);
 	ck_assert_uint_eq(roster_enter(&stage.roster, &stage.entry,
 			      stage.relay.data_fd, stage.relay.end_fd),
 	    1);
 	stage.relay.entry = &stage.entry;
 	stage.relay.carried = &stage.carried;
+}
+
+static void
+prepare(int buffers)
+{
+	prepare_bounded(buffers, buffers);
+}
+
+/*
+ * Much goes in and little goes out: STUCK_BYTES can be sent to the relay whole,
+ * with an end of file behind them, and do not get through while nobody reads.
+ */
+#define IN_BYTES    212992
+#define OUT_BYTES   8192
+#define STUCK_BYTES 180000
+
+static void
+prepare_narrow(void)
+{
+	prepare_bounded(IN_BYTES, OUT_BYTES);
+}
+
+/* Send so much, and the end of file; wait until ours has it. */
+static void
+get_stuck(int theirs, int ours)
+{
+	static const char bytes[STUCK_BYTES];
+
+	ck_assert_int_eq(
+	    send(theirs, bytes, sizeof bytes, 0), (ssize_t)sizeof bytes);
+	ck_assert_int_eq(shutdown(theirs, SHUT_WR), 0);
+	ck_assert_int_ne(sockets_wait(ours, POLLRDHUP, SOCKETS_PATIENCE_MS), 0);
 }
 
 /* As the program does it: on a small stack, without SIGPIPE. */
@@ -693,14 +725,12 @@ END_TEST
 /* A request that is complete, and the answer's end still on its way. */
 START_TEST(an_interruption_ends_a_relay_whose_ends_have_both_hung_up)
 {
-	prepare(32768);
+	prepare_narrow();
 	begin();
 	ck_assert_int_eq(shutdown(stage.visitor, SHUT_WR), 0);
 	sockets_expect_end(stage.peer);
 	/* The visitor reads slowly. */
-	sockets_stuff_far(stage.peer, stage.relay.data_fd);
-	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
-	sockets_wait_for_end(stage.relay.data_fd);
+	get_stuck(stage.peer, stage.relay.data_fd);
 	/* The relay may see it before it is interrupted. */
 	poll(NULL, 0, 100);
 	roster_interrupt_all(&stage.roster);
@@ -745,21 +775,14 @@ END_TEST
 
 START_TEST(an_end_that_hung_up_behind_stuck_bytes_does_not_spin)
 {
-	size_t size;
+	static const char bytes[STUCK_BYTES];
 
-	prepare(32768);
+	prepare_narrow();
 	begin();
-	size = sockets_stuff_far(stage.visitor, stage.relay.end_fd);
+	get_stuck(stage.visitor, stage.relay.end_fd);
 	close(stage.visitor);
-	sockets_wait_for_end(stage.relay.end_fd);
 	ck_assert_int_lt(cpu_used_ms(), 100);
-	while (size > 0) {
-		char bytes[4096];
-		ssize_t got = sockets_read(stage.peer, bytes, sizeof bytes);
-
-		ck_assert_int_gt(got, 0);
-		size -= (size_t)got;
-	}
+	sockets_expect(stage.peer, bytes, sizeof bytes);
 	sockets_expect_end(stage.peer);
 	close(stage.peer);
 	assert_ends(RELAY_FINISHED);
@@ -769,10 +792,9 @@ END_TEST
 /* All has ended but the bytes that the peer does not take. */
 START_TEST(an_end_that_is_done_behind_stuck_bytes_does_not_spin)
 {
-	prepare(32768);
+	prepare_narrow();
 	begin();
-	sockets_stuff_far(stage.visitor, stage.relay.end_fd);
-	ck_assert_int_eq(shutdown(stage.visitor, SHUT_WR), 0);
+	get_stuck(stage.visitor, stage.relay.end_fd);
 	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
 	sockets_expect_end(stage.visitor);
 	ck_assert_int_lt(cpu_used_ms(), 100);
@@ -783,14 +805,10 @@ END_TEST
 
 START_TEST(two_ends_that_hung_up_behind_stuck_bytes_do_not_spin)
 {
-	prepare(32768);
+	prepare_narrow();
 	begin();
-	sockets_stuff_far(stage.visitor, stage.relay.end_fd);
-	sockets_stuff_far(stage.peer, stage.relay.data_fd);
-	ck_assert_int_eq(shutdown(stage.visitor, SHUT_WR), 0);
-	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
-	sockets_wait_for_end(stage.relay.end_fd);
-	sockets_wait_for_end(stage.relay.data_fd);
+	get_stuck(stage.visitor, stage.relay.end_fd);
+	get_stuck(stage.peer, stage.relay.data_fd);
 	ck_assert_int_lt(cpu_used_ms(), 100);
 	sockets_reset(stage.visitor);
 	assert_ends(RELAY_BROKEN);
