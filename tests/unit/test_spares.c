@@ -19,7 +19,7 @@ static void
 start(void)
 {
 	budget_init(&budget, 1024);
-	spares_init(&spares, &budget);
+	spares_init(&spares, &budget, SPARES_MOST);
 }
 
 /* Expect that so many places of the budget are taken. */
