@@ -212,7 +212,7 @@ def serve_at(stage, port):
 def local_retry_visitor_leaves():
     """Who resets while the service is waited for is forgotten: its worker does not stay."""
     with Stage() as stage:
-        tunnel = stage.tunnel(client_options=("--local-retry", 60))
+        tunnel = stage.tunnel(client_options=("--local-retry", 60, "--spares", 0))
         close_listener(stage.listeners.pop(tunnel.service_port))
         before = tunnel.client.descriptors()
         visitors = [stage.visit(tunnel.port) for _ in range(10)]
