@@ -140,9 +140,9 @@ def idle(setting):
         trial.tunnel()
         time.sleep(12)  # what is kept for a while is given back
         before = [(sum(map(cpu_s, side)), sum(map(wakeups, side))) for side in trial.sides()]
-        start = time.monotonic()
+        began = time.monotonic()
         time.sleep(seconds)
-        took_s = time.monotonic() - start
+        took_s = time.monotonic() - began
         after = [(sum(map(cpu_s, side)), sum(map(wakeups, side))) for side in trial.sides()]
         kilobytes = sides_kb(trial)
     figures = {"cpu_percent": sum(new[0] - old[0] for old, new in zip(before, after)) / took_s * 100}

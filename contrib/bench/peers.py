@@ -75,7 +75,7 @@ class ReboreCold(Rebore):
 
 
 class ReboreSmall(Rebore):
-    """With GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1, which spares a page for each thread."""
+    """With GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1, meant to spare a page for each thread."""
     title = "rebore, small threads"
     environment = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1"}
 

@@ -41,7 +41,7 @@ def digits(value):
         return f"{value:,.0f}"
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def times(ratio):
@@ -56,7 +56,8 @@ class Column:
 
     def cell(self, results, where, peer):
         if not results.values(where, peer, self.keys[0]):
-            return "-" if any(results.figures.get((*where, peer), [])) else "failed"
+            rounds = results.figures.get((*where, peer), [])
+            return "failed" if rounds and not any(rounds) else "-"
         text = " / ".join(digits(results.median(where, peer, key)) for key in self.keys)
         return text + (times(results.ratio(where, peer, self.keys[0])) if self.has_ratio else "")
 
@@ -133,7 +134,8 @@ TABLES = {
         (f"{MANY:,} connections at once, {MANY_DESCRIPTORS:,} descriptors for each process",
          [Column("served", "served", has_ratio=False), Column("seconds", "took_s"),
           Column("PSS of both before, KiB", "before", has_ratio=False), Column("with all of them", "during"),
-          Column("12 s after all are closed", "after"), Column("served of 10, afterwards", "later", has_ratio=False)])],
+          Column("12 s after all are closed", "after"),
+          Column("served of 10, afterwards", "later", has_ratio=False)])],
 }
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "faults"))
 
 import delay  # noqa: E402
 from faults import Host, ip, sysctl  # noqa: E402
-from harness import Scene, eventually, own_network  # noqa: E402, F401
+from harness import Scene, eventually  # noqa: E402
 from peers import CONTROL_PORT, Place  # noqa: E402
 
 PUBLIC_PORT, SERVICE_PORT = 9000, 5000
