@@ -32,6 +32,7 @@ librebore_a_SOURCES = \
 	%D%/net/resolve.c	%D%/net/resolve.h \
 	%D%/net/roster.c	%D%/net/roster.h \
 	%D%/net/netwatch.h	%D%/net/tcp.h \
+	%D%/net/socket.h \
 	%D%/net/sockopt.c	%D%/net/sockopt.h \
 	%D%/wire/auth.c		%D%/wire/auth.h \
 	%D%/wire/channel.c	%D%/wire/channel.h \
@@ -78,12 +79,17 @@ librebore_a_SOURCES += %D%/os/stack_linux.c %D%/net/netwatch_linux.c %D%/net/tcp
 else
 librebore_a_SOURCES += %D%/os/stack_none.c %D%/net/netwatch_none.c %D%/net/tcp_none.c
 endif
+if HAVE_ACCEPT4
+librebore_a_SOURCES += %D%/net/socket_flags.c
+else
+librebore_a_SOURCES += %D%/net/socket_plain.c
+endif
 if HAVE_SPLICE
 librebore_a_SOURCES += %D%/relay/pipes_linux.c %D%/relay/relay_splice.c
 else
 librebore_a_SOURCES += %D%/relay/pipes_none.c %D%/relay/relay_nosplice.c
 endif
-EXTRA_librebore_a_SOURCES = %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
+EXTRA_librebore_a_SOURCES = %D%/net/socket_flags.c %D%/net/socket_plain.c %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
 	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c \
 	%D%/relay/pipes_linux.c %D%/relay/pipes_none.c %D%/relay/relay_splice.c %D%/relay/relay_nosplice.c
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/socket.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
 
@@ -69,8 +70,8 @@ start_attempt(struct dial *dial)
 	int *fd = &dial->fds[index];
 
 	dial->next_ms = clock_now_ms() + DIAL_STAGGER_MS;
-	*fd = socket(address->socket.generic.sa_family, SOCK_STREAM, 0);
-	if (*fd == -1 || fd_prepare(*fd)) {
+	*fd = socket_open(address->socket.generic.sa_family);
+	if (*fd == -1) {
 		fail(dial, index, errno);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "net/socket.h"
 #include "os/fd.h"
 
 /* The system cuts it to its own maximum (Linux: net.core.somaxconn). */
@@ -24,9 +25,8 @@ listen_open(const struct address *address, int *fd)
 	int sock;
 
 	*fd = -1;
-	sock = socket(family, SOCK_STREAM, 0);
-	if (sock == -1 || fd_prepare(sock) ||
-	    !set_flag(sock, SOL_SOCKET, SO_REUSEADDR, 1) ||
+	sock = socket_open(family);
+	if (sock == -1 || !set_flag(sock, SOL_SOCKET, SO_REUSEADDR, 1) ||
 	    (family == AF_INET6 &&
 		!set_flag(sock, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
 	    bind(sock, &address->socket.generic, address->length) == -1 ||
@@ -71,8 +71,7 @@ listen_accept(int listener, int *fd, struct address *peer)
 {
 	enum error error;
 
-	peer->length = sizeof peer->socket;
-	*fd = accept(listener, &peer->socket.generic, &peer->length);
+	*fd = socket_accept(listener, peer);
 	if (*fd != -1)
 		return ERROR_NONE;
 	if (is_of_connection(errno))

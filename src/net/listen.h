@@ -20,8 +20,8 @@ enum error listen_open(const struct address *address, int *fd);
 /*
  * Take the next connection that waits, if any.
  *
- * fd: on success the connection, the caller's to close, as the system made it;
- * else -1.
+ * fd: on success the connection, the caller's to close, non-blocking and
+ * close-on-exec; else -1.
  * peer: on success where it comes from.
  * Returns ERROR_AGAIN: none waits; ERROR_RESOURCES or ERROR_MEMORY with errno:
  * one waits, but cannot be taken now, so rest a little; ERROR_RESET: it is gone

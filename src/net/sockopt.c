@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "os/fd.h"
 
 const struct sockopt_keepalive sockopt_keepalive_control = {30, 10, 3};
 const struct sockopt_keepalive sockopt_keepalive_proxied = {60, 15, 4};
@@ -46,9 +45,6 @@ set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
 void
 sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive)
 {
-	if (fd_prepare(fd))
-		log_warning("cannot make a connection non-blocking: %s",
-		    strerror(errno));
 	set_or_warn(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
 	set_keepalive(fd, keepalive);
 }

@@ -22,8 +22,7 @@ extern const struct sockopt_keepalive sockopt_keepalive_control;
 extern const struct sockopt_keepalive sockopt_keepalive_proxied;
 
 /*
- * Prepare a connected TCP socket: non-blocking, close-on-exec, TCP_NODELAY and
- * keepalive. What cannot be set is logged once as a warning, and is no error.
+ * Prepare a connected TCP socket: TCP_NODELAY and keepalive. What cannot be set is logged once as a warning, and is no error.
  */
 void sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive);
 
