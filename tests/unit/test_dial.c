@@ -151,6 +151,24 @@ START_TEST(behind_one_that_refuses_the_next_is_tried_at_once)
 }
 END_TEST
 
+/* One that does not answer yet is no reason to wait before the next. */
+START_TEST(behind_one_that_refuses_the_next_is_tried_at_once_beside_a_dead_one)
+{
+	int64_t start_ms;
+
+	add_dead();
+	for (int i = 0; i < 6; i++)
+		add_refusing();
+	add_good();
+	start_ms = clock_now_ms();
+	start(SOCKETS_PATIENCE_MS);
+	assert_connected_to(7);
+	/* Seven turns would take 1750 ms, one takes 250. */
+	ck_assert_int_lt(clock_now_ms() - start_ms, 1500);
+	dial_end(&dial);
+}
+END_TEST
+
 START_TEST(when_all_refuse_the_last_one_is_named)
 {
 	add_refusing();
@@ -389,6 +407,7 @@ END_TEST
 SUITE_MAIN("dial", one_that_listens_is_connected,
     whoever_takes_the_descriptor_keeps_it, one_that_refuses_fails_and_says_so,
     behind_one_that_refuses_the_next_is_tried_at_once,
+    behind_one_that_refuses_the_next_is_tried_at_once_beside_a_dead_one,
     when_all_refuse_the_last_one_is_named,
     a_dead_address_costs_a_quarter_of_a_second,
     two_dead_addresses_cost_two_quarters,

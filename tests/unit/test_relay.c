@@ -3,7 +3,9 @@
  * "peer" stands for the rebore at the other end of the data connection.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -432,6 +434,69 @@ START_TEST(a_stream_that_has_to_wait_arrives_whole)
 }
 END_TEST
 
+static void
+send_pattern(size_t from, size_t size)
+{
+	static char bytes[STUCK_BYTES];
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = pattern(from + i);
+	ck_assert_int_eq(send(stage.peer, bytes, size, 0), (ssize_t)size);
+}
+
+static void
+expect_pattern(size_t from, size_t size)
+{
+	char byte;
+
+	for (size_t i = 0; i < size; i++) {
+		byte = pattern(from + i);
+		sockets_expect(stage.visitor, &byte, 1);
+	}
+}
+
+static int
+unread(void)
+{
+	int bytes;
+
+	ck_assert_int_eq(ioctl(stage.relay.data_fd, FIONREAD, &bytes), 0);
+	return bytes;
+}
+
+/*
+ * Much, then little, then a little more, while the visitor reads just enough
+ * for the relay to take the little: it turns from splicing to copying with some
+ * of it still in the pipe.
+ */
+START_TEST(what_comes_last_arrives_last)
+{
+	enum { LITTLE = 10000 };
+	size_t read_so_far = 0;
+
+	prepare_narrow();
+	send_pattern(0, STUCK_BYTES);
+	while (unread() < STUCK_BYTES)
+		sched_yield();
+	begin();
+	/* What goes out of its own accord has gone. */
+	poll(NULL, 0, 100);
+	send_pattern(STUCK_BYTES, LITTLE);
+	while (unread() > 0) {
+		expect_pattern(read_so_far, 1000);
+		read_so_far += 1000;
+		poll(NULL, 0, 2);
+	}
+	send_pattern(STUCK_BYTES + LITTLE, LITTLE);
+	poll(NULL, 0, 50);
+	expect_pattern(read_so_far, STUCK_BYTES + 2 * LITTLE - read_so_far);
+	close(stage.peer);
+	sockets_expect_end(stage.visitor);
+	close(stage.visitor);
+	assert_ends(RELAY_FINISHED);
+}
+END_TEST
+
 START_TEST(a_writer_that_resets_within_a_stream_resets_the_reader)
 {
 	static const char bytes[EIGHT_MB / 4];
@@ -822,7 +887,7 @@ SUITE_MAIN("relay", an_end_of_file_travels_and_the_answer_still_comes,
     one_way_flows_while_the_other_is_blocked,
     a_slow_reader_holds_the_writer_back,
     a_stream_that_swells_and_ebbs_arrives_whole,
-    a_stream_that_has_to_wait_arrives_whole,
+    a_stream_that_has_to_wait_arrives_whole, what_comes_last_arrives_last,
     a_writer_that_resets_within_a_stream_resets_the_reader,
     a_reader_that_resets_within_a_stream_resets_the_writer,
     an_interruption_within_a_stream_is_a_reset, single_bytes_arrive_one_by_one,
