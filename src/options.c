@@ -346,6 +346,16 @@ check_secret(struct options_work *work)
 			   "of them is allowed");
 }
 
+/* One file would replace the other. */
+static void
+check_files(struct options_work *work)
+{
+	if (work->config.pid_file != NULL && work->state_path != NULL &&
+	    strcmp(work->config.pid_file, work->state_path) == 0)
+		fail(work, "options '--pid-file' and '--state-file': each "
+			   "must have a file of its own");
+}
+
 static void
 check_range(struct options_work *work)
 {
@@ -383,6 +393,7 @@ read_command(struct options_work *work, int argc, char **argv)
 {
 	take_arguments(work, argc, argv);
 	check_secret(work);
+	check_files(work);
 	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++)
 		if (options_rows[i].commands & work->config.command)
 			complete(work, &options_rows[i]);

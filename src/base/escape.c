@@ -56,7 +56,8 @@ escape_utf8_length(const char *text, size_t size)
 	return 0;
 }
 
-/* C0, DEL, and C1, which is U+0080 to U+009F: C2 80 to C2 9F */
+/* C0, DEL, C1, which is U+0080 to U+009F (C2 80 to C2 9F), and what breaks lines
+ * or turns text around. */
 static bool
 is_control(const char *text, size_t length)
 {
@@ -64,7 +65,12 @@ is_control(const char *text, size_t length)
 
 	if (length == 1)
 		return bytes[0] < 0x20 || bytes[0] == 0x7f;
-	return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0;
+	if (length == 2)
+		return bytes[0] == 0xc2 && bytes[1] < 0xa0;
+	/* U+2028 to U+202E, U+2066 to U+2069 */
+	return length == 3 && bytes[0] == 0xe2 &&
+	       ((bytes[1] == 0x80 && bytes[2] >= 0xa8 && bytes[2] <= 0xae) ||
+		   (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9));
 }
 
 /* Write one character, or one byte that is none. Returns what it wrote. */

@@ -73,6 +73,14 @@ START_TEST(control_characters_of_two_bytes_are_escaped)
 		       "31mb",
 	    "a\\xc2\\x9b31mb");
 	assert_becomes("\xc2\x9f\xc2\xa0", "\\xc2\\x9f\xc2\xa0");
+	/* U+2027 and U+202F are characters, U+2028 and U+202E are not shown. */
+	assert_becomes("\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf");
+	assert_becomes("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
+	assert_becomes("\xe2\x80\xae", "\\xe2\\x80\\xae");
+	/* The same of U+2065 to U+206A. */
+	assert_becomes("\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x81\xa5\xe2\x81\xaa");
+	assert_becomes(
+	    "\xe2\x81\xa6\xe2\x81\xa9", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9");
 	/* The same second byte behind another first one is a letter. */
 	assert_becomes("\xc3\x9b", "\xc3\x9b");
 }
