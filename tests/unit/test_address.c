@@ -67,7 +67,8 @@ START_TEST(what_is_no_host_is_refused)
 	    "[fd00::2]x:80", "[[fd00::2]]", "[192.0.2.1]:80", "[192.0.2.1]",
 	    "[x]:80", "[x]", "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n",
 	    "x\ny", "x\x7f", "\x01", "x\x1b[31m", "[fd00::2 ]:80",
-	    "fe80::1%no-such-link", "[fe80::1%no-such-link]:80", "::1%"};
+	    "fe80::%lo:[]", "fe80::1%lo:]", "fe80::1%no-such-link",
+	    "[fe80::1%no-such-link]:80", "::1%"};
 	struct address_name name;
 
 	for (size_t i = 0; i < SUITE_LENGTH(bad); i++)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "os/crew.h"
@@ -23,6 +22,7 @@ static struct {
 	unsigned done;
 	bool open;
 	pthread_t last;
+	unsigned last_id; /* unlike the former never used again */
 	char name[16];
 	unsigned seen[MANY];
 } gate;
@@ -44,6 +44,17 @@ end(void)
 	crew_destroy(crew);
 }
 
+static unsigned
+own_id(void)
+{
+	static atomic_uint ids;
+	static _Thread_local unsigned id;
+
+	if (id == 0)
+		id = atomic_fetch_add(&ids, 1) + 1;
+	return id;
+}
+
 static void
 pass(void *argument)
 {
@@ -55,6 +66,7 @@ pass(void *argument)
 	while (!gate.open)
 		lock_condition_wait(&gate.changed, &gate.lock, CLOCK_NEVER);
 	gate.last = pthread_self();
+	gate.last_id = own_id();
 	pthread_getname_np(gate.last, gate.name, sizeof gate.name);
 	gate.done++;
 	lock_condition_tell(&gate.changed);
@@ -114,13 +126,13 @@ END_TEST
 /* Park all that may, then ask for as many again: nobody is new. */
 START_TEST(a_thread_that_has_done_its_job_takes_the_next)
 {
-	pthread_t before;
+	unsigned before;
 
 	start();
 	set_gate(true);
 	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
 	wait_for(&gate.done, 1);
-	before = gate.last;
+	before = gate.last_id;
 	for (unsigned i = 2; i <= 50; i++) {
 		/* It may not have parked yet: give it the time. */
 		int64_t end_ms = clock_now_ms() + PATIENCE_MS;
@@ -131,8 +143,8 @@ START_TEST(a_thread_that_has_done_its_job_takes_the_next)
 
 			ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
 			wait_for(&gate.done, goal);
-			same = pthread_equal(before, gate.last);
-			before = gate.last;
+			same = before == gate.last_id;
+			before = gate.last_id;
 		}
 		ck_assert_msg(same, "every job gets another thread");
 	}
