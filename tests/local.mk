@@ -57,6 +57,7 @@ e2e_tests = \
 	%D%/e2e/bore_interop.py \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
+	%D%/e2e/congestion.py \
 	%D%/e2e/daemon.py \
 	%D%/e2e/dead_spares.py \
 	%D%/e2e/descriptors_run_out.py \

@@ -169,6 +169,31 @@ address_equal(const struct address *a, const struct address *b)
 		   sizeof left->sin6_addr) == 0;
 }
 
+bool
+address_same_host(const struct address *a, const struct address *b)
+{
+	struct address left = *a;
+	struct address right = *b;
+
+	address_set_port(&left, 0);
+	address_set_port(&right, 0);
+	return address_equal(&left, &right);
+}
+
+bool
+address_is_loopback(const struct address *address)
+{
+	const struct in6_addr *v6 = &address->socket.v6.sin6_addr;
+	struct in_addr v4 = address->socket.v4.sin_addr;
+
+	if (address->socket.generic.sa_family == AF_INET6) {
+		if (!IN6_IS_ADDR_V4MAPPED(v6))
+			return IN6_IS_ADDR_LOOPBACK(v6);
+		memcpy(&v4, &v6->s6_addr[12], sizeof v4);
+	}
+	return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 uint16_t
 address_port(const struct address *address)
 {

@@ -69,6 +69,13 @@ bool address_equal(const struct address *a, const struct address *b);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
+/* Whether both are of the same host, whatever the ports. */
+bool address_same_host(const struct address *a, const struct address *b);
+
+/* Whether it is one by which a host reaches itself (RFC 1122, 3.2.1.3; RFC 4291,
+ * 2.5.3; mapped ones, too). */
+bool address_is_loopback(const struct address *address);
+
 /* The address of the socket fd, or of its peer. False: not connected. */
 bool address_of_socket(int fd, struct address *address);
 bool address_of_peer(int fd, struct address *address);

@@ -38,4 +38,15 @@ enum tcp_verdict tcp_judge(int fd);
  */
 void tcp_limit_silence(int fd, unsigned timeout_ms);
 
+/*
+ * Prepare a connected socket for much to be written. Where the peer is on this
+ * host and the congestion control paces (bbr), it gets
+ * one that does not, and a short queue: there is no path to be gentle to, and a
+ * timer for each packet costs more than the packet. Towards other hosts the
+ * administrator's choice stands. What cannot be set is left alone.
+ *
+ * Threads: any.
+ */
+void tcp_expect_bulk(int fd);
+
 #endif

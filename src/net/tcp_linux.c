@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "net/address.h"
 #include "net/tcp.h"
 
 /* Since Linux 6.15; the headers may be older than the kernel. */
@@ -18,6 +19,13 @@
 #define STATE_ESTABLISHED 1
 
 #define RETRANSMIT_MS 1000
+
+/* So much may wait for a peer on this host to take what was sent before: the
+ * less there is under way, the more of it is still in the cache. */
+#define UNSENT_BYTES (128 * 1024)
+
+/* TCP_CA_NAME_MAX of the kernel, net/tcp.h; not in its headers for programs */
+#define CONGESTION_SIZE 16
 
 enum tcp_verdict
 tcp_judge(int fd)
@@ -44,6 +52,42 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retransmit_ms,
 	    sizeof retransmit_ms);
+}
+
+/* A host that dials one of its own addresses has it on both ends. */
+static bool
+is_within_host(int fd)
+{
+	struct address own, peer;
+
+	return address_of_peer(fd, &peer) &&
+	       (address_is_loopback(&peer) ||
+		   (address_of_socket(fd, &own) &&
+		       address_same_host(&own, &peer)));
+}
+
+static bool
+is_paced(int fd)
+{
+	char name[CONGESTION_SIZE] = "";
+	socklen_t size = sizeof name;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0 &&
+	       strncmp(name, "bbr", 3) == 0;
+}
+
+void
+tcp_expect_bulk(int fd)
+{
+	static const char unpaced[] = "reno"; /* every kernel has it */
+	const int unsent_bytes = UNSENT_BYTES;
+
+	if (!is_within_host(fd) || !is_paced(fd))
+		return;
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_CONGESTION, unpaced, sizeof unpaced - 1);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+	    sizeof unsent_bytes);
 }
 
 /* Read "low<white space>high". */

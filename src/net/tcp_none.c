@@ -16,6 +16,12 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 }
 
 void
+tcp_expect_bulk(int fd)
+{
+	(void)fd;
+}
+
+void
 tcp_ephemeral_ports(uint16_t *low, uint16_t *high)
 {
 	*low = 1;

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/tcp.h"
 #include "relay/buffers.h"
 #include "relay/relay_flow.h"
 
@@ -57,6 +58,15 @@ drain(struct relay_flow *flow)
 	return ERROR_NONE;
 }
 
+static void
+expect_bulk(struct relay_flow *flow)
+{
+	if (!flow->is_bulk)
+		tcp_expect_bulk(flow->to);
+	flow->is_bulk = true;
+	flow->splicing = flow->can_splice;
+}
+
 enum error
 relay_copy_step(struct relay_flow *flow)
 {
@@ -68,7 +78,7 @@ relay_copy_step(struct relay_flow *flow)
 		error = drain(flow);
 	/* There is more where this came from. */
 	if (error == ERROR_NONE && flow->end == BUFFERS_BYTES &&
-	    flow->piped == 0 && flow->can_splice)
-		flow->splicing = true;
+	    flow->piped == 0)
+		expect_bulk(flow);
 	return error;
 }

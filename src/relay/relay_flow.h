@@ -40,6 +40,8 @@ struct relay_flow {
 	/* Moving through the pipe; it has not been refused. */
 	bool splicing;
 	bool can_splice;
+	/* Much has come at once, at some time. */
+	bool is_bulk;
 };
 
 /* from, to: connected and non-blocking; SIGPIPE must be ignored. */

@@ -141,17 +141,6 @@ tunnel_wake(struct tunnel *tunnel)
 	wakeup_send(&tunnel->wakeup);
 }
 
-static bool
-same_host(const struct address *a, const struct address *b)
-{
-	struct address left = *a;
-	struct address right = *b;
-
-	address_set_port(&left, 0);
-	address_set_port(&right, 0);
-	return address_equal(&left, &right);
-}
-
 /* Whether the client that is attached is still there. */
 static enum tunnel_verdict
 judge_holder(const struct holder *holder)
@@ -174,8 +163,9 @@ judge(struct tunnel *tunnel, const struct link *newcomer)
 {
 	struct holder *holder = &tunnel->holder;
 	enum tunnel_verdict verdict = TUNNEL_YIELDS;
-	bool is_trusted = tunnel->context->key != NULL ||
-	                  same_host(&holder->address, &newcomer->address);
+	bool is_trusted =
+	    tunnel->context->key != NULL ||
+	    address_same_host(&holder->address, &newcomer->address);
 
 	lock_assert_held(&tunnel->lock);
 	if (tunnel->ended)

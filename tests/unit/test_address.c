@@ -218,6 +218,46 @@ START_TEST(equal_addresses_have_the_same_host_and_port)
 }
 END_TEST
 
+START_TEST(a_host_is_the_same_whatever_the_port)
+{
+	static const char *const hosts[] = {
+	    "192.0.2.1", "192.0.2.2", "::1", "::ffff:192.0.2.1", "fe80::1%lo"};
+	struct address a, b;
+
+	for (size_t i = 0; i < SUITE_LENGTH(hosts); i++)
+		for (size_t j = 0; j < SUITE_LENGTH(hosts); j++) {
+			ck_assert(address_parse(hosts[i], 1, &a));
+			ck_assert(address_parse(hosts[j], 2, &b));
+			ck_assert_msg(address_same_host(&a, &b) == (i == j),
+			    "%s and %s", hosts[i], hosts[j]);
+			ck_assert_uint_eq(address_port(&a), 1);
+			ck_assert_uint_eq(address_port(&b), 2);
+		}
+}
+END_TEST
+
+START_TEST(what_is_of_the_loopback_is_known)
+{
+	static const struct {
+		const char *host;
+		bool is_loopback;
+	} rows[] = {{"127.0.0.1", true}, {"127.255.255.255", true},
+	    {"126.0.0.1", false}, {"128.0.0.1", false}, {"1.0.0.127", false},
+	    {"0.0.0.0", false}, {"::1", true}, {"::", false}, {"::2", false},
+	    {"1::1", false}, {"::ffff:127.0.0.2", true},
+	    {"::ffff:192.0.2.127", false}, {"::ffff:0.0.0.1", false},
+	    {"::127.0.0.1", false}, {"7f00::1", false}};
+	struct address address;
+
+	for (size_t i = 0; i < SUITE_LENGTH(rows); i++) {
+		ck_assert(address_parse(rows[i].host, 80, &address));
+		ck_assert_msg(
+		    address_is_loopback(&address) == rows[i].is_loopback, "%s",
+		    rows[i].host);
+	}
+}
+END_TEST
+
 /* An address of a kind that we never meet is no reason to fall. */
 START_TEST(the_longest_text_fits)
 {
@@ -274,5 +314,6 @@ SUITE_MAIN("address", a_host_with_or_without_a_port_is_read,
     a_name_is_written_so_that_it_can_be_read_again,
     a_numeric_address_is_read_and_written, what_is_not_numeric_is_no_address,
     the_port_of_either_family_can_be_set,
-    equal_addresses_have_the_same_host_and_port, the_longest_text_fits,
-    both_ends_of_a_socket_are_told)
+    equal_addresses_have_the_same_host_and_port,
+    a_host_is_the_same_whatever_the_port, what_is_of_the_loopback_is_known,
+    the_longest_text_fits, both_ends_of_a_socket_are_told)
