@@ -15,6 +15,7 @@ librebore_a_SOURCES = \
 	%D%/base/repeat.c	%D%/base/repeat.h \
 	%D%/base/secret.c	%D%/base/secret.h \
 	%D%/base/uuid.c		%D%/base/uuid.h \
+	%D%/os/shelf.c	%D%/os/shelf.h \
 	%D%/os/crew.c		%D%/os/crew.h \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
@@ -38,6 +39,7 @@ librebore_a_SOURCES = \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
+	%D%/wire/scratch.c	%D%/wire/scratch.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \
@@ -47,6 +49,8 @@ librebore_a_SOURCES = \
 	%D%/client/control.c	%D%/client/control.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \
+	%D%/client/arrivals.c	%D%/client/arrivals.h \
+	%D%/client/visit.c	%D%/client/visit.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/budget.c	%D%/server/budget.h \
 	%D%/server/claim.c	%D%/server/claim.h \

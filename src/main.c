@@ -16,6 +16,7 @@
 #include "os/pidfile.h"
 #include "os/signals.h"
 #include "server/server.h"
+#include "wire/scratch.h"
 #include "status.h"
 
 #define TEXT_SIZE 640
@@ -322,6 +323,7 @@ main(int argc, char **argv)
 
 	if (fd_fill_standard() != ERROR_NONE)
 		return STATUS_FAILED; /* and nowhere to say why */
+	scratch_install();
 	result = options_parse(argc, argv, &config, error);
 	if (result == OPTIONS_RUN)
 		result = options_read_secret(&config, error);

@@ -67,6 +67,7 @@ e2e_tests = \
 	%D%/e2e/flapping_server.py \
 	%D%/e2e/hangup.py \
 	%D%/e2e/heartbeat_timeout.py \
+	%D%/e2e/idle_memory.py \
 	%D%/e2e/init.py \
 	%D%/e2e/ipv6_local_name.py \
 	%D%/e2e/leak.py \

@@ -75,8 +75,8 @@ class ReboreCold(Rebore):
 
 
 class ReboreSmall(Rebore):
-    """With GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1, meant to spare a page for each thread."""
-    title = "rebore, small threads"
+    """As the systemd units run it: GLIBC_TUNABLES spares a page for each thread."""
+    title = "rebore, by its units"
     environment = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=0:glibc.rtld.nns=1"}
 
 

@@ -126,6 +126,7 @@ handle(struct standing *standing, const struct message *message)
 	switch (message->kind) {
 	case MESSAGE_HEARTBEAT:
 		worker_tend_spares(control->workers, standing->session);
+		worker_tidy(control->workers);
 		return ERROR_NONE;
 	case MESSAGE_CONNECTION:
 		worker_start(

@@ -10,10 +10,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/visit.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
-#include "relay/relay.h"
+#include "os/stack.h"
+#include "relay/buffers.h"
 #include "wire/channel.h"
 
 /* To reach the server, and for each message of the handshake. */
@@ -33,10 +35,7 @@
 /* After one that failed, spares are not opened for so long. */
 #define SPARES_REST_MS 5000
 /* Without a visitor for so long, the client keeps only its few spares. */
-#define SPARES_QUIET_MS 8000
-/* A visitor that was accepted so lately is not accepted again: it may have been
- * announced twice (rebore-protocol(7), SPARES). */
-#define RECENT_MS 30000
+#define SPARES_QUIET_MS 4000
 /* A local service that does not answer is tried again so often. */
 #define LOCAL_REST_MS 250
 /* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
@@ -47,18 +46,22 @@
 
 #define REASON_SIZE (ADDRESS_NAME_TEXT_SIZE + DIAL_TEXT_SIZE)
 
+/* What a worker is started with. */
+struct order {
+	struct worker_context *context;
+	struct worker_session *session; /* a reference */
+	struct arrival arrival;
+	/* There is no descriptor for it: turn the visitor away. */
+	bool refuse;
+	/* It waits for a visitor to come; its name is not known before. */
+	bool is_spare;
+};
+
+/* A worker on its way to the visitor and to the local service. */
 struct worker {
+	struct order *order;
 	struct worker_context *context;
 	struct worker_session *session;
-	struct uuid uuid;
-	bool refuse;
-	/* It waits for a visitor to come; uuid is not known before. */
-	bool is_spare;
-	int64_t start_ms;
-	/* When the visitor was announced last; also by the control thread. */
-	_Atomic int64_t announced_ms;
-	/* Under the context's lock: while it is on its way to the visitor. */
-	struct worker *next_starting;
 
 	struct dial data;
 	struct dial local;
@@ -85,13 +88,15 @@ worker_context_init(struct worker_context *context)
 	atomic_init(&context->workers, 0);
 	lock_init(&context->lock);
 	memset(&context->told, 0, sizeof context->told);
-	memset(context->starting, 0, sizeof context->starting);
-	memset(context->recent, 0, sizeof context->recent);
+	arrivals_init(&context->arrivals);
+	shelf_init(&context->orders, sizeof(struct order));
 }
 
 void
 worker_context_destroy(struct worker_context *context)
 {
+	shelf_destroy(&context->orders);
+	arrivals_destroy(&context->arrivals);
 	lock_destroy(&context->lock);
 }
 
@@ -135,81 +140,6 @@ warn(struct worker_context *context, const char *reason)
 		log_warning("visitor turned away: %s", reason);
 }
 
-static struct worker **
-starting_bucket(struct worker_context *context, const struct uuid *uuid)
-{
-	lock_assert_held(&context->lock);
-	return &context->starting[uuid->bytes[0] % WORKER_BUCKETS];
-}
-
-static struct worker_recent *
-recent_place(struct worker_context *context, const struct uuid *uuid)
-{
-	unsigned bits = (unsigned)uuid->bytes[1] << 8 | uuid->bytes[2];
-
-	lock_assert_held(&context->lock);
-	return &context->recent[bits % WORKER_RECENT];
-}
-
-/* Whether the visitor was accepted a moment ago. */
-static bool
-is_recent(struct worker *worker)
-{
-	const struct worker_recent *recent =
-	    recent_place(worker->context, &worker->uuid);
-
-	return recent->accepted_ms != 0 &&
-	       uuid_equal(&recent->uuid, &worker->uuid) &&
-	       worker->start_ms - recent->accepted_ms < RECENT_MS;
-}
-
-/* Returns false when another worker has the visitor already. */
-static bool
-enter_starting(struct worker *worker)
-{
-	struct worker_context *context = worker->context;
-	struct worker **bucket;
-	struct worker *other;
-
-	lock_take(&context->lock);
-	if (is_recent(worker)) {
-		lock_give(&context->lock);
-		return false;
-	}
-	bucket = starting_bucket(context, &worker->uuid);
-	other = *bucket;
-	while (other != NULL && !uuid_equal(&other->uuid, &worker->uuid))
-		other = other->next_starting;
-	if (other == NULL) {
-		worker->next_starting = *bucket;
-		*bucket = worker;
-	} else {
-		atomic_store(&other->announced_ms, worker->start_ms);
-	}
-	lock_give(&context->lock);
-	return other == NULL;
-}
-
-/* From now on an announcement of the same visitor would be news, or, where it is
- * accepted, in a moment. */
-static void
-leave_starting(struct worker *worker, bool accepted)
-{
-	struct worker_context *context = worker->context;
-	struct worker **link;
-
-	lock_take(&context->lock);
-	if (accepted)
-		*recent_place(context, &worker->uuid) = (struct worker_recent){
-		    .uuid = worker->uuid, .accepted_ms = clock_now_ms()};
-	link = starting_bucket(context, &worker->uuid);
-	while (*link != NULL && *link != worker)
-		link = &(*link)->next_starting;
-	if (*link == worker)
-		*link = worker->next_starting;
-	lock_give(&context->lock);
-}
-
 static void
 dial_server(struct worker *worker, int64_t timeout_ms)
 {
@@ -229,7 +159,7 @@ dial_local(struct worker *worker)
 
 	dial_none(&worker->local);
 	worker->local_reason[0] = '\0';
-	if (worker->refuse)
+	if (worker->order->refuse)
 		return;
 	error = resolve_lookup(context->local, clock_now_ms() + HANDSHAKE_MS,
 	    &worker->local_addresses, &why);
@@ -298,7 +228,7 @@ accept_visitor(struct worker *worker)
 {
 	struct dial *const dials[] = {&worker->local};
 	struct message message = {
-	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->uuid};
+	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->order->arrival.uuid};
 	enum error error;
 
 	if (dial_wait(dials, 1, true, clock_now_ms() + ACCEPT_DELAY_MS,
@@ -327,7 +257,7 @@ rest(struct worker *worker)
 	    {.fd = worker->data.fd}, /* a reset shows without asking */
 	};
 
-	if (clock_now_ms() - worker->start_ms >=
+	if (clock_now_ms() - worker->order->arrival.start_ms >=
 	    worker->context->local_retry_ms)
 		return ERROR_TIMEOUT;
 	poll(slots, 2, LOCAL_REST_MS);
@@ -342,7 +272,7 @@ tell_local_failure(struct worker *worker)
 {
 	char text[DIAL_TEXT_SIZE];
 
-	if (worker->refuse) {
+	if (worker->order->refuse) {
 		snprintf(worker->reason, sizeof worker->reason,
 		    "the limit of %u visitors is reached: %s",
 		    worker->context->workers_most, strerror(EMFILE));
@@ -370,7 +300,7 @@ finish_local(struct worker *worker)
 		if (worker->local.state == DIAL_DONE)
 			return ERROR_NONE;
 		tell_local_failure(worker);
-		error = worker->refuse ? ERROR_RESOURCES : rest(worker);
+		error = worker->order->refuse ? ERROR_RESOURCES : rest(worker);
 		if (error)
 			return error;
 		dial_local(worker);
@@ -421,7 +351,7 @@ rest_since(const struct worker *worker, int64_t since_ms)
 static enum error
 reach_visitor(struct worker *worker)
 {
-	int64_t begun_ms = worker->start_ms;
+	int64_t begun_ms = worker->order->arrival.start_ms;
 	enum error error;
 
 	dial_server(worker, HANDSHAKE_MS);
@@ -430,7 +360,7 @@ reach_visitor(struct worker *worker)
 	for (int i = 0; error != ERROR_NONE && error != ERROR_STOPPED; i++) {
 		int64_t now_ms = clock_now_ms();
 
-		if (now_ms - atomic_load(&worker->announced_ms) >
+		if (now_ms - atomic_load(&worker->order->arrival.announced_ms) >
 		    RETRY_WITHIN_MS)
 			break;
 		log_debug("%s; again", worker->reason);
@@ -444,111 +374,27 @@ reach_visitor(struct worker *worker)
 	return error;
 }
 
-/*
- * What is left of a worker once both connections stand. It is small: an idle
- * connection costs little more than its thread.
- */
-struct visit {
-	struct worker_context *context;
-	struct worker_session *session;
-	struct uuid uuid;
-	int64_t start_ms;
-	int data_fd;
-	int local_fd;
-	struct address local;
-	char *early; /* to be freed; NULL: nothing */
-	size_t early_size;
-};
-
-static void
-log_end(const struct visit *visit, const struct relay *relay,
-    enum relay_outcome outcome)
-{
-	char uuid[UUID_TEXT_SIZE];
-	char local[ADDRESS_TEXT_SIZE];
-
-	uuid_print(&visit->uuid, uuid);
-	address_print(&visit->local, local);
-	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
-	    uuid, local, (double)(clock_now_ms() - visit->start_ms) / 1000,
-	    (unsigned long long)relay->to_end,
-	    (unsigned long long)relay->to_data, relay_ending(outcome));
-}
-
-/* Nothing of the visitor has reached the service, and the connection broke: it
- * may be announced again, and served. */
-static void
-forget(struct visit *visit)
-{
-	struct worker_context *context = visit->context;
-	struct worker_recent *recent;
-
-	lock_take(&context->lock);
-	recent = recent_place(context, &visit->uuid);
-	if (uuid_equal(&recent->uuid, &visit->uuid))
-		recent->accepted_ms = 0;
-	lock_give(&context->lock);
-}
-
-static void
-relay_visit(struct visit *visit)
-{
-	struct roster *roster = visit->context->roster;
-	struct roster_entry entry;
-	struct relay relay = {
-	    .data_fd = visit->data_fd,
-	    .end_fd = visit->local_fd,
-	    .entry = &entry,
-	    .carried = &visit->session->carried,
-	    .early = visit->early,
-	    .early_size = visit->early_size,
-	};
-	enum relay_outcome outcome;
-
-	if (!roster_enter(roster, &entry, visit->data_fd, visit->local_fd)) {
-		sockopt_reset_on_close(visit->data_fd);
-		sockopt_reset_on_close(visit->local_fd);
-		return;
-	}
-	outcome = relay_run(&relay);
-	roster_leave(roster, &entry);
-	if (outcome == RELAY_BROKEN && relay.to_end == 0)
-		forget(visit);
-	log_end(visit, &relay, outcome);
-}
-
 /* Take the connections over, and what came behind the last frame. */
 static enum error
 begin_visit(struct worker *worker, struct visit *visit)
 {
 	const char *early = channel_rest(&worker->channel, &visit->early_size);
 
-	visit->context = worker->context;
-	visit->session = worker->session;
-	visit->uuid = worker->uuid;
-	visit->start_ms = worker->start_ms;
+	visit->roster = worker->context->roster;
+	visit->arrivals = &worker->context->arrivals;
+	visit->carried = &worker->session->carried;
+	visit->uuid = worker->order->arrival.uuid;
+	visit->start_ms = worker->order->arrival.start_ms;
 	visit->local = worker->local.peer;
-	visit->early = NULL;
-	if (visit->early_size > 0) {
-		visit->early = malloc(visit->early_size);
-		if (visit->early == NULL)
-			return ERROR_MEMORY;
-		memcpy(visit->early, early, visit->early_size);
-	}
+	visit->early = buffers_copy(early, visit->early_size);
+	if (visit->early == NULL && visit->early_size > 0)
+		return ERROR_MEMORY;
 	visit->data_fd = worker->data.fd;
 	visit->local_fd = worker->local.fd;
 	worker->data.fd = -1;
 	worker->local.fd = -1;
 	sockopt_prepare(visit->local_fd, &sockopt_keepalive_proxied);
 	return ERROR_NONE;
-}
-
-static void
-end_visit(struct visit *visit)
-{
-	fd_close(&visit->data_fd);
-	fd_close(&visit->local_fd);
-	free(visit->early);
 }
 
 /* Say on an authenticated data connection that it is a spare. */
@@ -577,7 +423,7 @@ await_visitor(struct worker *worker)
 		return error;
 	if (message.kind != MESSAGE_CONNECTION)
 		return ERROR_PROTOCOL;
-	worker->uuid = message.as.uuid;
+	worker->order->arrival.uuid = message.as.uuid;
 	return ERROR_NONE;
 }
 
@@ -587,14 +433,15 @@ take_visitor(struct worker *worker)
 {
 	const struct message taken = {.kind = MESSAGE_TAKEN};
 
-	worker->start_ms = clock_now_ms();
-	atomic_store(&worker->announced_ms, worker->start_ms);
-	atomic_store(&worker->session->visitor_ms, worker->start_ms);
-	if (!enter_starting(worker))
+	struct arrival *arrival = &worker->order->arrival;
+
+	arrival->start_ms = clock_now_ms();
+	atomic_store(&arrival->announced_ms, arrival->start_ms);
+	atomic_store(&worker->session->visitor_ms, arrival->start_ms);
+	if (!arrivals_enter(&worker->context->arrivals, arrival))
 		return ERROR_STOPPED;
-	worker->is_spare = false;
 	return channel_send(
-	    &worker->channel, &taken, worker->start_ms + HANDSHAKE_MS);
+	    &worker->channel, &taken, arrival->start_ms + HANDSHAKE_MS);
 }
 
 /* While it is a spare, the worker is in the roster of its session's spares. It
@@ -618,6 +465,16 @@ be_spare(struct worker *worker)
 	return error ? error : take_visitor(worker);
 }
 
+/* Whether so many are missing that others have to be woken to open more: most
+ * are opened by workers that have finished. */
+static bool
+are_spares_low(struct worker_session *session)
+{
+	unsigned wanted = atomic_load(&session->spares_wanted);
+
+	return atomic_load(&session->spares_kept) < wanted - wanted / 4;
+}
+
 /*
  * Open a data connection ahead of need, and wait for a visitor on it. Failures
  * are nobody's business: the visitor, if there was one, is announced.
@@ -638,7 +495,8 @@ reach_as_spare(struct worker *worker)
 	}
 	atomic_fetch_sub(&session->spares_kept, 1);
 	if (error == ERROR_NONE) {
-		worker_tend_spares(worker->context, session);
+		if (are_spares_low(session))
+			worker_tend_spares(worker->context, session);
 		dial_local(worker);
 		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
 		worker->entered = roster_enter(worker->context->roster,
@@ -653,16 +511,17 @@ reach_as_spare(struct worker *worker)
 	return ERROR_STOPPED;
 }
 
-/* Get to the visitor and to the local service. */
 static enum error
-approach(struct worker *worker, struct visit *visit)
+go(struct worker *worker, struct visit *visit)
 {
+	struct order *order = worker->order;
 	enum error error =
-	    worker->is_spare ? reach_as_spare(worker) : reach_visitor(worker);
+	    order->is_spare ? reach_as_spare(worker) : reach_visitor(worker);
 
 	if (error == ERROR_NONE)
 		error = finish_local(worker);
-	leave_starting(worker, error == ERROR_NONE);
+	arrivals_leave(
+	    &worker->context->arrivals, &order->arrival, error == ERROR_NONE);
 	if (error == ERROR_NONE)
 		error = begin_visit(worker, visit);
 	if (error == ERROR_NONE)
@@ -675,54 +534,93 @@ approach(struct worker *worker, struct visit *visit)
 	return error;
 }
 
+/* Get to the visitor and to the local service. */
+STACK_APART static enum error
+approach(struct order *order, struct visit *visit)
+{
+	struct worker worker = {.order = order,
+	    .context = order->context,
+	    .session = order->session,
+	    .data = {.fd = -1},
+	    .local = {.fd = -1}};
+	enum error error = go(&worker, visit);
+
+	drop_data(&worker);
+	dial_end(&worker.local);
+	return error;
+}
+
+static struct order *
+create(struct worker_context *context, struct worker_session *session,
+    const struct uuid *uuid)
+{
+	struct order *order = shelf_take(&context->orders);
+
+	if (order == NULL)
+		return NULL;
+	memset(order, 0, sizeof *order);
+	order->context = context;
+	order->session = session;
+	order->is_spare = uuid == NULL;
+	if (uuid != NULL)
+		order->arrival.uuid = *uuid;
+	order->arrival.start_ms = clock_now_ms();
+	atomic_init(&order->arrival.announced_ms, order->arrival.start_ms);
+	return order;
+}
+
+/* Count one more spare, where one is wanted and may be opened now. Returns its
+ * order; NULL: not counted. */
+static struct order *
+order_spare(struct worker_context *context, struct worker_session *session)
+{
+	unsigned wanted = atomic_load(&session->spares_wanted);
+	struct order *order = NULL;
+
+	if (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
+	    atomic_load(&context->workers) >= context->workers_most / 2)
+		return NULL;
+	if (atomic_fetch_add(&session->spares_kept, 1) < wanted)
+		order = create(context, session, NULL);
+	if (order == NULL)
+		atomic_fetch_sub(&session->spares_kept, 1);
+	return order;
+}
+
+/* Whoever is done with a visitor is a spare at once where one is missing, and no
+ * other thread has to be woken for that. */
 static void
 run(void *argument)
 {
-	struct worker *worker = argument;
-	struct worker_context *context = worker->context;
-	struct worker_session *session = worker->session;
-	struct visit visit;
-	enum error error = approach(worker, &visit);
+	struct order *order = argument;
+	struct worker_context *context = order->context;
+	struct worker_session *session = order->session;
 
-	drop_data(worker);
-	dial_end(&worker->local);
-	free(worker);
-	if (error == ERROR_NONE) {
-		relay_visit(&visit);
-		end_visit(&visit);
+	while (order != NULL) {
+		struct visit visit;
+		enum error error = approach(order, &visit);
+
+		shelf_give(&context->orders, order);
+		if (error == ERROR_NONE)
+			visit_run(&visit);
+		order = error ? NULL : order_spare(context, session);
 	}
 	worker_session_release(session);
 	atomic_fetch_sub(&context->workers, 1);
 }
 
-static struct worker *
-create(struct worker_context *context, struct worker_session *session,
-    const struct uuid *uuid)
-{
-	struct worker *worker = calloc(1, sizeof *worker);
-
-	if (worker == NULL)
-		return NULL;
-	worker->context = context;
-	worker->session = session;
-	worker->uuid = *uuid;
-	worker->start_ms = clock_now_ms();
-	atomic_init(&worker->announced_ms, worker->start_ms);
-	return worker;
-}
-
-/* Give the worker to a thread, if it may have one. */
+/* Give the order to a thread, if it may have one. */
 static enum error
-start(struct worker *worker)
+start(struct order *order)
 {
-	struct worker_context *context = worker->context;
+	struct worker_context *context = order->context;
 	unsigned count = atomic_fetch_add(&context->workers, 1);
 	enum error error = ERROR_RESOURCES;
 
-	worker->refuse = count >= context->workers_most;
+	order->refuse = count >= context->workers_most;
 	errno = EMFILE;
 	if (count < context->workers_most + REFUSALS_MOST)
-		error = crew_do(context->crew, run, worker);
+		error = crew_do(context->crew, run, order);
 	if (error)
 		atomic_fetch_sub(&context->workers, 1);
 	return error;
@@ -743,22 +641,16 @@ want_more_spares(struct worker_session *session)
 static bool
 start_spare(struct worker_context *context, struct worker_session *session)
 {
-	static const struct uuid none;
-	struct worker *worker = create(context, session, &none);
-	unsigned count = atomic_load(&context->workers);
+	struct order *order = order_spare(context, session);
 
-	if (worker == NULL || count >= context->workers_most / 2) {
-		free(worker);
+	if (order == NULL)
 		return false;
-	}
-	worker->is_spare = true;
 	atomic_fetch_add(&session->references, 1);
-	atomic_fetch_add(&session->spares_kept, 1);
-	if (start(worker) == ERROR_NONE)
+	if (start(order) == ERROR_NONE)
 		return true;
 	atomic_fetch_sub(&session->spares_kept, 1);
 	worker_session_release(session);
-	free(worker);
+	shelf_give(&context->orders, order);
 	return false;
 }
 
@@ -792,11 +684,15 @@ worker_tend_spares(
 	}
 	for (; kept > wanted && is_quiet; kept--)
 		roster_interrupt_oldest(&session->spares);
-	if (clock_now_ms() < atomic_load(&session->spares_rest_ms))
-		return;
 	while (atomic_load(&session->spares_kept) < wanted)
 		if (!start_spare(context, session))
 			return;
+}
+
+void
+worker_tidy(struct worker_context *context)
+{
+	shelf_tidy(&context->orders);
 }
 
 void
@@ -811,25 +707,25 @@ void
 worker_start(struct worker_context *context, struct worker_session *session,
     const struct uuid *uuid)
 {
-	struct worker *worker = create(context, session, uuid);
+	struct order *order = create(context, session, uuid);
 	enum error error;
 
-	if (worker == NULL) {
+	if (order == NULL) {
 		warn(context, error_text(ERROR_MEMORY));
 		return;
 	}
-	if (!enter_starting(worker)) {
-		free(worker);
+	if (!arrivals_enter(&context->arrivals, &order->arrival)) {
+		shelf_give(&context->orders, order);
 		return;
 	}
 	want_more_spares(session);
 	atomic_fetch_add(&session->references, 1);
-	error = start(worker);
+	error = start(order);
 	if (error == ERROR_NONE)
 		return;
 	if (error == ERROR_RESOURCES)
 		warn(context, strerror(errno));
-	leave_starting(worker, false);
+	arrivals_leave(&context->arrivals, &order->arrival, false);
 	worker_session_release(session);
-	free(worker);
+	shelf_give(&context->orders, order);
 }

@@ -13,27 +13,17 @@
 #include "base/error.h"
 #include "base/repeat.h"
 #include "base/uuid.h"
+#include "client/arrivals.h"
 #include "net/address.h"
 #include "net/resolve.h"
 #include "net/roster.h"
 #include "os/crew.h"
 #include "os/lock.h"
+#include "os/shelf.h"
 #include "wire/auth.h"
-
-/* Powers of two. */
-#define WORKER_BUCKETS 256
-#define WORKER_RECENT  8192
-
-/* A visitor that was accepted a moment ago. */
-struct worker_recent {
-	struct uuid uuid;
-	int64_t accepted_ms; /* 0: none */
-};
 
 /* More spares are never kept, whatever a server grants. */
 #define WORKER_SPARES_MOST 64
-
-struct worker;
 
 /* What all workers of a client share. */
 struct worker_context {
@@ -50,13 +40,15 @@ struct worker_context {
 	/* A visitor waits so long for a local service that does not answer. */
 	int64_t local_retry_ms;
 
+	/* Each with a lock of its own. */
+	struct arrivals arrivals;
+	struct shelf orders;
+
 	atomic_uint workers;
 
 	struct lock lock;
 	/* Under lock. */
 	struct repeat told; /* of failures that come again and again */
-	struct worker *starting[WORKER_BUCKETS]; /* by uuid, before the relay */
-	struct worker_recent recent[WORKER_RECENT]; /* by uuid, the last only */
 };
 
 /*
@@ -116,6 +108,9 @@ void worker_grant_spares(struct worker_context *context,
  */
 void worker_tend_spares(
     struct worker_context *context, struct worker_session *session);
+
+/* Give back memory that a flood has left. To be called now and then. */
+void worker_tidy(struct worker_context *context);
 
 /* The control connection is over: its spares are, too. */
 void worker_end_spares(struct worker_session *session);

@@ -23,7 +23,6 @@ struct address {
 		struct sockaddr generic;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-		struct sockaddr_storage storage;
 	} socket;
 };
 

@@ -16,6 +16,7 @@ struct resolve {
 	/* Set before the first thread starts, then read-only. */
 	struct address_name name;
 	int64_t max_age_ms;
+	struct resolve_list known; /* without asking; may be empty */
 
 	/* The owner, and a look-up that is under way. */
 	atomic_uint references;
@@ -31,6 +32,28 @@ struct resolve {
 	struct resolve_list list;
 };
 
+/* Fill list, where the name tells the addresses; otherwise it stays empty. */
+static void
+read_name(const struct address_name *name, struct resolve_list *list)
+{
+	list->count = 0;
+	if (strcasecmp(name->host, "localhost") == 0) {
+		address_parse("127.0.0.1", name->port, &list->addresses[0]);
+		address_parse("::1", name->port, &list->addresses[1]);
+		list->count = 2;
+	} else if (address_parse(name->host, name->port, &list->addresses[0])) {
+		list->count = 1;
+	}
+}
+
+/* The link of an address such as fe80::1%eth0 may come, or another in its
+ * place: it is read each time. */
+static bool
+has_scope(const struct address_name *name)
+{
+	return strchr(name->host, '%') != NULL;
+}
+
 struct resolve *
 resolve_create(const struct address_name *name, int64_t max_age_ms)
 {
@@ -39,6 +62,8 @@ resolve_create(const struct address_name *name, int64_t max_age_ms)
 	if (resolve == NULL)
 		return NULL;
 	resolve->name = *name;
+	if (!has_scope(name))
+		read_name(name, &resolve->known);
 	resolve->max_age_ms = max_age_ms;
 	resolve->failure = EAI_AGAIN;
 	atomic_init(&resolve->references, 1);
@@ -203,20 +228,12 @@ enum error
 resolve_lookup(struct resolve *resolve, int64_t deadline_ms,
     struct resolve_list *list, const char **reason)
 {
-	const struct address_name *name = &resolve->name;
-
 	*reason = "";
-	list->count = 0;
-	if (strcasecmp(name->host, "localhost") == 0) {
-		address_parse("127.0.0.1", name->port, &list->addresses[0]);
-		address_parse("::1", name->port, &list->addresses[1]);
-		list->count = 2;
+	*list = resolve->known;
+	if (list->count == 0 && has_scope(&resolve->name))
+		read_name(&resolve->name, list);
+	if (list->count > 0)
 		return ERROR_NONE;
-	}
-	if (address_parse(name->host, name->port, &list->addresses[0])) {
-		list->count = 1;
-		return ERROR_NONE;
-	}
 	return look_up_by_thread(resolve, deadline_ms, list, reason);
 }
 

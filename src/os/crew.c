@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "os/lock.h"
+#include "os/shelf.h"
+#include "os/stack.h"
 #include "os/thread.h"
 
 struct job {
@@ -26,6 +28,8 @@ struct crew {
 	/* Set before the first thread starts, then read-only. */
 	const char *name;
 
+	struct shelf starts;
+
 	struct lock lock;
 	struct lock_condition fewer;
 	/* Under lock. */
@@ -35,7 +39,7 @@ struct crew {
 	bool stopping;
 };
 
-/* What a new thread starts with; the thread frees it. */
+/* What a new thread starts with. */
 struct start {
 	struct crew *crew;
 	struct job job;
@@ -49,6 +53,7 @@ crew_create(const char *name)
 	if (crew == NULL)
 		return NULL;
 	crew->name = name;
+	shelf_init(&crew->starts, sizeof(struct start));
 	lock_init(&crew->lock);
 	lock_condition_init(&crew->fewer);
 	return crew;
@@ -99,7 +104,8 @@ work(void *argument)
 	struct job job = start->job;
 	bool more;
 
-	free(start);
+	stack_begin();
+	shelf_give(&crew->starts, start);
 	thread_name(crew->name);
 	do {
 		job.run(job.argument);
@@ -111,6 +117,7 @@ work(void *argument)
 		}
 		lock_give(&crew->lock);
 	} while (more);
+	stack_trim(); /* the C library may keep it for the next thread */
 	return NULL;
 }
 
@@ -132,16 +139,17 @@ give_to_parked(struct crew *crew, struct job job)
 static enum error
 give_to_new(struct crew *crew, struct job job)
 {
-	struct start *start = malloc(sizeof *start);
+	struct start *start = shelf_take(&crew->starts);
 	enum error error;
 
 	if (start == NULL)
 		return ERROR_RESOURCES;
 	start->crew = crew;
 	start->job = job;
+	shelf_tidy(&crew->starts);
 	error = thread_start(NULL, crew->name, THREAD_STACK_BYTES, work, start);
 	if (error)
-		free(start);
+		shelf_give(&crew->starts, start);
 	return error;
 }
 
@@ -196,6 +204,7 @@ crew_destroy(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
+	shelf_destroy(&crew->starts);
 	lock_condition_destroy(&crew->fewer);
 	lock_destroy(&crew->lock);
 	free(crew);

@@ -8,7 +8,26 @@
 #ifndef REBORE_OS_STACK_H
 #define REBORE_OS_STACK_H
 
-/* Give back what lies below the caller's frame. Not in the main thread. */
+/*
+ * Before a function: its frame is not to be part of its caller's. For those that
+ * need much, and are called by one that waits for long.
+ */
+#if defined(__GNUC__)
+#define STACK_APART __attribute__((noinline))
+#else
+#define STACK_APART
+#endif
+
+/*
+ * To be called once, first thing, by the function that a thread begins with.
+ *
+ * All threads that call it must have been started alike: with the same function
+ * and THREAD_STACK_BYTES.
+ */
+void stack_begin(void);
+
+/* Give back what lies below the caller's frame. Without stack_begin() in the
+ * same thread it does nothing. */
 void stack_trim(void);
 
 #endif

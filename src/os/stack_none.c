@@ -2,6 +2,11 @@
 #include "os/stack.h"
 
 void
+stack_begin(void)
+{
+}
+
+void
 stack_trim(void)
 {
 }

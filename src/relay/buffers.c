@@ -1,6 +1,8 @@
 /* buffers - see buffers.h */
 #include "relay/buffers.h"
 
+#include <assert.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "os/lock.h"
@@ -25,6 +27,17 @@ buffers_borrow(void)
 	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return buffer == MAP_FAILED ? NULL : buffer;
+}
+
+char *
+buffers_copy(const char *bytes, size_t size)
+{
+	char *buffer = size > 0 ? buffers_borrow() : NULL;
+
+	assert(size <= BUFFERS_BYTES);
+	if (buffer != NULL)
+		memcpy(buffer, bytes, size);
+	return buffer;
 }
 
 void

@@ -9,14 +9,18 @@
 
 /* Measured: 128 KiB gains a few per cent, 256 KiB loses for one stream. */
 #define BUFFERS_BYTES ((size_t)64 * 1024)
-/* Kept while nobody borrows them: 1 MiB. */
-#define BUFFERS_KEPT_MOST 16
+/* Kept while nobody borrows them: half a MiB. */
+#define BUFFERS_KEPT_MOST 8
 
 #include <stddef.h>
 
 /* Returns BUFFERS_BYTES of memory, content undefined, or NULL: none is left.
  * Threads: any. */
 char *buffers_borrow(void);
+
+/* Borrow a buffer with a copy of size bytes, BUFFERS_BYTES at most, at its start.
+ * Returns NULL when size is 0, too, which is no failure. */
+char *buffers_copy(const char *bytes, size_t size);
 
 /* Give one back. NULL is legal. Threads: any. */
 void buffers_return(char *buffer);

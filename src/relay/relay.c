@@ -162,11 +162,8 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	/* The first step tries everything. */
 	struct pollfd slots[2] = {{.revents = POLLIN}, {.revents = POLLIN}};
 	bool trimmed = false;
-	enum error error =
-	    relay_flow_put(inward, relay->early, relay->early_size);
+	enum error error = ERROR_NONE;
 
-	if (error == ERROR_NONE)
-		error = relay_flow_put(outward, relay->kept, relay->kept_size);
 	while (error == ERROR_NONE && !(inward->told && outward->told)) {
 		error = step(relay, inward, slots[0].revents, slots[1].revents);
 		tell_carried(relay, inward);
@@ -189,6 +186,8 @@ relay_run(struct relay *relay)
 
 	relay_flow_init(&inward, relay->data_fd, relay->end_fd);
 	relay_flow_init(&outward, relay->end_fd, relay->data_fd);
+	relay_flow_put(&inward, relay->early, relay->early_size);
+	relay_flow_put(&outward, relay->kept, relay->kept_size);
 	error = run(relay, &inward, &outward);
 	saved = errno;
 	relay->to_end = inward.moved;

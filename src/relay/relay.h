@@ -21,12 +21,13 @@ struct relay {
 	int data_fd;
 	/* The visitor on the server, the local service on the client. */
 	int end_fd;
-	/* Bytes that came on the data connection behind the last frame. */
-	const char *early;
+	/* Bytes that came on the data connection behind the last frame: a buffer
+	 * (buffers.h), taken by relay_run(); NULL: none. */
+	char *early;
 	size_t early_size;
 	/* Bytes that were read from the end already, and come first on the data
-	 * connection: BUFFERS_BYTES at most. */
-	const char *kept;
+	 * connection: a buffer likewise. */
+	char *kept;
 	size_t kept_size;
 	/* Of both sockets; ends the relay when it is interrupted. */
 	const struct roster_entry *entry;

@@ -33,11 +33,11 @@ fill(struct relay_flow *flow)
 	if (got == -1)
 		return error_of_errno();
 	if (flow->piped > 0)
-		flow->piped -= (size_t)got;
+		flow->piped -= (uint32_t)got;
 	else
 		flow->ended = got == 0;
 	flow->start = 0;
-	flow->end = (size_t)got;
+	flow->end = (uint32_t)got;
 	return ERROR_NONE;
 }
 
@@ -52,7 +52,7 @@ drain(struct relay_flow *flow)
 			continue;
 		if (sent == -1)
 			return error_of_errno();
-		flow->start += (size_t)sent;
+		flow->start += (uint32_t)sent;
 		flow->moved += (uint64_t)sent;
 	}
 	return ERROR_NONE;

@@ -35,19 +35,13 @@ relay_flow_wants_write(const struct relay_flow *flow)
 	return !is_empty(flow);
 }
 
-enum error
-relay_flow_put(struct relay_flow *flow, const char *bytes, size_t size)
+void
+relay_flow_put(struct relay_flow *flow, char *buffer, size_t size)
 {
 	assert(size <= BUFFERS_BYTES && flow->buffer == NULL);
 
-	if (size == 0)
-		return ERROR_NONE;
-	flow->buffer = buffers_borrow();
-	if (flow->buffer == NULL)
-		return ERROR_MEMORY;
-	memcpy(flow->buffer, bytes, size);
-	flow->end = size;
-	return ERROR_NONE;
+	flow->buffer = buffer;
+	flow->end = buffer != NULL ? (uint32_t)size : 0;
 }
 
 enum error

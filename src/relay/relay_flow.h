@@ -32,11 +32,11 @@ struct relay_flow {
 
 	/* Private: what is read and not yet written. */
 	char *buffer;
-	size_t start;
-	size_t end;
+	uint32_t start;
+	uint32_t end;
 	/* Behind it, or in its place: what is in the pipe. */
+	uint32_t piped;
 	struct pipe_ends pipe;
-	size_t piped;
 	/* Moving through the pipe; it has not been refused. */
 	bool splicing;
 	bool can_splice;
@@ -52,13 +52,11 @@ bool relay_flow_wants_read(const struct relay_flow *flow);
 bool relay_flow_wants_write(const struct relay_flow *flow);
 
 /*
- * Put bytes first that were read from from already.
+ * Put bytes first that were read from from already. Only before the first step.
  *
- * size: BUFFERS_BYTES at most; 0 does nothing. Only before the first step.
- * Returns ERROR_MEMORY.
+ * buffer: a borrowed one, taken; NULL: none.
  */
-enum error relay_flow_put(
-    struct relay_flow *flow, const char *bytes, size_t size);
+void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
 
 /*
  * Move what can be moved now, without waiting.

@@ -48,7 +48,7 @@ fill(struct relay_flow *flow)
 	if (moved == -1)
 		return failure(flow);
 	flow->ended = moved == 0;
-	flow->piped = (size_t)moved;
+	flow->piped = (uint32_t)moved;
 	if (moved < SHORT_BYTES)
 		flow->splicing = false;
 	return ERROR_NONE;
@@ -62,7 +62,7 @@ drain(struct relay_flow *flow)
 
 		if (moved == -1)
 			return failure(flow);
-		flow->piped -= (size_t)moved;
+		flow->piped -= (uint32_t)moved;
 		flow->moved += (uint64_t)moved;
 	}
 	return ERROR_NONE;

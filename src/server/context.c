@@ -38,6 +38,14 @@ context_reclaim(struct context *context)
 		registry_visit(&context->registry, tunnel_shed_spares);
 }
 
+void
+context_tidy(struct context *context)
+{
+	shelf_tidy(&context->sessions);
+	shelf_tidy(&context->handouts);
+	shelf_tidy(&context->visitors);
+}
+
 bool
 context_take(struct context *context, unsigned count)
 {

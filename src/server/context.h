@@ -9,6 +9,7 @@
 #include "base/repeat.h"
 #include "net/roster.h"
 #include "os/crew.h"
+#include "os/shelf.h"
 #include "server/budget.h"
 #include "server/grants.h"
 #include "server/pending.h"
@@ -45,12 +46,20 @@ struct context {
 	struct roster silent;
 	/* Proxied connections. */
 	struct roster active;
+	/* For sessions and handouts, which define what is in them; and struct
+	 * pending_visitor. */
+	struct shelf sessions;
+	struct shelf handouts;
+	struct shelf visitors;
 
 	struct lock lock;
 	/* Under lock. */
 	struct repeat told; /* of what had to be turned away */
 	int64_t reclaimed_ms;
 };
+
+/* Give back memory that a flood has left. To be called now and then. */
+void context_tidy(struct context *context);
 
 /* Take descriptors of the budget, if need be those of spares. */
 bool context_take(struct context *context, unsigned count);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "os/stack.h"
 #include "relay/buffers.h"
 #include "server/proxy.h"
 #include "wire/channel.h"
@@ -140,30 +141,28 @@ offer(struct handout *handout)
 	return error;
 }
 
-/* Returns a copy of size bytes, NULL when there are none or no memory. */
-static char *
-copy_of(const char *bytes, size_t size)
+/* Move on from what went over the spare already. */
+static void
+skip_sent(struct pending_visitor *visitor, size_t sent)
 {
-	char *copy = size > 0 ? malloc(size) : NULL;
-
-	if (copy != NULL)
-		memcpy(copy, bytes, size);
-	return copy;
+	visitor->ahead = sent;
+	visitor->kept_size -= sent;
+	if (visitor->kept_size > 0) {
+		memmove(
+		    visitor->kept, visitor->kept + sent, visitor->kept_size);
+		return;
+	}
+	buffers_return(visitor->kept);
+	visitor->kept = NULL;
 }
 
-/*
- * Let the visitor keep what is behind the first skipped bytes. Without memory
- * for it the visitor cannot be served any more.
- */
-static bool
-keep(struct handout *handout, size_t skipped)
+/* Give what the visitor has sent to the visitor itself, to be kept. */
+static void
+give_kept(struct handout *handout)
 {
-	struct pending_visitor *visitor = handout->visitor;
-
-	visitor->ahead = skipped;
-	visitor->kept_size = handout->size - skipped;
-	visitor->kept = copy_of(handout->kept + skipped, visitor->kept_size);
-	return visitor->kept != NULL || visitor->kept_size == 0;
+	handout->visitor->kept = handout->kept;
+	handout->visitor->kept_size = handout->size;
+	handout->kept = NULL;
 }
 
 /* Let the visitor wait in its tunnel, if it still does. */
@@ -171,11 +170,11 @@ static void
 give_back(struct handout *handout)
 {
 	proxy_expect(handout->context, handout->visitor, true);
-	if (handout->visitor_lost || !keep(handout, 0) ||
+	give_kept(handout);
+	skip_sent(handout->visitor, 0);
+	if (handout->visitor_lost ||
 	    !tunnel_readmit(handout->tunnel, handout->visitor))
 		proxy_drop(handout->context, handout->visitor);
-	buffers_return(handout->kept); /* the visitor has a copy */
-	handout->kept = NULL;
 }
 
 static void
@@ -183,45 +182,37 @@ release(struct handout *handout)
 {
 	buffers_return(handout->kept);
 	tunnel_release(handout->tunnel);
-	free(handout);
 }
 
-/* Serve the visitor over the spare. Takes the handout: an idle connection keeps
- * little. */
-static void
-relay_over(struct handout *handout, struct pending_visitor *visitor)
+/* Have the visitor served over the spare. Releases the handout. Returns false
+ * when there is no memory for that: all is closed. */
+static bool
+serve_over(struct handout *handout, struct proxy *proxy)
 {
-	struct context *context = handout->context;
-	int fd = handout->fd;
-	size_t size;
-	const char *rest = channel_rest(&handout->channel, &size);
-	char *early = copy_of(rest, size);
-	bool good = early != NULL || size == 0;
+	const char *rest = channel_rest(&handout->channel, &proxy->early_size);
+	bool good;
 
-	release(handout);
-	if (good) {
-		proxy_relay(context, visitor, fd, early, size);
-	} else {
-		sockopt_reset_on_close(fd);
-		proxy_drop(context, visitor);
+	proxy->context = handout->context;
+	proxy->visitor = handout->visitor;
+	proxy->data_fd = handout->fd;
+	proxy->early = buffers_copy(rest, proxy->early_size);
+	good = proxy->early != NULL || proxy->early_size == 0;
+	if (!good) {
+		sockopt_reset_on_close(handout->fd);
+		fd_close(&handout->fd);
+		proxy_drop(handout->context, handout->visitor);
 	}
-	fd_close(&fd);
+	release(handout);
+	return good;
 }
 
 /* The client has the visitor. */
-static void
-relay_taken(struct handout *handout)
+static bool
+serve_taken(struct handout *handout, struct proxy *proxy)
 {
-	struct pending_visitor *visitor = handout->visitor;
-
-	if (keep(handout, handout->sent)) {
-		relay_over(handout, visitor);
-		return;
-	}
-	sockopt_reset_on_close(handout->fd);
-	fd_close(&handout->fd);
-	proxy_drop(handout->context, visitor);
-	release(handout);
+	give_kept(handout);
+	skip_sent(handout->visitor, handout->sent);
+	return serve_over(handout, proxy);
 }
 
 /* Wait for Taken as long as the visitor waits in its tunnel. */
@@ -244,18 +235,9 @@ await_late(struct handout *handout, const struct uuid *uuid)
 	return error;
 }
 
-/* Move on from what went over the spare already. */
-static void
-skip_sent(struct pending_visitor *visitor, size_t sent)
-{
-	visitor->ahead = sent;
-	visitor->kept_size -= sent;
-	memmove(visitor->kept, visitor->kept + sent, visitor->kept_size);
-}
-
 /* The visitor is given back, but the spare may still be alive. */
-static void
-outlast(struct handout *handout, const struct uuid *uuid)
+static bool
+outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 {
 	struct context *context = handout->context;
 	struct pending_visitor *visitor = NULL;
@@ -268,21 +250,20 @@ outlast(struct handout *handout, const struct uuid *uuid)
 		roster_leave(&context->active, &handout->entry);
 	}
 	if (visitor != NULL) {
-		if (sent > 0)
-			skip_sent(visitor, sent);
+		skip_sent(visitor, sent);
 		handout->visitor = visitor;
-		relay_over(handout, visitor);
-		return;
+		return serve_over(handout, proxy);
 	}
 	sockopt_reset_on_close(fd);
 	fd_close(&fd);
 	release(handout);
+	return false;
 }
 
-static void
-run(void *argument)
+/* Returns whether there is something to relay. */
+static bool
+deliver(struct handout *handout, struct proxy *proxy)
 {
-	struct handout *handout = argument;
 	struct roster *roster = &handout->context->active;
 	struct uuid uuid = handout->visitor->uuid;
 	enum error error = ERROR_STOPPED;
@@ -292,39 +273,66 @@ run(void *argument)
 		error = offer(handout);
 		roster_leave(roster, &handout->entry);
 	}
-	if (error == ERROR_NONE) {
-		relay_taken(handout);
-		return;
-	}
+	if (error == ERROR_NONE)
+		return serve_taken(handout, proxy);
 	give_back(handout);
-	if (error == ERROR_TIMEOUT) {
-		outlast(handout, &uuid);
-		return;
-	}
+	if (error == ERROR_TIMEOUT)
+		return outlast(handout, &uuid, proxy);
 	sockopt_reset_on_close(handout->fd);
 	fd_close(&handout->fd);
 	release(handout);
+	return false;
+}
+
+STACK_APART static bool
+hand_out(const struct handout_order *order, struct proxy *proxy)
+{
+	struct handout handout = {
+	    .context = order->context,
+	    .tunnel = order->tunnel,
+	    .visitor = order->visitor,
+	    .fd = order->fd,
+	    .kept = order->kept,
+	};
+
+	channel_init(&handout.channel, order->fd);
+	return deliver(&handout, proxy);
+}
+
+static void
+run(void *argument)
+{
+	struct handout_order *order = argument;
+	struct context *context = order->context;
+	struct proxy proxy;
+	bool has_proxy = hand_out(order, &proxy);
+
+	shelf_give(&context->handouts, order);
+	if (has_proxy)
+		proxy_run(&proxy);
 }
 
 enum error
 handout_start(struct context *context, struct tunnel *tunnel,
     struct pending_visitor *visitor, int fd)
 {
-	struct handout *handout = calloc(1, sizeof *handout);
+	struct handout_order *order = shelf_take(&context->handouts);
 	enum error error = ERROR_MEMORY;
 
-	if (handout == NULL)
+	if (order == NULL)
 		return error;
-	handout->context = context;
-	handout->tunnel = tunnel;
-	handout->visitor = visitor;
-	handout->fd = fd;
-	handout->kept = buffers_borrow();
-	channel_init(&handout->channel, fd);
+	*order = (struct handout_order){.context = context,
+	    .tunnel = tunnel,
+	    .visitor = visitor,
+	    .fd = fd,
+	    .kept = buffers_borrow()};
 	tunnel_hold(tunnel);
-	if (handout->kept != NULL)
-		error = crew_do(context->crew, run, handout);
-	if (error)
-		release(handout);
+	if (order->kept != NULL)
+		error = crew_do(context->crew, run, order);
+	if (error) {
+		buffers_return(order->kept);
+		tunnel_release(tunnel);
+		shelf_give(&context->handouts, order);
+	}
 	return error;
 }

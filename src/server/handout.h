@@ -14,6 +14,15 @@
 #include "server/context.h"
 #include "server/tunnel.h"
 
+/* What a context's shelf of handouts has on it. */
+struct handout_order {
+	struct context *context;
+	struct tunnel *tunnel; /* a reference */
+	struct pending_visitor *visitor;
+	int fd;
+	char *kept; /* a buffer */
+};
+
 /*
  * Serve a visitor over a spare, in a thread of the crew.
  *

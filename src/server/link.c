@@ -228,6 +228,7 @@ link_do_due(struct link *link)
 		if (link_has_room(link))
 			link_put(link, &heartbeat);
 		link->heartbeat_ms = now_ms + LINK_HEARTBEAT_MS;
+		context_tidy(link->context);
 	}
 	return write_queued(link, now_ms);
 }

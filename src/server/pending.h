@@ -28,7 +28,8 @@ struct pending_visitor {
 	uint16_t public_port;
 	int64_t arrived_ms;
 	int64_t expires_ms;
-	/* What it has sent and nobody has got, to be freed; NULL: nothing. */
+	/* What it has sent and nobody has got: a buffer (buffers.h), given back
+	 * with the visitor; NULL: nothing. */
 	char *kept;
 	size_t kept_size;
 	/* Its data connection is counted by budget_expect(). */

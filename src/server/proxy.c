@@ -1,15 +1,15 @@
 /* proxy - see proxy.h */
 #include "server/proxy.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "os/stack.h"
+#include "relay/buffers.h"
 #include "relay/relay.h"
 
-static void
+STACK_APART static void
 log_end(const struct pending_visitor *visitor, const struct relay *relay,
     enum relay_outcome outcome)
 {
@@ -40,8 +40,8 @@ finish(struct context *context, struct pending_visitor *visitor)
 {
 	proxy_expect(context, visitor, false);
 	fd_close(&visitor->fd);
-	free(visitor->kept);
-	free(visitor);
+	buffers_return(visitor->kept);
+	shelf_give(&context->visitors, visitor);
 	budget_give(&context->budget, BUDGET_VISITOR);
 }
 
@@ -53,45 +53,35 @@ proxy_drop(struct context *context, struct pending_visitor *visitor)
 }
 
 void
-proxy_relay(struct context *context, struct pending_visitor *visitor,
-    int data_fd, char *early, size_t size)
+proxy_run(struct proxy *proxy)
 {
+	struct context *context = proxy->context;
+	struct pending_visitor *visitor = proxy->visitor;
 	struct roster_entry entry;
 	struct relay relay = {
-	    .data_fd = data_fd,
+	    .data_fd = proxy->data_fd,
 	    .end_fd = visitor->fd,
 	    .entry = &entry,
-	    .early = early,
-	    .early_size = size,
+	    .early = proxy->early,
+	    .early_size = proxy->early_size,
 	    .kept = visitor->kept,
 	    .kept_size = visitor->kept_size,
 	};
 	enum relay_outcome outcome;
 
 	proxy_expect(context, visitor, false);
-	sockopt_prepare(data_fd, &sockopt_keepalive_proxied);
-	if (roster_enter(&context->active, &entry, data_fd, visitor->fd)) {
+	sockopt_prepare(proxy->data_fd, &sockopt_keepalive_proxied);
+	if (roster_enter(
+		&context->active, &entry, proxy->data_fd, visitor->fd)) {
+		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
 		roster_leave(&context->active, &entry);
 		log_end(visitor, &relay, outcome);
 		finish(context, visitor);
 	} else {
-		sockopt_reset_on_close(data_fd);
+		sockopt_reset_on_close(proxy->data_fd);
+		buffers_return(proxy->early);
 		proxy_drop(context, visitor);
 	}
-	free(early);
-}
-
-void
-proxy_run(struct context *context, int data_fd, char *early, size_t size,
-    const char *peer, const struct uuid *uuid)
-{
-	struct pending_visitor *visitor = pending_take(&context->pending, uuid);
-
-	if (visitor != NULL) {
-		proxy_relay(context, visitor, data_fd, early, size);
-		return;
-	}
-	log_warning("%s accepts a visitor that does not wait any more", peer);
-	free(early);
+	fd_close(&proxy->data_fd);
 }

@@ -9,25 +9,21 @@
 #include "base/uuid.h"
 #include "server/context.h"
 
-/*
- * Serve the visitor that waits under uuid over the data connection that has
- * accepted it, until both have ended; then the visitor is closed.
- *
- * data_fd: stays the caller's. It is entered in the roster here, so it must not
- * be in another.
- * early: size bytes that came behind the last frame: the first that the visitor
- * gets; taken. NULL: none.
- * peer: of the data connection, for the log.
- */
-void proxy_run(struct context *context, int data_fd, char *early, size_t size,
-    const char *peer, const struct uuid *uuid);
+/* A visitor and its data connection: both are gone with proxy_run(). Small, as
+ * it stays for as long as the visitor does. */
+struct proxy {
+	struct context *context;
+	struct pending_visitor *visitor;
+	int data_fd;
+	/* What came behind the last frame, and is the first that the visitor
+	 * gets: a buffer (buffers.h); NULL: nothing. */
+	char *early;
+	size_t early_size;
+};
 
-/*
- * Serve a visitor that is the caller's over a data connection, as above; then
- * it is gone.
- */
-void proxy_relay(struct context *context, struct pending_visitor *visitor,
-    int data_fd, char *early, size_t size);
+/* Relay until both have ended, log it, close and free. data_fd must not be in
+ * a roster: it is entered in one here. */
+void proxy_run(struct proxy *proxy);
 
 /* Count that a visitor waits for its data connection, or does not any more. */
 void proxy_expect(

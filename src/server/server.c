@@ -15,6 +15,7 @@
 #include "os/thread.h"
 #include "os/wakeup.h"
 #include "server/context.h"
+#include "server/handout.h"
 #include "server/session.h"
 #include "server/spares.h"
 #include "server/tunnel.h"
@@ -111,6 +112,9 @@ destroy(struct server *server)
 	context = &server->context;
 	crew_destroy(context->crew);
 	lock_destroy(&context->lock);
+	shelf_destroy(&context->visitors);
+	shelf_destroy(&context->handouts);
+	shelf_destroy(&context->sessions);
 	roster_destroy(&context->active);
 	roster_destroy(&context->silent);
 	pending_destroy(&context->pending);
@@ -147,6 +151,9 @@ fill_context(struct server *server)
 	pending_init(&context->pending);
 	roster_init(&context->silent);
 	roster_init(&context->active);
+	shelf_init(&context->sessions, sizeof(struct session_order));
+	shelf_init(&context->handouts, sizeof(struct handout_order));
+	shelf_init(&context->visitors, sizeof(struct pending_visitor));
 	lock_init(&context->lock);
 }
 

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "os/stack.h"
+#include "relay/buffers.h"
 #include "server/claim.h"
 #include "server/proxy.h"
 #include "server/tunnel.h"
@@ -20,6 +22,14 @@
 #define HANDSHAKE_MS 3000
 /* To read why one is refused. */
 #define REFUSE_MS 1000
+
+/* What a connection turns out to be, once it has said so. */
+struct role {
+	/* One of both, or none: it was dealt with. */
+	struct tunnel *tunnel;
+	bool is_proxy;
+	struct proxy proxy;
+};
 
 struct session {
 	struct context *context;
@@ -36,7 +46,6 @@ end(struct session *session)
 	struct context *context = session->context;
 
 	fd_close(&session->fd);
-	free(session);
 	budget_give(&context->budget, BUDGET_SESSION);
 }
 
@@ -99,69 +108,56 @@ hear(struct session *session, struct message *message)
 	return error;
 }
 
-/* Be a tunnel's thread, or give the connection to one. Takes the session. */
-static void
+/* Be a tunnel's thread, or give the connection to one. Ends the session. */
+static struct tunnel *
 be_tunnel(struct session *session, uint16_t asked)
 {
 	struct context *context = session->context;
 	struct link *link = link_create(
 	    context, session->fd, &session->channel, &session->address);
-	struct tunnel *tunnel;
 
 	if (link == NULL) {
 		log_warning(
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
 		end(session);
-		return;
+		return NULL;
 	}
 	/* The link has the descriptor now, and a place in the budget. */
 	session->fd = -1;
 	budget_force(&context->budget, BUDGET_SESSION);
 	end(session);
-	tunnel = claim_port(link, asked);
-	if (tunnel != NULL)
-		tunnel_run(tunnel);
+	return claim_port(link, asked);
 }
 
-/* Take what came behind the last frame: a copy, or NULL where there is nothing.
- * Out of memory is ERROR_MEMORY. */
-static enum error
-take_early(const struct session *session, char **early, size_t *size)
-{
-	const char *rest = channel_rest(&session->channel, size);
-
-	*early = NULL;
-	if (*size == 0)
-		return ERROR_NONE;
-	*early = malloc(*size);
-	if (*early == NULL)
-		return ERROR_MEMORY;
-	memcpy(*early, rest, *size);
-	return ERROR_NONE;
-}
-
-/* Serve a visitor. Takes the session: what is idle for long keeps little. */
-static void
-be_proxy(struct session *session, const struct uuid *uuid)
+/* Have a visitor served, if it still waits. Ends the session. Returns whether
+ * there is something to relay. */
+static bool
+be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 {
 	struct context *context = session->context;
-	char peer[ADDRESS_TEXT_SIZE];
-	int fd = session->fd;
-	enum error error;
-	char *early;
-	size_t size;
+	const char *rest;
 
-	memcpy(peer, session->peer, sizeof peer);
-	error = take_early(session, &early, &size);
-	session->fd = -1;
+	rest = channel_rest(&session->channel, &proxy->early_size);
+	proxy->context = context;
+	proxy->data_fd = session->fd;
+	proxy->early = buffers_copy(rest, proxy->early_size);
+	proxy->visitor = NULL;
+	if (proxy->early != NULL || proxy->early_size == 0) {
+		proxy->visitor = pending_take(&context->pending, uuid);
+		if (proxy->visitor == NULL)
+			log_warning("%s accepts a visitor that does not wait "
+				    "any more",
+			    session->peer);
+	}
+	if (proxy->visitor != NULL)
+		session->fd = -1; /* it was charged to the visitor */
+	else
+		buffers_return(proxy->early);
 	end(session);
-	/* The descriptor was charged to the visitor. */
-	if (error == ERROR_NONE)
-		proxy_run(context, fd, early, size, peer, uuid);
-	fd_close(&fd);
+	return proxy->visitor != NULL;
 }
 
-/* Give the connection to the tunnel of its client, to wait for a visitor. Takes
+/* Give the connection to the tunnel of its client, to wait for a visitor. Ends
  * the session. */
 static void
 be_spare(struct session *session, const struct uuid *instance)
@@ -182,16 +178,18 @@ be_spare(struct session *session, const struct uuid *instance)
 	end(session);
 }
 
-/* Takes the session. */
+/* Ends the session. */
 static void
-play_role(struct session *session, const struct message *message)
+play_role(
+    struct session *session, const struct message *message, struct role *role)
 {
 	switch (message->kind) {
 	case MESSAGE_HELLO:
-		be_tunnel(session, message->as.port);
+		role->tunnel = be_tunnel(session, message->as.port);
 		break;
 	case MESSAGE_ACCEPT:
-		be_proxy(session, &message->as.uuid);
+		role->is_proxy =
+		    be_proxy(session, &message->as.uuid, &role->proxy);
 		break;
 	case MESSAGE_SPARE:
 		be_spare(session, &message->as.uuid);
@@ -221,8 +219,9 @@ make_room(struct context *context, unsigned silent)
 		    "is dropped");
 }
 
+/* Ends the session. */
 static void
-converse(struct session *session)
+converse(struct session *session, struct role *role)
 {
 	struct context *context = session->context;
 	struct message message;
@@ -245,48 +244,55 @@ converse(struct session *session)
 		reject(session, error); /* may still have to make room */
 	roster_leave(&context->silent, &session->entry);
 	if (!interrupted && error == ERROR_NONE)
-		play_role(session, &message);
+		play_role(session, &message, role);
 	else
 		end(session);
+}
+
+/* Find out what the connection is. */
+STACK_APART static void
+receive(const struct session_order *order, struct role *role)
+{
+	struct session session = {.context = order->context,
+	    .fd = order->fd,
+	    .address = order->address};
+
+	address_print(&order->address, session.peer);
+	sockopt_prepare(session.fd, &sockopt_keepalive_control);
+	channel_init(&session.channel, session.fd);
+	converse(&session, role);
 }
 
 static void
 run(void *argument)
 {
-	struct session *session = argument;
+	struct session_order *order = argument;
+	struct context *context = order->context;
+	struct role role = {.tunnel = NULL, .is_proxy = false};
 
-	sockopt_prepare(session->fd, &sockopt_keepalive_control);
-	channel_init(&session->channel, session->fd);
-	converse(session);
-}
-
-static struct session *
-create(struct context *context, int fd, const struct address *peer)
-{
-	struct session *session = calloc(1, sizeof *session);
-
-	if (session == NULL)
-		return NULL;
-	session->context = context;
-	session->fd = fd;
-	session->address = *peer;
-	address_print(peer, session->peer);
-	return session;
+	receive(order, &role);
+	shelf_give(&context->sessions, order);
+	if (role.tunnel != NULL)
+		tunnel_run(role.tunnel);
+	else if (role.is_proxy)
+		proxy_run(&role.proxy);
 }
 
 void
 session_start(struct context *context, int fd, const struct address *peer)
 {
-	struct session *session = create(context, fd, peer);
+	struct session_order *order = shelf_take(&context->sessions);
 	enum error error = ERROR_MEMORY;
 	char why[160];
 
-	if (session != NULL) {
+	if (order != NULL) {
+		*order = (struct session_order){
+		    .context = context, .fd = fd, .address = *peer};
 		if (!budget_force(&context->budget, BUDGET_SESSION)) {
 			context_reclaim(context);
 			roster_interrupt_oldest(&context->silent);
 		}
-		error = crew_do(context->crew, run, session);
+		error = crew_do(context->crew, run, order);
 		if (error)
 			budget_give(&context->budget, BUDGET_SESSION);
 	}
@@ -297,5 +303,5 @@ session_start(struct context *context, int fd, const struct address *peer)
 	context_warn_shed(context, why);
 	roster_interrupt_oldest(&context->silent);
 	fd_close(&fd);
-	free(session);
+	shelf_give(&context->sessions, order);
 }

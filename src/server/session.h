@@ -15,6 +15,13 @@
 /* Connections before their first message; one more sends the oldest away. */
 #define SESSION_SILENT_MOST 256
 
+/* What a context's shelf of sessions has on it. */
+struct session_order {
+	struct context *context;
+	int fd;
+	struct address address;
+};
+
 /*
  * Start the session of a connection that was accepted.
  *

@@ -314,7 +314,7 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 		turn_away(tunnel, fd, "visitor turned away", strerror(EMFILE));
 		return;
 	}
-	visitor = calloc(1, sizeof *visitor);
+	visitor = shelf_take(&context->visitors);
 	if (visitor == NULL) {
 		budget_give(&context->budget, BUDGET_VISITOR);
 		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
@@ -322,6 +322,7 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	}
 	sockopt_prepare(fd, &sockopt_keepalive_proxied);
 	random_bytes(random, sizeof random);
+	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid = uuid_of_random(random);
 	visitor->fd = fd;
 	visitor->address = *address;
@@ -671,6 +672,7 @@ tunnel_run(struct tunnel *tunnel)
 	link_destroy(tunnel->link);
 	drop_all(tunnel);
 	budget_give(&context->budget, BUDGET_TUNNEL);
+	context_tidy(context);
 	log_info("port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);
 }

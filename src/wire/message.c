@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "wire/payload.h"
+#include "wire/scratch.h"
 
 enum payload {
 	PAYLOAD_NONE,
@@ -152,17 +153,14 @@ decode_object(json_t *object, struct message *message)
 	           : ERROR_PROTOCOL;
 }
 
-enum error
-message_decode(const char *json, size_t size, struct message *message)
+static enum error
+decode(const char *json, size_t size, struct message *message)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
 	enum error error = ERROR_PROTOCOL;
 	json_error_t problem;
 	json_t *value;
 
-	if (size > MESSAGE_JSON_MOST || memchr(json, '\0', size) != NULL ||
-	    is_too_deep(json, size))
-		return ERROR_PROTOCOL;
 	value = json_loadb(json, size, flags, &problem);
 	if (value == NULL)
 		return json_error_code(&problem) == json_error_out_of_memory
@@ -173,6 +171,21 @@ message_decode(const char *json, size_t size, struct message *message)
 	else if (json_is_object(value))
 		error = decode_object(value, message);
 	json_decref(value);
+	return error;
+}
+
+enum error
+message_decode(const char *json, size_t size, struct message *message)
+{
+	struct scratch scratch;
+	enum error error;
+
+	if (size > MESSAGE_JSON_MOST || memchr(json, '\0', size) != NULL ||
+	    is_too_deep(json, size))
+		return ERROR_PROTOCOL;
+	scratch_begin(&scratch);
+	error = decode(json, size, message);
+	scratch_end();
 	return error;
 }
 
@@ -244,9 +257,8 @@ is_bare_bye(const struct message *message)
 	return !message->as.bye.displaced && message->as.bye.retry_ms == 0;
 }
 
-size_t
-message_encode(
-    const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
+static size_t
+encode(const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 {
 	const char *name = message_name(message->kind);
 	char uuid[UUID_TEXT_SIZE];
@@ -279,4 +291,17 @@ message_encode(
 		return encode_text(name, message->as.text, frame);
 	}
 	return (size_t)length + 1;
+}
+
+size_t
+message_encode(
+    const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
+{
+	struct scratch scratch;
+	size_t size;
+
+	scratch_begin(&scratch);
+	size = encode(message, frame);
+	scratch_end();
+	return size;
 }

@@ -571,7 +571,7 @@ END_TEST
 START_TEST(early_bytes_come_first)
 {
 	prepare(0);
-	stage.relay.early = "early ";
+	stage.relay.early = buffers_copy("early ", 6);
 	stage.relay.early_size = 6;
 	sockets_write(stage.peer, "late");
 	begin();
@@ -592,9 +592,9 @@ START_TEST(kept_bytes_come_first_the_other_way)
 	prepare(0);
 	for (size_t i = 0; i < sizeof kept; i++)
 		kept[i] = pattern(i);
-	stage.relay.kept = kept;
+	stage.relay.kept = buffers_copy(kept, sizeof kept);
 	stage.relay.kept_size = sizeof kept;
-	stage.relay.early = "early";
+	stage.relay.early = buffers_copy("early", 5);
 	stage.relay.early_size = 5;
 	sockets_write(stage.visitor, "late");
 	begin();
@@ -623,7 +623,7 @@ END_TEST
 START_TEST(early_bytes_arrive_though_the_peer_has_ended)
 {
 	prepare(0);
-	stage.relay.early = "all there is";
+	stage.relay.early = buffers_copy("all there is", 12);
 	stage.relay.early_size = 12;
 	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
 	ck_assert_int_ne(

@@ -1,0 +1,62 @@
+/* visit - see visit.h */
+#include "client/visit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+#include "os/stack.h"
+#include "relay/buffers.h"
+#include "relay/relay.h"
+
+STACK_APART static void
+log_end(const struct visit *visit, const struct relay *relay,
+    enum relay_outcome outcome)
+{
+	char uuid[UUID_TEXT_SIZE];
+	char local[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visit->uuid, uuid);
+	address_print(&visit->local, local);
+	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
+	    uuid, local, (double)(clock_now_ms() - visit->start_ms) / 1000,
+	    (unsigned long long)relay->to_end,
+	    (unsigned long long)relay->to_data, relay_ending(outcome));
+}
+
+static void
+end(struct visit *visit)
+{
+	fd_close(&visit->data_fd);
+	fd_close(&visit->local_fd);
+}
+
+void
+visit_run(struct visit *visit)
+{
+	struct roster_entry entry;
+	struct relay relay = {
+	    .data_fd = visit->data_fd,
+	    .end_fd = visit->local_fd,
+	    .entry = &entry,
+	    .carried = visit->carried,
+	    .early = visit->early,
+	    .early_size = visit->early_size,
+	};
+	enum relay_outcome outcome;
+
+	if (!roster_enter(
+		visit->roster, &entry, visit->data_fd, visit->local_fd)) {
+		sockopt_reset_on_close(visit->data_fd);
+		sockopt_reset_on_close(visit->local_fd);
+		buffers_return(visit->early);
+		end(visit);
+		return;
+	}
+	outcome = relay_run(&relay);
+	roster_leave(visit->roster, &entry);
+	if (outcome == RELAY_BROKEN && relay.to_end == 0)
+		arrivals_forget(visit->arrivals, &visit->uuid);
+	end(visit);
+	log_end(visit, &relay, outcome);
+}

@@ -1,0 +1,42 @@
+/*
+ * visit - a visitor and the local service, connected: relays between them until
+ * both have ended.
+ *
+ * It is small: a connection that is idle for hours costs little more than its
+ * thread.
+ */
+#ifndef REBORE_CLIENT_VISIT_H
+#define REBORE_CLIENT_VISIT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "client/arrivals.h"
+#include "net/address.h"
+#include "net/roster.h"
+
+struct visit {
+	/* Of the client; they outlive the visit. */
+	struct roster *roster;
+	struct arrivals *arrivals;
+	/* Set once bytes of the visitor have reached the service. */
+	atomic_bool *carried;
+
+	struct uuid uuid;
+	int64_t start_ms;
+	/* Both are connected and prepared; closed by visit_run(). */
+	int data_fd;
+	int local_fd;
+	struct address local;
+	/* What came behind the last frame: a buffer (buffers.h), given back by
+	 * visit_run(); NULL: nothing. */
+	char *early;
+	size_t early_size;
+};
+
+/* Relay until the end, log it, and close. Takes as long as the visitor stays. */
+void visit_run(struct visit *visit);
+
+#endif

@@ -1,0 +1,56 @@
+/* scratch - see scratch.h */
+#include "wire/scratch.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* The one in use; NULL: none. */
+static _Thread_local struct scratch *current;
+
+static void *
+take(size_t size)
+{
+	const size_t step = _Alignof(max_align_t);
+	struct scratch *scratch = current;
+	void *start;
+
+	if (scratch == NULL || size > SCRATCH_BYTES - scratch->used)
+		return malloc(size);
+	start = &scratch->bytes[scratch->used];
+	/* SCRATCH_BYTES is a multiple of step, so this stays within. */
+	scratch->used += (size + step - 1) / step * step;
+	return start;
+}
+
+static void
+give(void *start)
+{
+	const struct scratch *scratch = current;
+
+	/* All of it is gone at once, in scratch_end(). */
+	if (scratch == NULL || (uintptr_t)start < (uintptr_t)scratch->bytes ||
+	    (uintptr_t)start >= (uintptr_t)scratch->bytes + SCRATCH_BYTES)
+		free(start);
+}
+
+void
+scratch_install(void)
+{
+	json_set_alloc_funcs(take, give);
+}
+
+void
+scratch_begin(struct scratch *scratch)
+{
+	assert(current == NULL);
+	scratch->used = 0;
+	current = scratch;
+}
+
+void
+scratch_end(void)
+{
+	current = NULL;
+}
