@@ -1,14 +1,15 @@
 /*
  * syscalls - the system calls of a relay, refused, cut short, interrupted and
  * counted: functions in the place of the system's, which a program gets by
- * including this, before anything of the system. They do so in a thread that
+ * including this. They do so in a thread that
  * has set syscalls_watched, and nothing in others.
  */
 #ifndef REBORE_TESTS_SYSCALLS_H
 #define REBORE_TESTS_SYSCALLS_H
 
-/* It has functions of its own in the place of these. */
-#undef _FORTIFY_SOURCE
+#ifdef _FORTIFY_SOURCE
+#error "the headers of a fortified build have a recv() of their own"
+#endif
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,6 +6,9 @@
  * As there, "visitor" is the far end of the end, and "peer" that of the data
  * connection.
  */
+/* The headers of a fortified build have a recv() of their own. */
+#undef _FORTIFY_SOURCE
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,9 +52,11 @@ struct path {
 #define ODD_SIZES             3, 40000, 1, 4095, 70000, 65536, 130000
 #define MOSTLY_ONE            1, 1, 1, 1, 65536
 
+#ifdef HAVE_SPLICE
 static void lend_all(void);
 static void take_all_back(void);
 static void let_go(void);
+#endif
 
 static const struct path paths[] = {
 #ifdef HAVE_SPLICE
@@ -191,6 +196,7 @@ take_back(unsigned left)
 		pipes_return(&lent[--lent_count], false);
 }
 
+#ifdef HAVE_SPLICE
 static void
 take_all_back(void)
 {
@@ -208,6 +214,7 @@ let_go(void)
 		ck_assert_uint_eq(syscalls.trace.ways[way].into_pipe, 0);
 	syscalls.plan.refuses = 0;
 }
+#endif
 
 /* In a process of its own, as the pipes that it makes are kept. */
 static void
@@ -449,7 +456,8 @@ carry(const struct goal *goal)
 		if (stage.got[INWARD] >= goal->to_get[INWARD] &&
 		    stage.got[OUTWARD] >= goal->to_get[OUTWARD])
 			break;
-		ck_assert_msg(poll(slots, 2 * WAYS, SOCKETS_PATIENCE_MS) > 0,
+		ck_assert_msg(
+		    poll(slots, SUITE_LENGTH(slots), SOCKETS_PATIENCE_MS) > 0,
 		    "nothing moves: %zu of %zu, %zu of %zu", stage.got[INWARD],
 		    goal->to_get[INWARD], stage.got[OUTWARD],
 		    goal->to_get[OUTWARD]);
@@ -623,10 +631,6 @@ assert_refused(int way)
 {
 	const struct syscalls_plan *plan = &stage.path->plan;
 
-	if ((plan->refuses & SPLICES) == 0 || (plan->ways >> way & 1) == 0) {
-		ck_assert_uint_eq(syscalls.trace.ways[way].refused, 0);
-		return;
-	}
 	/* Once and for all: the rest is copied. */
 	ck_assert_uint_eq(syscalls.trace.ways[way].refused, 1);
 	ck_assert_uint_gt(syscalls.trace.ways[way].sent,
@@ -655,7 +659,8 @@ assert_path_taken(unsigned ways)
 		if ((ways >> way & 1) == 0)
 			continue;
 		ck_assert_uint_eq(syscalls_in_pipe(way), 0);
-		assert_refused(way);
+		if ((plan->refuses & SPLICES) != 0 && (plan->ways >> way & 1))
+			assert_refused(way);
 		if (!stage.path->is_open)
 			ck_assert((syscalls.trace.ways[way].out_of_pipe > 0) ==
 				  ((stage.path->spliced >> way & 1) != 0));
@@ -809,9 +814,8 @@ get_stuck(int way)
 	int64_t deadline = clock_now_ms() + SOCKETS_PATIENCE_MS;
 	/* Four socket buffers, which Linux doubles, and what the relay holds;
 	 * the system's own bookkeeping is let be as much again. */
-	const size_t most =
-	    stage.got[way] +
-	    2 * (2 * (WIDE + NARROW) * 2 + BUFFERS_BYTES + PIPES_BYTES);
+	const size_t most = stage.got[way] + (size_t)8 * (WIDE + NARROW) +
+	                    2 * (BUFFERS_BYTES + PIPES_BYTES);
 
 	while (send_some(way, SIZE_MAX) ||
 	       !atomic_load(&syscalls.trace.ways[way].is_blocked)) {
