@@ -84,7 +84,9 @@ struct syscalls_trace {
 		atomic_size_t sent_before;
 		/* It waits for room to write. */
 		atomic_bool is_blocked;
-		/* The buffer of the last recv(). */
+		/* The last that was written may be held back until more is. */
+		atomic_bool is_held_back;
+		/* The large buffer of the last recv(). */
 		atomic_uintptr_t buffer;
 	} ways[WAYS];
 	/* It waits, and nothing has happened that it waits for. */
@@ -245,12 +247,18 @@ recv(int fd, void *bytes, size_t size, int flags)
 	if (syscalls_watched && way != WAYS) {
 		if (syscalls_fails(RECV))
 			return -1;
-		syscalls.trace.ways[way].buffer = (uintptr_t)bytes;
+		if (size > 4096)
+			syscalls.trace.ways[way].buffer = (uintptr_t)bytes;
 		size = syscalls_cut(RECV, size);
 		syscalls_wait_for_much(fd, way);
 	}
 	return recvfrom(fd, bytes, size, flags, NULL, NULL);
 }
+
+/* Systems that cannot be asked to hold back. */
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
 
 ssize_t
 send(int fd, const void *bytes, size_t size, int flags)
@@ -264,8 +272,10 @@ send(int fd, const void *bytes, size_t size, int flags)
 		return -1;
 	size = syscalls_cut(SEND, size);
 	sent = sendto(fd, bytes, size, flags, NULL, 0);
-	if (sent > 0)
+	if (sent > 0) {
 		syscalls.trace.ways[way].sent += (size_t)sent;
+		syscalls.trace.ways[way].is_held_back = (flags & MSG_MORE) != 0;
+	}
 	return sent;
 }
 
@@ -348,8 +358,11 @@ syscalls_splice_out(int from, int to, size_t size, unsigned flags)
 		return -1;
 	moved =
 	    syscalls_splice(from, to, syscalls_cut(SPLICE_OUT, size), flags);
-	if (moved > 0)
+	if (moved > 0) {
 		syscalls.trace.ways[way].out_of_pipe += (size_t)moved;
+		syscalls.trace.ways[way].is_held_back =
+		    (flags & SPLICE_F_MORE) != 0;
+	}
 	return moved;
 }
 

@@ -565,6 +565,8 @@ assert_idle(void)
 	size_t before;
 
 	wait_until(&syscalls.trace.is_asleep, "the relay sleeps");
+	ck_assert(!syscalls.trace.ways[INWARD].is_held_back);
+	ck_assert(!syscalls.trace.ways[OUTWARD].is_held_back);
 	before = syscalls.trace.calls;
 	poll(NULL, 0, 2);
 	ck_assert_uint_le(syscalls.trace.calls, before + 2);
