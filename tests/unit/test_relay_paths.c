@@ -531,14 +531,19 @@ wait_until(const atomic_bool *event, const char *what)
 	}
 }
 
-/* Whatever is not lent to this test is there to be lent. */
+/* Whatever is not lent to this test is there to be lent, and is empty. */
 static void
 assert_no_pipe_is_missing(void)
 {
 	unsigned before = lent_count;
+	int bytes;
 
 	lend_all();
 	ck_assert_uint_eq(lent_count, pipes_there_are);
+	for (unsigned i = before; i < lent_count; i++) {
+		ck_assert_int_eq(ioctl(lent[i].read_fd, FIONREAD, &bytes), 0);
+		ck_assert_int_eq(bytes, 0);
+	}
 	take_back(before);
 }
 
