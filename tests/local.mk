@@ -37,6 +37,7 @@ unit_tests = \
 	%D%/unit/test_ports \
 	%D%/unit/test_registry \
 	%D%/unit/test_relay \
+	%D%/unit/test_relay_paths \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
@@ -166,5 +167,5 @@ endif
 
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/README.md \
-	%D%/unit/folder.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/vectors.h %D%/vectors \
-	%D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
+	%D%/unit/folder.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
+	%D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
