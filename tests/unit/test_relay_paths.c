@@ -982,10 +982,12 @@ START_TEST(early_and_kept_bytes_come_before_the_streams)
 
 	for (int i = 0; i < 3; i++) {
 		prepare(_i, WIDE, WIDE);
-		stage.relay.early = pattern_at(INWARD, 0);
+		stage.relay.early =
+		    buffers_copy(pattern_at(INWARD, 0), sizes[i]);
 		stage.relay.early_size = sizes[i];
 		stage.sent[INWARD] = sizes[i];
-		stage.relay.kept = pattern_at(OUTWARD, 0);
+		stage.relay.kept =
+		    buffers_copy(pattern_at(OUTWARD, 0), sizes[2 - i]);
 		stage.relay.kept_size = sizes[2 - i];
 		stage.sent[OUTWARD] = sizes[2 - i];
 		begin();
