@@ -13,6 +13,7 @@
 #include "client/visit.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
+#include "net/tcp.h"
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
@@ -489,8 +490,9 @@ reach_as_spare(struct worker *worker)
 	dial_server(worker, HANDSHAKE_MS);
 	error = finish_data(worker);
 	if (error == ERROR_NONE) {
-		sockopt_prepare(worker->data.fd, &sockopt_keepalive_control);
+		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
 		channel_init(&worker->channel, worker->data.fd);
+		atomic_store(&session->is_near, tcp_is_near(worker->data.fd));
 		error = be_spare(worker);
 	}
 	atomic_fetch_sub(&session->spares_kept, 1);
@@ -498,7 +500,6 @@ reach_as_spare(struct worker *worker)
 		if (are_spares_low(session))
 			worker_tend_spares(worker->context, session);
 		dial_local(worker);
-		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
 		worker->entered = roster_enter(worker->context->roster,
 				      &worker->entry, worker->data.fd, -1) > 0;
 		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
@@ -626,7 +627,8 @@ start(struct order *order)
 	return error;
 }
 
-/* A visitor came that found no spare: keep twice as many. */
+/* A visitor came that found no spare: keep twice as many. A visitor can do without
+ * one where the server is near, and costs less then. */
 static void
 want_more_spares(struct worker_session *session)
 {
@@ -634,7 +636,9 @@ want_more_spares(struct worker_session *session)
 	unsigned wanted = 2 * atomic_load(&session->spares_wanted);
 
 	atomic_store(&session->visitor_ms, clock_now_ms());
-	atomic_store(&session->spares_wanted, wanted < most ? wanted : most);
+	if (!atomic_load(&session->is_near))
+		atomic_store(
+		    &session->spares_wanted, wanted < most ? wanted : most);
 }
 
 /* Returns whether one was started. */
@@ -693,6 +697,7 @@ void
 worker_tidy(struct worker_context *context)
 {
 	shelf_tidy(&context->orders);
+	buffers_tidy();
 }
 
 void

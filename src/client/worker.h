@@ -70,6 +70,8 @@ struct worker_session {
 	atomic_uint spares_wanted;
 	atomic_uint spares_most; /* that the server grants; 0: none */
 	_Atomic int64_t visitor_ms;
+	/* The server is so near that more would not be worth it. */
+	atomic_bool is_near;
 	_Atomic int64_t spares_rest_ms; /* none is opened before */
 };
 

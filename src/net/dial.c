@@ -40,18 +40,19 @@ fail(struct dial *dial, unsigned index, int failure)
  * it holds the port of the service.
  */
 static bool
-is_to_itself(int fd)
+is_to_itself(int fd, const struct address *dialled)
 {
 	struct address own, peer;
 
-	return address_of_socket(fd, &own) && address_of_peer(fd, &peer) &&
-	       address_equal(&own, &peer);
+	return address_of_socket(fd, &own) &&
+	       address_port(&own) == address_port(dialled) &&
+	       address_of_peer(fd, &peer) && address_equal(&own, &peer);
 }
 
 static void
 succeed(struct dial *dial, unsigned index)
 {
-	if (is_to_itself(dial->fds[index])) {
+	if (is_to_itself(dial->fds[index], &dial->list->addresses[index])) {
 		fail(dial, index, ECONNREFUSED);
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "net/socket.h"
+#include "net/sockopt.h"
 #include "os/fd.h"
 
 /* The system cuts it to its own maximum (Linux: net.core.somaxconn). */
@@ -34,6 +35,7 @@ listen_open(const struct address *address, int *fd)
 		error = error_of_errno();
 		goto out;
 	}
+	sockopt_prepare(sock, &sockopt_keepalive_proxied);
 	*fd = sock;
 	sock = -1; /* the caller's now */
 out:

@@ -30,8 +30,8 @@ set_or_warn(int fd, int level, int option, int value, const char *name)
 	return false;
 }
 
-static void
-set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
+void
+sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
 {
 	if (set_or_warn(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive") &&
 	    set_or_warn(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s,
@@ -46,7 +46,25 @@ void
 sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive)
 {
 	set_or_warn(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-	set_keepalive(fd, keepalive);
+	sockopt_set_keepalive(fd, keepalive);
+}
+
+/* Whether it has inherited what its listener has; one option tells of all. */
+static bool
+has_inherited(int fd)
+{
+	int on = 0;
+	socklen_t length = sizeof on;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0 &&
+	       on != 0;
+}
+
+void
+sockopt_prepare_accepted(int fd)
+{
+	if (!has_inherited(fd))
+		sockopt_prepare(fd, &sockopt_keepalive_proxied);
 }
 
 void

@@ -18,13 +18,22 @@ struct sockopt_keepalive {
 
 /* Control connections (rebore-protocol(7), TIME-OUTS). */
 extern const struct sockopt_keepalive sockopt_keepalive_control;
-/* Proxied connections, so that a half-open one does not stay for ever. */
+/* Proxied connections and what may become one, so that a half-open one does not
+ * stay for ever. */
 extern const struct sockopt_keepalive sockopt_keepalive_proxied;
 
 /*
- * Prepare a connected TCP socket: TCP_NODELAY and keepalive. What cannot be set is logged once as a warning, and is no error.
+ * Prepare a TCP socket that is connected or listens: TCP_NODELAY and keepalive.
+ * What cannot be set is logged once as a warning, and is no error.
  */
 void sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive);
+
+/* The same, as of a proxied connection, for a socket that was accepted from a
+ * listener that is prepared so: most systems have it inherit all of that. */
+void sockopt_prepare_accepted(int fd);
+
+/* Change the keepalive of a prepared socket. */
+void sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive);
 
 /* Let close() of fd reset the connection and drop what was not sent. */
 void sockopt_reset_on_close(int fd);

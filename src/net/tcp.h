@@ -5,6 +5,7 @@
 #ifndef REBORE_NET_TCP_H
 #define REBORE_NET_TCP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum tcp_verdict {
@@ -37,6 +38,11 @@ enum tcp_verdict tcp_judge(int fd);
  * soon after the path is back. What cannot be set is left alone.
  */
 void tcp_limit_silence(int fd, unsigned timeout_ms);
+
+/* Whether the peer of a connected socket is so near, under a millisecond there
+ * and back, that round trips are not worth saving. False where the system does
+ * not tell. */
+bool tcp_is_near(int fd);
 
 /*
  * Prepare a connected socket for much to be written. Where the peer is on this

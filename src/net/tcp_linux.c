@@ -20,6 +20,8 @@
 
 #define RETRANSMIT_MS 1000
 
+#define NEAR_US 1000
+
 /* So much may wait for a peer on this host to take what was sent before: the
  * less there is under way, the more of it is still in the cache. */
 #define UNSENT_BYTES (128 * 1024)
@@ -52,6 +54,17 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retransmit_ms,
 	    sizeof retransmit_ms);
+}
+
+bool
+tcp_is_near(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	memset(&info, 0, sizeof info);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       info.tcpi_min_rtt < NEAR_US;
 }
 
 /* A host that dials one of its own addresses has it on both ends. */

@@ -15,6 +15,13 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 	(void)timeout_ms;
 }
 
+bool
+tcp_is_near(int fd)
+{
+	(void)fd;
+	return false;
+}
+
 void
 tcp_expect_bulk(int fd)
 {

@@ -16,12 +16,14 @@ struct job {
 	void *argument;
 };
 
-/* On the stack of a thread that waits for a job. */
-struct parked {
+/* A place for a thread that waits for a job. */
+struct place {
+	/* Whoever waits here may be told late, and then for nothing: nobody
+	 * holds the lock that the other needs to wake up. */
 	struct lock_condition told;
 	/* Under the crew's lock. */
 	struct job job;
-	struct parked *next;
+	struct place *next;
 };
 
 struct crew {
@@ -33,10 +35,12 @@ struct crew {
 	struct lock lock;
 	struct lock_condition fewer;
 	/* Under lock. */
-	struct parked *parked; /* the last one to park is the first to work */
-	unsigned parked_count;
+	struct place *parked; /* the last one to park is the first to work */
+	struct place *empty;
 	unsigned threads;
 	bool stopping;
+
+	struct place places[CREW_PARKED_MOST];
 };
 
 /* What a new thread starts with. */
@@ -56,43 +60,49 @@ crew_create(const char *name)
 	shelf_init(&crew->starts, sizeof(struct start));
 	lock_init(&crew->lock);
 	lock_condition_init(&crew->fewer);
+	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
+		lock_condition_init(&crew->places[i].told);
+		crew->places[i].next = crew->empty;
+		crew->empty = &crew->places[i];
+	}
 	return crew;
 }
 
 static void
-unlink_parked(struct crew *crew, struct parked *self)
+unlink_parked(struct crew *crew, struct place *place)
 {
-	struct parked **link = &crew->parked;
+	struct place **link = &crew->parked;
 
 	lock_assert_held(&crew->lock);
-	while (*link != self)
+	while (*link != place)
 		link = &(*link)->next;
-	*link = self->next;
-	crew->parked_count--;
+	*link = place->next;
 }
 
 /* Wait for a job. Returns false when there is none: the thread has to end. */
 static bool
 park(struct crew *crew, struct job *job)
 {
-	struct parked self = {.job = {NULL, NULL}};
+	struct place *place = crew->empty;
 	int64_t end_ms = clock_now_ms() + CREW_IDLE_MS;
 	bool in_time = true;
 
 	lock_assert_held(&crew->lock);
-	if (crew->stopping || crew->parked_count >= CREW_PARKED_MOST)
+	if (crew->stopping || place == NULL)
 		return false;
-	lock_condition_init(&self.told);
-	self.next = crew->parked;
-	crew->parked = &self;
-	crew->parked_count++;
-	while (self.job.run == NULL && in_time && !crew->stopping)
-		in_time = lock_condition_wait(&self.told, &crew->lock, end_ms);
-	/* Who gives a job has unlinked us. */
-	if (self.job.run == NULL)
-		unlink_parked(crew, &self);
-	lock_condition_destroy(&self.told);
-	*job = self.job;
+	crew->empty = place->next;
+	place->job.run = NULL;
+	place->next = crew->parked;
+	crew->parked = place;
+	while (place->job.run == NULL && in_time && !crew->stopping)
+		in_time =
+		    lock_condition_wait(&place->told, &crew->lock, end_ms);
+	*job = place->job;
+	/* Who gives a job has unlinked the place. */
+	if (job->run == NULL)
+		unlink_parked(crew, place);
+	place->next = crew->empty;
+	crew->empty = place;
 	return job->run != NULL;
 }
 
@@ -121,19 +131,18 @@ work(void *argument)
 	return NULL;
 }
 
-static bool
+/* Returns the place of the thread that is to be told, or NULL: none is parked. */
+static struct place *
 give_to_parked(struct crew *crew, struct job job)
 {
-	struct parked *parked = crew->parked;
+	struct place *place = crew->parked;
 
 	lock_assert_held(&crew->lock);
-	if (parked == NULL)
-		return false;
-	crew->parked = parked->next;
-	crew->parked_count--;
-	parked->job = job;
-	lock_condition_tell(&parked->told);
-	return true;
+	if (place == NULL)
+		return NULL;
+	crew->parked = place->next;
+	place->job = job;
+	return place;
 }
 
 static enum error
@@ -157,8 +166,8 @@ enum error
 crew_do(struct crew *crew, void (*run)(void *), void *argument)
 {
 	struct job job = {run, argument};
+	struct place *given;
 	enum error error;
-	bool given;
 
 	lock_take(&crew->lock);
 	if (crew->stopping) {
@@ -166,11 +175,13 @@ crew_do(struct crew *crew, void (*run)(void *), void *argument)
 		return ERROR_STOPPED;
 	}
 	given = give_to_parked(crew, job);
-	if (!given)
+	if (given == NULL)
 		crew->threads++;
 	lock_give(&crew->lock);
-	if (given)
+	if (given != NULL) {
+		lock_condition_tell(&given->told);
 		return ERROR_NONE;
+	}
 	error = give_to_new(crew, job);
 	if (error) {
 		lock_take(&crew->lock);
@@ -189,7 +200,7 @@ crew_stop(struct crew *crew, int64_t deadline_ms)
 
 	lock_take(&crew->lock);
 	crew->stopping = true;
-	for (struct parked *one = crew->parked; one != NULL; one = one->next)
+	for (struct place *one = crew->parked; one != NULL; one = one->next)
 		lock_condition_tell(&one->told);
 	while (crew->threads > 0 && in_time)
 		in_time =
@@ -205,6 +216,8 @@ crew_destroy(struct crew *crew)
 	if (crew == NULL)
 		return;
 	shelf_destroy(&crew->starts);
+	for (unsigned i = 0; i < CREW_PARKED_MOST; i++)
+		lock_condition_destroy(&crew->places[i].told);
 	lock_condition_destroy(&crew->fewer);
 	lock_destroy(&crew->lock);
 	free(crew);

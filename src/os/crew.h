@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-#define CREW_PARKED_MOST 32
+#define CREW_PARKED_MOST 128
 #define CREW_IDLE_MS     10000
 
 struct crew;

@@ -11,6 +11,9 @@ static struct lock lock = LOCK_INITIALIZER;
 /* Under lock. */
 static char *kept[BUFFERS_KEPT_MOST];
 static unsigned kept_count;
+/* The fewest that were kept since the last time that was tidied: so many were
+ * not wanted. */
+static unsigned unwanted;
 
 char *
 buffers_borrow(void)
@@ -20,6 +23,8 @@ buffers_borrow(void)
 	lock_take(&lock);
 	if (kept_count > 0)
 		buffer = kept[--kept_count];
+	if (unwanted > kept_count)
+		unwanted = kept_count;
 	lock_give(&lock);
 	if (buffer != NULL)
 		return buffer;
@@ -53,4 +58,34 @@ buffers_return(char *buffer)
 	lock_give(&lock);
 	if (buffer != NULL)
 		munmap(buffer, BUFFERS_BYTES);
+}
+
+/* Take one that was not wanted, or NULL: the first, as the last is the one that
+ * was used last. */
+static char *
+take_unwanted(void)
+{
+	char *buffer = NULL;
+
+	lock_take(&lock);
+	if (unwanted > 0 && kept_count > BUFFERS_KEPT_IDLE) {
+		buffer = kept[0];
+		kept_count--;
+		unwanted--;
+		memmove(kept, kept + 1, kept_count * sizeof *kept);
+	}
+	lock_give(&lock);
+	return buffer;
+}
+
+void
+buffers_tidy(void)
+{
+	char *buffer;
+
+	while ((buffer = take_unwanted()) != NULL)
+		munmap(buffer, BUFFERS_BYTES);
+	lock_take(&lock);
+	unwanted = kept_count;
+	lock_give(&lock);
 }

@@ -159,8 +159,11 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	    {.reads = inward, .writes = outward},
 	    {.reads = outward, .writes = inward},
 	};
-	/* The first step tries everything. */
-	struct pollfd slots[2] = {{.revents = POLLIN}, {.revents = POLLIN}};
+	/* The first step writes what there is already. */
+	struct pollfd slots[2] = {
+	    {.revents = relay_flow_wants_write(outward) ? POLLOUT : 0},
+	    {.revents = relay_flow_wants_write(inward) ? POLLOUT : 0},
+	};
 	bool trimmed = false;
 	enum error error = ERROR_NONE;
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "relay/buffers.h"
 #include "server/tunnel.h"
 
 /* Looking for spares goes through all ports: not for each visitor of a flood. */
@@ -44,6 +45,7 @@ context_tidy(struct context *context)
 	shelf_tidy(&context->sessions);
 	shelf_tidy(&context->handouts);
 	shelf_tidy(&context->visitors);
+	buffers_tidy();
 }
 
 bool

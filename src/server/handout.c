@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/clock.h"
 #include "net/sockopt.h"
@@ -27,6 +28,7 @@ struct handout {
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
 	int fd;
+	bool begun; /* Connection is written */
 	struct roster_entry entry;
 	struct channel channel;
 	char *kept; /* what the visitor has sent: BUFFERS_BYTES at most */
@@ -124,14 +126,22 @@ wait_once(struct handout *handout, int64_t deadline_ms)
 	return read_spare(handout);
 }
 
+static struct message
+connection_of(const struct pending_visitor *visitor)
+{
+	return (struct message){
+	    .kind = MESSAGE_CONNECTION, .as.uuid = visitor->uuid};
+}
+
 static enum error
 offer(struct handout *handout)
 {
-	struct message message = {
-	    .kind = MESSAGE_CONNECTION, .as.uuid = handout->visitor->uuid};
+	struct message message = connection_of(handout->visitor);
 	int64_t deadline_ms = clock_now_ms() + TAKEN_MS;
-	enum error error = channel_put(&handout->channel, &message);
+	enum error error = ERROR_NONE;
 
+	if (!handout->begun)
+		error = channel_put(&handout->channel, &message);
 	if (error == ERROR_NONE)
 		error = write_spare(handout);
 	if (error == ERROR_NONE)
@@ -292,7 +302,11 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
 	    .fd = order->fd,
+	    .begun = order->begun,
+	    .visitor_ended = order->visitor_ended,
 	    .kept = order->kept,
+	    .size = order->size,
+	    .sent = order->sent,
 	};
 
 	channel_init(&handout.channel, order->fd);
@@ -312,27 +326,63 @@ run(void *argument)
 		proxy_run(&proxy);
 }
 
+/*
+ * Write Connection, and what the visitor has sent already, as far as that is
+ * possible at once. A thread is woken only then: when it runs, Taken may have
+ * come.
+ */
+static void
+begin(struct handout_order *order)
+{
+	struct message message = connection_of(order->visitor);
+	char frame[MESSAGE_JSON_MOST + 1];
+	struct iovec parts[] = {{.iov_base = frame}, {.iov_base = order->kept}};
+	struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t got =
+	    recv(order->visitor->fd, order->kept, BUFFERS_BYTES, MSG_DONTWAIT);
+	ssize_t sent;
+
+	order->visitor_ended = got == 0;
+	order->size = got > 0 ? (uint32_t)got : 0;
+	parts[0].iov_len = message_encode(&message, frame);
+	parts[1].iov_len = order->size;
+	sent = sendmsg(order->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent <= 0)
+		return; /* the thread tries again, and sees why */
+	order->begun = true;
+	if ((size_t)sent >= parts[0].iov_len)
+		order->sent = (uint32_t)((size_t)sent - parts[0].iov_len);
+	else
+		shutdown(order->fd, SHUT_RDWR); /* half a frame: of no use */
+}
+
 enum error
 handout_start(struct context *context, struct tunnel *tunnel,
     struct pending_visitor *visitor, int fd)
 {
 	struct handout_order *order = shelf_take(&context->handouts);
-	enum error error = ERROR_MEMORY;
+	char *kept = buffers_borrow();
 
-	if (order == NULL)
-		return error;
+	if (order == NULL || kept == NULL) {
+		buffers_return(kept);
+		shelf_give(&context->handouts, order);
+		return ERROR_MEMORY;
+	}
 	*order = (struct handout_order){.context = context,
 	    .tunnel = tunnel,
 	    .visitor = visitor,
 	    .fd = fd,
-	    .kept = buffers_borrow()};
+	    .kept = kept};
 	tunnel_hold(tunnel);
-	if (order->kept != NULL)
-		error = crew_do(context->crew, run, order);
-	if (error) {
-		buffers_return(order->kept);
-		tunnel_release(tunnel);
-		shelf_give(&context->handouts, order);
-	}
-	return error;
+	begin(order);
+	if (crew_do(context->crew, run, order) == ERROR_NONE)
+		return ERROR_NONE;
+	context_warn_shed(context, "no thread for a visitor");
+	buffers_return(kept);
+	proxy_drop(context, visitor);
+	sockopt_reset_on_close(fd);
+	fd_close(&fd);
+	tunnel_release(tunnel);
+	shelf_give(&context->handouts, order);
+	return ERROR_NONE;
 }

@@ -20,14 +20,20 @@ struct handout_order {
 	struct tunnel *tunnel; /* a reference */
 	struct pending_visitor *visitor;
 	int fd;
-	char *kept; /* a buffer */
+	bool begun; /* Connection is written */
+	bool visitor_ended;
+	/* A buffer: what the visitor has sent, and how much of it is sent on. */
+	char *kept;
+	uint32_t size;
+	uint32_t sent;
 };
 
 /*
  * Serve a visitor over a spare, in a thread of the crew.
  *
  * visitor, fd: taken on success.
- * Returns an error when there is no thread or memory for it.
+ * Returns an error when there is no memory for it. Where there is no thread, the
+ * client has heard of the visitor already: it is dropped, with a warning.
  */
 enum error handout_start(struct context *context, struct tunnel *tunnel,
     struct pending_visitor *visitor, int fd);

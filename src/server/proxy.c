@@ -70,7 +70,6 @@ proxy_run(struct proxy *proxy)
 	enum relay_outcome outcome;
 
 	proxy_expect(context, visitor, false);
-	sockopt_prepare(proxy->data_fd, &sockopt_keepalive_proxied);
 	if (roster_enter(
 		&context->active, &entry, proxy->data_fd, visitor->fd)) {
 		visitor->kept = NULL; /* the relay takes it */

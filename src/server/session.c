@@ -34,6 +34,7 @@ struct role {
 struct session {
 	struct context *context;
 	int fd;
+	const struct uuid *challenge;
 	struct address address;
 	char peer[ADDRESS_TEXT_SIZE];
 	struct roster_entry entry;
@@ -92,7 +93,7 @@ reject(struct session *session, enum error error)
 	}
 }
 
-/* Authenticate, and wait for the message that tells the role. */
+/* Wait for the answer to the challenge, and the message that tells the role. */
 static enum error
 hear(struct session *session, struct message *message)
 {
@@ -100,8 +101,8 @@ hear(struct session *session, struct message *message)
 	enum error error = ERROR_NONE;
 
 	if (key != NULL)
-		error = auth_challenge(
-		    &session->channel, key, clock_now_ms() + HANDSHAKE_MS);
+		error = auth_await_answer(&session->channel, key,
+		    session->challenge, clock_now_ms() + HANDSHAKE_MS);
 	if (error == ERROR_NONE)
 		error = channel_receive(
 		    &session->channel, message, clock_now_ms() + HANDSHAKE_MS);
@@ -122,6 +123,7 @@ be_tunnel(struct session *session, uint16_t asked)
 		end(session);
 		return NULL;
 	}
+	sockopt_set_keepalive(session->fd, &sockopt_keepalive_control);
 	/* The link has the descriptor now, and a place in the budget. */
 	session->fd = -1;
 	budget_force(&context->budget, BUDGET_SESSION);
@@ -255,10 +257,10 @@ receive(const struct session_order *order, struct role *role)
 {
 	struct session session = {.context = order->context,
 	    .fd = order->fd,
+	    .challenge = &order->challenge,
 	    .address = order->address};
 
 	address_print(&order->address, session.peer);
-	sockopt_prepare(session.fd, &sockopt_keepalive_control);
 	channel_init(&session.channel, session.fd);
 	converse(&session, role);
 }
@@ -278,6 +280,39 @@ run(void *argument)
 		proxy_run(&role.proxy);
 }
 
+/* Send the challenge. */
+static enum error
+challenge(struct session_order *order)
+{
+	struct channel channel;
+
+	sockopt_prepare_accepted(order->fd);
+	if (order->context->key == NULL)
+		return ERROR_NONE;
+	channel_init(&channel, order->fd);
+	return auth_challenge(&channel, &order->challenge);
+}
+
+/* The challenge goes out before a thread is woken: when that runs, the answer may
+ * have come. */
+static enum error
+start(struct session_order *order)
+{
+	struct context *context = order->context;
+	enum error error = ERROR_NONE;
+
+	if (!budget_force(&context->budget, BUDGET_SESSION)) {
+		context_reclaim(context);
+		roster_interrupt_oldest(&context->silent);
+	}
+	error = challenge(order);
+	if (error == ERROR_NONE)
+		error = crew_do(context->crew, run, order);
+	if (error)
+		budget_give(&context->budget, BUDGET_SESSION);
+	return error;
+}
+
 void
 session_start(struct context *context, int fd, const struct address *peer)
 {
@@ -288,20 +323,18 @@ session_start(struct context *context, int fd, const struct address *peer)
 	if (order != NULL) {
 		*order = (struct session_order){
 		    .context = context, .fd = fd, .address = *peer};
-		if (!budget_force(&context->budget, BUDGET_SESSION)) {
-			context_reclaim(context);
-			roster_interrupt_oldest(&context->silent);
-		}
-		error = crew_do(context->crew, run, order);
-		if (error)
-			budget_give(&context->budget, BUDGET_SESSION);
+		error = start(order);
 	}
 	if (error == ERROR_NONE)
 		return;
-	snprintf(why, sizeof why, "a connection was turned away: %s",
-	    error == ERROR_RESOURCES ? strerror(errno) : error_text(error));
-	context_warn_shed(context, why);
-	roster_interrupt_oldest(&context->silent);
+	/* One that has gone already is no news. */
+	if (error != ERROR_RESET && error != ERROR_CLOSED) {
+		snprintf(why, sizeof why, "a connection was turned away: %s",
+		    error == ERROR_RESOURCES ? strerror(errno)
+					     : error_text(error));
+		context_warn_shed(context, why);
+		roster_interrupt_oldest(&context->silent);
+	}
 	fd_close(&fd);
 	shelf_give(&context->sessions, order);
 }

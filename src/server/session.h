@@ -20,6 +20,7 @@ struct session_order {
 	struct context *context;
 	int fd;
 	struct address address;
+	struct uuid challenge; /* that was sent, where there is a secret */
 };
 
 /*

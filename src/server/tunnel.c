@@ -320,7 +320,7 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
 		return;
 	}
-	sockopt_prepare(fd, &sockopt_keepalive_proxied);
+	sockopt_prepare_accepted(fd);
 	random_bytes(random, sizeof random);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid = uuid_of_random(random);

@@ -1,7 +1,6 @@
 /* auth - see auth.h */
 #include "wire/auth.h"
 
-#include <bearssl.h>
 #include <stdio.h>
 
 #include "base/hex.h"
@@ -11,11 +10,15 @@
 void
 auth_key_derive(const void *secret, size_t size, struct auth_key *key)
 {
+	uint8_t digest[br_sha256_SIZE];
 	br_sha256_context context;
 
 	br_sha256_init(&context);
 	br_sha256_update(&context, secret, size);
-	br_sha256_out(&context, key->bytes);
+	br_sha256_out(&context, digest);
+	br_hmac_key_init(
+	    &key->prepared, &br_sha256_vtable, digest, sizeof digest);
+	secret_wipe(digest, sizeof digest);
 	secret_wipe(&context, sizeof context);
 }
 
@@ -24,15 +27,11 @@ static void
 compute(const struct auth_key *key, const struct uuid *challenge,
     uint8_t tag[static AUTH_TAG_BYTES])
 {
-	br_hmac_key_context prepared;
 	br_hmac_context context;
 
-	br_hmac_key_init(
-	    &prepared, &br_sha256_vtable, key->bytes, sizeof key->bytes);
-	br_hmac_init(&context, &prepared, 0);
+	br_hmac_init(&context, &key->prepared, 0);
 	br_hmac_update(&context, challenge->bytes, sizeof challenge->bytes);
 	br_hmac_out(&context, tag);
-	secret_wipe(&prepared, sizeof prepared);
 	secret_wipe(&context, sizeof context);
 }
 
@@ -62,28 +61,34 @@ auth_tag_valid(
 }
 
 enum error
-auth_challenge(
-    struct channel *channel, const struct auth_key *key, int64_t deadline_ms)
+auth_challenge(struct channel *channel, struct uuid *challenge)
 {
 	struct message message = {.kind = MESSAGE_CHALLENGE};
 	uint8_t random[UUID_BYTES];
-	struct uuid challenge;
 	enum error error;
 
 	random_bytes(random, sizeof random);
-	challenge = uuid_of_random(random);
-	message.as.uuid = challenge;
-	error = channel_send(channel, &message, deadline_ms);
-	if (error == ERROR_NONE)
-		error = channel_receive(channel, &message, deadline_ms);
+	*challenge = uuid_of_random(random);
+	message.as.uuid = *challenge;
+	error = channel_put(channel, &message);
+	return error ? error : channel_flush(channel);
+}
+
+enum error
+auth_await_answer(struct channel *channel, const struct auth_key *key,
+    const struct uuid *challenge, int64_t deadline_ms)
+{
+	struct message message;
+	enum error error = channel_receive(channel, &message, deadline_ms);
+
 	if (error == ERROR_CLOSED)
 		return ERROR_INVALID;
 	if (error)
 		return error;
 	if (message.kind != MESSAGE_AUTHENTICATE)
 		return ERROR_INVALID;
-	return auth_tag_valid(key, &challenge, message.as.text) ? ERROR_NONE
-	                                                        : ERROR_DENIED;
+	return auth_tag_valid(key, challenge, message.as.text) ? ERROR_NONE
+	                                                       : ERROR_DENIED;
 }
 
 enum error

@@ -8,6 +8,7 @@
 #ifndef REBORE_WIRE_AUTH_H
 #define REBORE_WIRE_AUTH_H
 
+#include <bearssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,14 +18,14 @@
 #include "wire/channel.h"
 #include "wire/message.h"
 
-#define AUTH_KEY_BYTES 32
 #define AUTH_TAG_BYTES 32
 /* 64 digits and NUL */
 #define AUTH_TAG_TEXT_SIZE 65
 
-/* As good as the secret: wipe it when it is done with. */
+/* As good as the secret: wipe it when it is done with. Half of the work of each
+ * HMAC is done in it. */
 struct auth_key {
-	uint8_t bytes[AUTH_KEY_BYTES];
+	br_hmac_key_context prepared;
 };
 
 /* Derive the key. The empty secret is valid, and is not the same as none. */
@@ -39,13 +40,23 @@ bool auth_tag_valid(
     const struct auth_key *key, const struct uuid *challenge, const char *tag);
 
 /*
- * The server's side: send a challenge and wait for the answer.
+ * The server's side: send a challenge, the first message on a connection, without
+ * waiting.
+ *
+ * challenge: made here.
+ * Returns as channel_flush().
+ */
+enum error auth_challenge(struct channel *channel, struct uuid *challenge);
+
+/*
+ * Wait for the answer.
  *
  * Returns ERROR_DENIED: answered, but wrong; ERROR_INVALID: another message
  * came, or the client closed; else as channel_receive().
  */
-enum error auth_challenge(
-    struct channel *channel, const struct auth_key *key, int64_t deadline_ms);
+enum error auth_await_answer(struct channel *channel,
+    const struct auth_key *key, const struct uuid *challenge,
+    int64_t deadline_ms);
 
 /*
  * The client's side: answer the challenge that has come. Only queues the

@@ -43,9 +43,9 @@ with Scene() as scene:
         check(client, server.control_port, [CONTROL, PROXIED, PROXIED])
         check(server, server.control_port, [CONTROL, PROXIED, PROXIED])
 
-    # A spare is a connection of control until a visitor makes it a proxied one
+    # A spare is a proxied connection that has no visitor yet
     client = scene.client(scene.echo_service(), server, name="client-with-spares")
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"
         kinds = [keepalive(sock) for sock in client.sockets()]
-        assert kinds.count(PROXIED) == 2 and set(kinds) == {CONTROL, PROXIED}, kinds
+        assert kinds.count(CONTROL) == 1 and kinds.count(PROXIED) >= 3, kinds

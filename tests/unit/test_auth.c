@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/random.h"
 #include "sockets.h"
 #include "suite.h"
@@ -51,18 +52,47 @@ START_TEST(the_protocols_own_vector_holds)
 }
 END_TEST
 
+/* The tag of the challenge, by a key that is given */
+static void
+tag_by(const uint8_t hash[static 32], char tag[static AUTH_TAG_TEXT_SIZE])
+{
+	br_hmac_key_context prepared;
+	br_hmac_context context;
+	uint8_t bytes[AUTH_TAG_BYTES];
+
+	br_hmac_key_init(&prepared, &br_sha256_vtable, hash, 32);
+	br_hmac_init(&context, &prepared, 0);
+	br_hmac_update(&context, challenge.bytes, sizeof challenge.bytes);
+	br_hmac_out(&context, bytes);
+	hex_print(bytes, sizeof bytes, tag);
+}
+
 START_TEST(the_key_is_the_hash_of_the_secret)
 {
-	/* SHA-256 of "abc" (FIPS 180-4) and of nothing */
-	static const uint8_t abc[4] = {0xba, 0x78, 0x16, 0xbf};
-	static const uint8_t nothing[4] = {0xe3, 0xb0, 0xc4, 0x42};
+	/* FIPS 180-2, B.1; and the hash of nothing */
+	static const struct {
+		const char *secret;
+		uint8_t hash[32];
+	} rows[] = {
+	    {"abc", {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41,
+			0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61,
+			0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61,
+			0xf2, 0x00, 0x15, 0xad}},
+	    {"", {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb,
+		     0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4,
+		     0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52,
+		     0xb8, 0x55}},
+	};
+	char expected[AUTH_TAG_TEXT_SIZE];
+	char tag[AUTH_TAG_TEXT_SIZE];
 
-	auth_key_derive("abc", 3, &key);
-	ck_assert_mem_eq(key.bytes, abc, 4);
-	ck_assert_uint_eq(key.bytes[31], 0xad);
-	auth_key_derive("", 0, &key);
-	ck_assert_mem_eq(key.bytes, nothing, 4);
-	ck_assert_uint_eq(key.bytes[31], 0x55);
+	start();
+	for (size_t i = 0; i < SUITE_LENGTH(rows); i++) {
+		auth_key_derive(rows[i].secret, strlen(rows[i].secret), &key);
+		auth_tag(&key, &challenge, tag);
+		tag_by(rows[i].hash, expected);
+		ck_assert_str_eq(tag, expected);
+	}
 }
 END_TEST
 
@@ -143,9 +173,13 @@ static struct server server;
 static void *
 serve(void *argument)
 {
+	struct uuid sent;
+
 	(void)argument;
-	server.error =
-	    auth_challenge(&server.channel, &key, server.deadline_ms);
+	server.error = auth_challenge(&server.channel, &sent);
+	if (server.error == ERROR_NONE)
+		server.error = auth_await_answer(
+		    &server.channel, &key, &sent, server.deadline_ms);
 	return NULL;
 }
 
