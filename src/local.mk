@@ -16,6 +16,7 @@ librebore_a_SOURCES = \
 	%D%/base/secret.c	%D%/base/secret.h \
 	%D%/base/uuid.c		%D%/base/uuid.h \
 	%D%/os/shelf.c	%D%/os/shelf.h \
+	%D%/os/stacks.c	%D%/os/stacks.h \
 	%D%/os/crew.c		%D%/os/crew.h \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \

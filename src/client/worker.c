@@ -696,6 +696,7 @@ worker_tend_spares(
 void
 worker_tidy(struct worker_context *context)
 {
+	crew_tidy(context->crew);
 	shelf_tidy(&context->orders);
 	buffers_tidy();
 }

@@ -1,6 +1,7 @@
 /* crew - see crew.h */
 #include "os/crew.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "os/lock.h"
 #include "os/shelf.h"
 #include "os/stack.h"
+#include "os/stacks.h"
 #include "os/thread.h"
 
 struct job {
@@ -30,23 +32,31 @@ struct crew {
 	/* Set before the first thread starts, then read-only. */
 	const char *name;
 
-	struct shelf starts;
+	/* Each with a lock of its own. */
+	struct shelf members;
+	struct stacks stacks;
 
 	struct lock lock;
 	struct lock_condition fewer;
 	/* Under lock. */
 	struct place *parked; /* the last one to park is the first to work */
 	struct place *empty;
-	unsigned threads;
+	/* Have done their last job, and are to be joined. */
+	struct member *ended;
+	unsigned threads; /* that have not */
 	bool stopping;
 
 	struct place places[CREW_PARKED_MOST];
 };
 
-/* What a new thread starts with. */
-struct start {
+/* A thread. */
+struct member {
 	struct crew *crew;
-	struct job job;
+	struct job job; /* the first */
+	struct stacks_place stack;
+	pthread_t thread;
+	/* Under the crew's lock, once it has ended. */
+	struct member *next;
 };
 
 struct crew *
@@ -57,7 +67,8 @@ crew_create(const char *name)
 	if (crew == NULL)
 		return NULL;
 	crew->name = name;
-	shelf_init(&crew->starts, sizeof(struct start));
+	shelf_init(&crew->members, sizeof(struct member));
+	stacks_init(&crew->stacks);
 	lock_init(&crew->lock);
 	lock_condition_init(&crew->fewer);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
@@ -109,25 +120,65 @@ park(struct crew *crew, struct job *job)
 static void *
 work(void *argument)
 {
-	struct start *start = argument;
-	struct crew *crew = start->crew;
-	struct job job = start->job;
+	struct member *self = argument;
+	struct crew *crew = self->crew;
+	struct job job = self->job;
 	bool more;
 
-	stack_begin();
-	shelf_give(&crew->starts, start);
+	stack_begin(self->stack.lowest);
 	thread_name(crew->name);
 	do {
 		job.run(job.argument);
 		lock_take(&crew->lock);
 		more = park(crew, &job);
 		if (!more) {
+			self->next = crew->ended;
+			crew->ended = self;
 			crew->threads--;
 			lock_condition_tell(&crew->fewer);
 		}
 		lock_give(&crew->lock);
 	} while (more);
-	stack_trim(); /* the C library may keep it for the next thread */
+	return NULL;
+}
+
+/* Returns one that has ended, and is joined, or NULL: there is none. */
+static struct member *
+join_one(struct crew *crew)
+{
+	struct member *member;
+
+	lock_take(&crew->lock);
+	member = crew->ended;
+	if (member != NULL)
+		crew->ended = member->next;
+	lock_give(&crew->lock);
+	if (member != NULL)
+		thread_join(member->thread); /* it is about to end */
+	return member;
+}
+
+static void
+dismiss(struct crew *crew, struct member *member)
+{
+	stacks_give(&crew->stacks, &member->stack);
+	shelf_give(&crew->members, member);
+}
+
+/* Returns a member to be started: on the stack of one that has ended, or on a new
+ * one. NULL, with errno: there is no memory. */
+static struct member *
+hire(struct crew *crew)
+{
+	struct member *member = join_one(crew);
+
+	if (member != NULL)
+		return member;
+	member = shelf_take(&crew->members);
+	if (member == NULL ||
+	    stacks_take(&crew->stacks, &member->stack) == ERROR_NONE)
+		return member;
+	shelf_give(&crew->members, member);
 	return NULL;
 }
 
@@ -148,17 +199,17 @@ give_to_parked(struct crew *crew, struct job job)
 static enum error
 give_to_new(struct crew *crew, struct job job)
 {
-	struct start *start = shelf_take(&crew->starts);
+	struct member *member = hire(crew);
 	enum error error;
 
-	if (start == NULL)
+	if (member == NULL)
 		return ERROR_RESOURCES;
-	start->crew = crew;
-	start->job = job;
-	shelf_tidy(&crew->starts);
-	error = thread_start(NULL, crew->name, THREAD_STACK_BYTES, work, start);
+	member->crew = crew;
+	member->job = job;
+	error = thread_start_on(
+	    member->stack.lowest, &member->thread, work, member);
 	if (error)
-		shelf_give(&crew->starts, start);
+		dismiss(crew, member);
 	return error;
 }
 
@@ -192,6 +243,16 @@ crew_do(struct crew *crew, void (*run)(void *), void *argument)
 	return error;
 }
 
+void
+crew_tidy(struct crew *crew)
+{
+	struct member *member;
+
+	while ((member = join_one(crew)) != NULL)
+		dismiss(crew, member);
+	shelf_tidy(&crew->members);
+}
+
 enum error
 crew_stop(struct crew *crew, int64_t deadline_ms)
 {
@@ -207,6 +268,7 @@ crew_stop(struct crew *crew, int64_t deadline_ms)
 		    lock_condition_wait(&crew->fewer, &crew->lock, deadline_ms);
 	left = crew->threads;
 	lock_give(&crew->lock);
+	crew_tidy(crew);
 	return left == 0 ? ERROR_NONE : ERROR_TIMEOUT;
 }
 
@@ -215,7 +277,8 @@ crew_destroy(struct crew *crew)
 {
 	if (crew == NULL)
 		return;
-	shelf_destroy(&crew->starts);
+	shelf_destroy(&crew->members);
+	stacks_destroy(&crew->stacks);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++)
 		lock_condition_destroy(&crew->places[i].told);
 	lock_condition_destroy(&crew->fewer);

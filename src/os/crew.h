@@ -33,6 +33,10 @@ struct crew *crew_create(const char *name);
  */
 enum error crew_do(struct crew *crew, void (*run)(void *), void *argument);
 
+/* Give back the memory of threads that have ended. To be called now and then, not
+ * by a thread of the crew that then waits for long. */
+void crew_tidy(struct crew *crew);
+
 /*
  * Take no more jobs, and wait until the running ones have ended.
  *

@@ -18,13 +18,8 @@
 #define STACK_APART
 #endif
 
-/*
- * To be called once, first thing, by the function that a thread begins with.
- *
- * All threads that call it must have been started alike: with the same function
- * and THREAD_STACK_BYTES.
- */
-void stack_begin(void);
+/* Tell where the calling thread's stack ends, its lowest address. */
+void stack_begin(void *lowest);
 
 /* Give back what lies below the caller's frame. Without stack_begin() in the
  * same thread it does nothing. */

@@ -2,8 +2,9 @@
 #include "os/stack.h"
 
 void
-stack_begin(void)
+stack_begin(void *lowest)
 {
+	(void)lowest;
 }
 
 void

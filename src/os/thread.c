@@ -48,6 +48,22 @@ thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
 	return ERROR_NONE;
 }
 
+enum error
+thread_start_on(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument)
+{
+	enum error error = ERROR_NONE;
+	pthread_attr_t attributes;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return ERROR_RESOURCES;
+	if (pthread_attr_setstack(&attributes, stack, THREAD_STACK_BYTES) != 0)
+		abort();
+	error = start_masked(thread, &attributes, run, argument);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
 void
 thread_name(const char *name)
 {

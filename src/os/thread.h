@@ -31,6 +31,16 @@
 enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
     void *(*run)(void *), void *argument);
 
+/*
+ * Start a thread on a stack of the caller's.
+ *
+ * stack: THREAD_STACK_BYTES, the lowest address; until the thread is joined.
+ * thread: to be joined; written before the thread can be seen to run.
+ * The thread names itself. Returns as thread_start().
+ */
+enum error thread_start_on(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
+
 /* Name the calling thread; name as above. */
 void thread_name(const char *name);
 

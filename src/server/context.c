@@ -42,6 +42,7 @@ context_reclaim(struct context *context)
 void
 context_tidy(struct context *context)
 {
+	crew_tidy(context->crew);
 	shelf_tidy(&context->sessions);
 	shelf_tidy(&context->handouts);
 	shelf_tidy(&context->visitors);
