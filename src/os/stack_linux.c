@@ -39,7 +39,8 @@ stack_begin(void)
 {
 	/* The same in all threads that are started alike: to ask in each would
 	 * cost each of them a cache of malloc(), 656 bytes. A stack that the C
-	 * library uses again may be larger than was asked for, not smaller. */
+	 * library uses again may be larger than was asked for, not smaller; what
+	 * is found in such a one is good for it alone. */
 	static atomic_uintptr_t found;
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	uintptr_t depth = atomic_load(&found);
@@ -48,7 +49,7 @@ stack_begin(void)
 		depth = find_depth(here);
 		atomic_store(&found, depth);
 	}
-	if (depth > 0 && depth <= THREAD_STACK_BYTES)
+	if (depth > 0)
 		lowest = here - depth;
 }
 
