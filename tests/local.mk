@@ -43,6 +43,7 @@ unit_tests = \
 	%D%/unit/test_roster \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
+	%D%/unit/test_shelf \
 	%D%/unit/test_spares \
 	%D%/unit/test_statefile \
 	%D%/unit/test_thread \
@@ -167,5 +168,5 @@ endif
 
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/README.md \
-	%D%/unit/folder.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
+	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
 	%D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
