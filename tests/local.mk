@@ -41,6 +41,7 @@ unit_tests = \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
+	%D%/unit/test_scratch \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
 	%D%/unit/test_shelf \
