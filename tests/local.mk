@@ -12,6 +12,7 @@ LDADD = librebore.a $(CHECK_LIBS) $(LIBS_ALL)
 
 unit_tests = \
 	%D%/unit/test_address \
+	%D%/unit/test_arrivals \
 	%D%/unit/test_auth \
 	%D%/unit/test_backoff \
 	%D%/unit/test_budget \
