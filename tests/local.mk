@@ -48,6 +48,7 @@ unit_tests = \
 	%D%/unit/test_shelf \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack \
+	%D%/unit/test_stack_use \
 	%D%/unit/test_statefile \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
