@@ -50,6 +50,7 @@ unit_tests = \
 	%D%/unit/test_stack \
 	%D%/unit/test_stack_use \
 	%D%/unit/test_statefile \
+	%D%/unit/test_tcp \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
 	%D%/unit/test_uuid \
