@@ -12,6 +12,7 @@ LDADD = librebore.a $(CHECK_LIBS) $(LIBS_ALL)
 
 unit_tests = \
 	%D%/unit/test_address \
+	%D%/unit/test_arrivals \
 	%D%/unit/test_auth \
 	%D%/unit/test_backoff \
 	%D%/unit/test_budget \
@@ -41,10 +42,15 @@ unit_tests = \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
+	%D%/unit/test_scratch \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
+	%D%/unit/test_shelf \
 	%D%/unit/test_spares \
+	%D%/unit/test_stack \
+	%D%/unit/test_stack_use \
 	%D%/unit/test_statefile \
+	%D%/unit/test_tcp \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
 	%D%/unit/test_uuid \
@@ -167,5 +173,5 @@ endif
 
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/README.md \
-	%D%/unit/folder.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
+	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
 	%D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

@@ -93,6 +93,30 @@ answer(const char *service, struct addrinfo **found)
 	return 0;
 }
 
+/* The thread of the test alone has these: numeric hosts that were read, and what
+ * %link is, 0: there is none. */
+static unsigned numeric;
+static uint32_t link_id;
+
+/* Read fe80::1%link. */
+static bool
+fill_scoped(struct addrinfo *one, const char *host, const char *service)
+{
+	char plain[64];
+	size_t length = strcspn(host, "%");
+
+	if (host[length] != '\0' && (strcmp(host + length, "%link") != 0 ||
+					link_id == 0 || length >= sizeof plain))
+		return false;
+	snprintf(plain, sizeof plain, "%.*s", (int)length, host);
+	if (!fill(one, plain, service))
+		return false;
+	if (host[length] != '\0')
+		((struct sockaddr_in6 *)(void *)one->ai_addr)->sin6_scope_id =
+		    link_id;
+	return true;
+}
+
 /* In place of the system's */
 int
 getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -100,8 +124,9 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 {
 	if ((hints->ai_flags & AI_NUMERICHOST) == 0)
 		return answer(service, found);
+	numeric++;
 	*found = calloc(1, sizeof **found);
-	if (*found != NULL && fill(*found, host, service))
+	if (*found != NULL && fill_scoped(*found, host, service))
 		return 0;
 	free(*found);
 	return EAI_NONAME;
@@ -223,6 +248,70 @@ START_TEST(a_numeric_host_is_never_asked_for)
 	ASSERT_LIST("[2001:db8::1]:7835");
 	resolve_release(resolve);
 	ck_assert_uint_eq(asked(), 0);
+}
+END_TEST
+
+START_TEST(what_the_name_tells_is_read_once)
+{
+	static const char *const hosts[] = {
+	    "192.0.2.1", "2001:db8::1", "localhost"};
+
+	for (size_t i = 0; i < SUITE_LENGTH(hosts); i++) {
+		struct resolve_list first;
+		unsigned before;
+
+		start(hosts[i], 0);
+		before = numeric;
+		ck_assert_uint_gt(before, 0);
+		ck_assert_int_eq(look_up(0), ERROR_NONE);
+		first = list;
+		ck_assert_int_eq(look_up(0), ERROR_NONE);
+		ck_assert_uint_eq(numeric, before);
+		ck_assert_uint_eq(list.count, first.count);
+		for (unsigned k = 0; k < list.count; k++)
+			ck_assert(address_equal(
+			    &list.addresses[k], &first.addresses[k]));
+		resolve_release(resolve);
+	}
+	ck_assert_uint_eq(asked(), 0);
+}
+END_TEST
+
+static uint32_t
+scope(void)
+{
+	ck_assert_uint_eq(list.count, 1);
+	ck_assert_int_eq(list.addresses[0].socket.generic.sa_family, AF_INET6);
+	return list.addresses[0].socket.v6.sin6_scope_id;
+}
+
+START_TEST(the_link_of_an_address_is_read_each_time)
+{
+	start("fe80::1%link", 60000);
+	set_answer(EAI_NONAME, "");
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NAME);
+	ck_assert_str_eq(reason, gai_strerror(EAI_NONAME));
+	/* It comes, another comes in its place, and goes. */
+	link_id = 7;
+	ck_assert_int_eq(look_up(0), ERROR_NONE);
+	ck_assert_uint_eq(scope(), 7);
+	link_id = 8;
+	ck_assert_int_eq(look_up(0), ERROR_NONE);
+	ck_assert_uint_eq(scope(), 8);
+	ck_assert_uint_eq(asked(), 1);
+	link_id = 0;
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NAME);
+	ck_assert_uint_eq(asked(), 2);
+	resolve_release(resolve);
+	/* Also where it is there from the start. */
+	link_id = 9;
+	start("fe80::1%link", 60000);
+	ck_assert_int_eq(look_up(0), ERROR_NONE);
+	ck_assert_uint_eq(scope(), 9);
+	link_id = 10;
+	ck_assert_int_eq(look_up(0), ERROR_NONE);
+	ck_assert_uint_eq(scope(), 10);
+	resolve_release(resolve);
 }
 END_TEST
 
@@ -413,7 +502,8 @@ START_TEST(a_failure_is_never_used_again)
 END_TEST
 
 SUITE_MAIN("resolve", localhost_is_never_asked_for,
-    a_numeric_host_is_never_asked_for, a_name_is_looked_up_each_time,
+    a_numeric_host_is_never_asked_for, what_the_name_tells_is_read_once,
+    the_link_of_an_address_is_read_each_time, a_name_is_looked_up_each_time,
     families_take_turns_from_the_first_on,
     more_than_eight_addresses_are_ignored, an_unknown_name_says_why,
     a_silent_name_server_costs_no_more_than_the_deadline,

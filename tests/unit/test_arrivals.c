@@ -1,0 +1,363 @@
+/*
+ * What arrivals.h promises: no visitor is served twice. Time comes with the
+ * arrivals, so a case needs not wait for it.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/arrivals.h"
+#include "suite.h"
+
+/* "Half a minute" */
+#define RECENT_MS 30000
+#define THREADS   4
+#define ROUNDS    20000
+#define MANY      1000
+
+static struct arrivals arrivals;
+
+/* A visitor whose uuid differs from another's in these bytes. */
+static struct arrival
+make(uint8_t first, uint8_t second, uint8_t third, uint8_t last)
+{
+	struct arrival arrival;
+
+	memset(&arrival, 0, sizeof arrival);
+	memset(arrival.uuid.bytes, 0x5a, sizeof arrival.uuid.bytes);
+	arrival.uuid.bytes[0] = first;
+	arrival.uuid.bytes[1] = second;
+	arrival.uuid.bytes[2] = third;
+	arrival.uuid.bytes[15] = last;
+	arrival.start_ms = clock_now_ms();
+	arrival.announced_ms = arrival.start_ms;
+	return arrival;
+}
+
+static bool
+enter(struct arrival *arrival)
+{
+	return arrivals_enter(&arrivals, arrival);
+}
+
+static void
+leave(struct arrival *arrival, bool accepted)
+{
+	arrivals_leave(&arrivals, arrival, accepted);
+}
+
+/* Whether another of the same uuid is refused; leaves all as it is. */
+static bool
+is_refused(const struct arrival *arrival)
+{
+	struct arrival other = make(0, 0, 0, 0);
+
+	other.uuid = arrival->uuid;
+	if (!enter(&other))
+		return true;
+	leave(&other, false);
+	return false;
+}
+
+/* Be accepted, and leave. */
+static void
+serve(struct arrival *arrival)
+{
+	ck_assert(enter(arrival));
+	leave(arrival, true);
+}
+
+START_TEST(a_second_is_refused_while_one_is_on_the_way)
+{
+	struct arrival first = make(1, 2, 3, 4);
+
+	arrivals_init(&arrivals);
+	ck_assert(enter(&first));
+	ck_assert(is_refused(&first));
+	ck_assert(is_refused(&first));
+	leave(&first, false);
+	ck_assert(!is_refused(&first));
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(the_one_on_the_way_learns_that_it_was_announced_again)
+{
+	struct arrival first = make(1, 2, 3, 4);
+	struct arrival other = make(1, 2, 3, 5);
+	struct arrival second = make(1, 2, 3, 4);
+
+	arrivals_init(&arrivals);
+	first.start_ms = 1000;
+	first.announced_ms = 1000;
+	ck_assert(enter(&first));
+	ck_assert_int_eq(first.announced_ms, 1000);
+	other.start_ms = 2000;
+	ck_assert(enter(&other));
+	ck_assert_int_eq(first.announced_ms, 1000);
+	second.start_ms = 3000;
+	second.announced_ms = 1;
+	ck_assert(!enter(&second));
+	ck_assert_int_eq(first.announced_ms, 3000);
+	ck_assert_int_eq(first.start_ms, 1000);
+	ck_assert_int_eq(second.announced_ms, 1);
+	second.start_ms = 4000;
+	ck_assert(!enter(&second));
+	ck_assert_int_eq(first.announced_ms, 4000);
+	leave(&first, false);
+	leave(&other, false);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(one_that_was_accepted_is_refused_for_half_a_minute)
+{
+	struct arrival first = make(1, 2, 3, 4);
+	struct arrival second = make(1, 2, 3, 4);
+	int64_t before_ms, after_ms;
+
+	arrivals_init(&arrivals);
+	ck_assert(enter(&first));
+	before_ms = clock_now_ms();
+	leave(&first, true);
+	after_ms = clock_now_ms();
+	second.start_ms = after_ms;
+	ck_assert(!enter(&second));
+	second.start_ms = before_ms + RECENT_MS - 1;
+	ck_assert(!enter(&second));
+	/* Nobody is on the way: there is none to learn of it. */
+	ck_assert_int_eq(first.announced_ms, first.start_ms);
+	second.start_ms = after_ms + RECENT_MS;
+	ck_assert(enter(&second));
+	leave(&second, false);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(one_that_was_not_accepted_may_come_again_at_once)
+{
+	struct arrival first = make(1, 2, 3, 4);
+
+	arrivals_init(&arrivals);
+	for (int i = 0; i < 3; i++) {
+		ck_assert(enter(&first));
+		leave(&first, false);
+	}
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+/* Also as long as the clock of the system says little. */
+START_TEST(at_first_nobody_was_accepted)
+{
+	struct arrival zero;
+
+	arrivals_init(&arrivals);
+	memset(&zero, 0, sizeof zero);
+	zero.start_ms = 5;
+	ck_assert(enter(&zero));
+	leave(&zero, false);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(one_that_is_forgotten_may_come_again)
+{
+	struct arrival first = make(1, 2, 3, 4);
+
+	arrivals_init(&arrivals);
+	serve(&first);
+	ck_assert(is_refused(&first));
+	arrivals_forget(&arrivals, &first.uuid);
+	ck_assert(!is_refused(&first));
+	arrivals_forget(&arrivals, &first.uuid);
+	serve(&first);
+	ck_assert(is_refused(&first));
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(no_other_is_forgotten)
+{
+	struct arrival served = make(1, 2, 3, 4);
+	struct arrival same_place = make(9, 2, 3, 9);
+	struct arrival on_the_way = make(7, 7, 7, 7);
+
+	arrivals_init(&arrivals);
+	serve(&served);
+	ck_assert(enter(&on_the_way));
+	arrivals_forget(&arrivals, &same_place.uuid);
+	ck_assert(is_refused(&served));
+	/* That nobody is to come beside one on the way stays true. */
+	arrivals_forget(&arrivals, &on_the_way.uuid);
+	ck_assert(is_refused(&on_the_way));
+	leave(&on_the_way, false);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(one_that_was_not_entered_may_leave)
+{
+	struct arrival first = make(1, 2, 3, 4);
+	struct arrival second = make(1, 2, 3, 4);
+	struct arrival alone = make(5, 5, 5, 5);
+
+	arrivals_init(&arrivals);
+	ck_assert(enter(&first));
+	ck_assert(!enter(&second));
+	leave(&second, false);
+	ck_assert(is_refused(&first));
+	leave(&alone, false);
+	ck_assert(!is_refused(&alone));
+	/* As a spare that is handed a visitor whom another is on the way to. */
+	leave(&second, true);
+	leave(&first, false);
+	ck_assert(is_refused(&first));
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+/* Three in one bucket leave in each order; those that have not are found. */
+START_TEST(those_of_one_bucket_are_told_apart)
+{
+	static const unsigned orders[][3] = {
+	    {0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	arrivals_init(&arrivals);
+	for (size_t i = 0; i < SUITE_LENGTH(orders); i++) {
+		struct arrival all[] = {make(8, 1, 1, 1), make(8, 1, 1, 2),
+		    make(8, 2, 3, 1), make(8, 1, 1, 3)};
+
+		for (unsigned k = 0; k < 3; k++)
+			ck_assert(enter(&all[k]));
+		ck_assert(!is_refused(&all[3]));
+		for (unsigned k = 0; k < 3; k++) {
+			leave(&all[orders[i][k]], false);
+			for (unsigned n = 0; n < 3; n++)
+				ck_assert_int_eq(
+				    is_refused(&all[orders[i][n]]), n > k);
+		}
+	}
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(many_are_on_the_way)
+{
+	static struct arrival all[MANY];
+
+	arrivals_init(&arrivals);
+	for (unsigned i = 0; i < MANY; i++) {
+		all[i] = make((uint8_t)i, (uint8_t)(i >> 8), 0, 0);
+		ck_assert(enter(&all[i]));
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert(is_refused(&all[i]));
+	for (unsigned i = 0; i < MANY; i += 2)
+		leave(&all[i], false);
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert_int_eq(is_refused(&all[i]), i % 2 == 1);
+	for (unsigned i = 1; i < MANY; i += 2)
+		leave(&all[i], false);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+START_TEST(of_one_place_the_last_is_remembered)
+{
+	struct arrival first = make(1, 2, 3, 4);
+	struct arrival second = make(5, 2, 3, 6);
+
+	arrivals_init(&arrivals);
+	serve(&first);
+	ck_assert(!is_refused(&second));
+	serve(&second);
+	ck_assert(is_refused(&second));
+	ck_assert(!is_refused(&first));
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+/* As many as there are places, in a row. */
+START_TEST(many_that_were_accepted_are_remembered)
+{
+	unsigned refused = 0;
+
+	arrivals_init(&arrivals);
+	for (unsigned i = 0; i < ARRIVALS_RECENT; i++) {
+		struct arrival one =
+		    make(0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)i);
+
+		serve(&one);
+	}
+	for (unsigned i = 0; i < ARRIVALS_RECENT; i++) {
+		struct arrival one =
+		    make(0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)i);
+
+		refused += is_refused(&one);
+	}
+	ck_assert_uint_eq(refused, ARRIVALS_RECENT);
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+/* Visitors of the threads: two of one bucket and place, and two of others. */
+static const uint8_t shared[][4] = {
+    {1, 2, 3, 4}, {1, 2, 3, 5}, {1, 3, 3, 5}, {2, 2, 3, 4}};
+static atomic_uint busy[SUITE_LENGTH(shared)];
+static atomic_uint entered, twice;
+
+static void *
+come_and_go(void *argument)
+{
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		unsigned which = (i + i / 7) % SUITE_LENGTH(shared);
+		const uint8_t *bytes = shared[which];
+		struct arrival own =
+		    make(bytes[0], bytes[1], bytes[2], bytes[3]);
+
+		if (!enter(&own))
+			continue;
+		atomic_fetch_add(&entered, 1);
+		atomic_fetch_add(&twice, atomic_exchange(&busy[which], 1));
+		sched_yield();
+		atomic_store(&busy[which], 0);
+		leave(&own, i % 16 == 0);
+		if (i % 16 == 0)
+			arrivals_forget(&arrivals, &own.uuid);
+	}
+	return argument;
+}
+
+START_TEST(threads_are_never_on_the_same_way)
+{
+	pthread_t threads[THREADS];
+
+	arrivals_init(&arrivals);
+	for (unsigned i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_eq(twice, 0);
+	ck_assert_uint_gt(entered, 0);
+	for (size_t i = 0; i < SUITE_LENGTH(shared); i++) {
+		struct arrival one = make(
+		    shared[i][0], shared[i][1], shared[i][2], shared[i][3]);
+
+		ck_assert(!is_refused(&one));
+	}
+	arrivals_destroy(&arrivals);
+}
+END_TEST
+
+SUITE_MAIN("arrivals", a_second_is_refused_while_one_is_on_the_way,
+    the_one_on_the_way_learns_that_it_was_announced_again,
+    one_that_was_accepted_is_refused_for_half_a_minute,
+    one_that_was_not_accepted_may_come_again_at_once,
+    at_first_nobody_was_accepted, one_that_is_forgotten_may_come_again,
+    no_other_is_forgotten, one_that_was_not_entered_may_leave,
+    those_of_one_bucket_are_told_apart, many_are_on_the_way,
+    of_one_place_the_last_is_remembered, many_that_were_accepted_are_remembered,
+    threads_are_never_on_the_same_way)
