@@ -14,6 +14,7 @@ AT_ONCE = (1, 16, 64)
 FAR_S = 0.05
 DESCRIPTORS, FLOOD = 128, 200
 MANY, MANY_DESCRIPTORS = 9500, 20000
+TUNNELS = 100, 1000
 
 
 class Setting:
@@ -219,3 +220,28 @@ def many(setting):
         later = trial.hold(10, 10, 10)[0]
     return {"served": held["count"], "took_s": took_s, "before": before, "during": during, "after": after,
             "later": later["count"]}
+
+
+def tunnels(setting):
+    """A server with more and more idle tunnels, each of a client of its own: what each costs the server."""
+    seconds, started, figures = 10, 0, {}
+    with setting.trial() as trial:
+        trial.serve()
+        trial.start_server()
+        eventually(lambda: trial.is_open(CONTROL_PORT), "the server listens")
+        empty = sides_kb(trial)[0]
+        for count in TUNNELS:
+            began = time.monotonic()
+            for number in range(started, count):
+                trial.start_client(number)
+            for number in range(started, count):
+                eventually(lambda port=trial.place.port + number: trial.is_open(port), "a client has its port")
+            figures[f"took_s_{count}"], started = time.monotonic() - began, count
+            time.sleep(12)  # what is kept for a while is given back
+            pid, = trial.sides()[0]
+            before = cpu_s(pid), wakeups(pid)
+            time.sleep(seconds)
+            figures[f"cpu_{count}"] = (cpu_s(pid) - before[0]) / seconds * 100 / count * 1000
+            figures[f"wakeups_{count}"] = (wakeups(pid) - before[1]) / seconds / count
+            figures[f"pss_{count}"] = (sides_kb(trial)[0] - empty) / count
+    return figures

@@ -1,7 +1,7 @@
 """Figures of all rounds as Markdown tables: medians, and beside each the ratio to bore."""
 import statistics
 
-from measures import AT_ONCE, DESCRIPTORS, FLOOD, MANY, MANY_DESCRIPTORS, SIZES
+from measures import AT_ONCE, DESCRIPTORS, FLOOD, MANY, MANY_DESCRIPTORS, SIZES, TUNNELS
 
 BASE = "bore"
 # Measured with each congestion control
@@ -136,6 +136,11 @@ TABLES = {
           Column("PSS of both before, KiB", "before", has_ratio=False), Column("with all of them", "during"),
           Column("12 s after all are closed", "after"),
           Column("served of 10, afterwards", "later", has_ratio=False)])],
+    "tunnels": [
+        ("Idle tunnels of one server: what it costs, by their number",
+         [Column(f"{count:,}: {heading}", f"{key}_{count}") for count in TUNNELS
+          for heading, key in (("CPU for 1,000, % of a core", "cpu"), ("wake-ups/s of each", "wakeups"),
+                               ("PSS of each, KiB", "pss"), ("seconds until all stand", "took_s"))])],
 }
 
 

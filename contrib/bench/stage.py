@@ -93,8 +93,10 @@ class Trial(Scene):
     def start_server(self):
         self.server = self.start("server", *self.launcher, *self.peer.server(self.place), env=self.peer.environment)
 
-    def start_client(self):
-        self.client = self.at_client(self.start, "client", *self.launcher, *self.peer.client(self.place, SERVICE_PORT),
+    def start_client(self, number=0):
+        """number: of many; each has the next public port."""
+        place = Place(self.folder, self.place.server, self.place.port + number)
+        self.client = self.at_client(self.start, "client", *self.launcher, *self.peer.client(place, SERVICE_PORT),
                                      env=self.peer.environment)
 
     def tunnel(self):
