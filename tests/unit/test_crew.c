@@ -65,8 +65,7 @@ static struct {
 	unsigned last_id; /* unlike the former never used again */
 	char name[16];
 	unsigned seen[MANY];
-	/* How often a parked thread has begun to wait, and the first of them:
-	 * where, and until when. */
+	/* How often parked threads have begun to wait, and the first times. */
 	unsigned waits;
 	struct wait {
 		struct lock_condition *at;
@@ -278,29 +277,52 @@ do_at_once(unsigned count_of_jobs)
 	wait_for(&gate.done, done + count_of_jobs);
 }
 
-/* Wait until the parked threads have begun to wait so often, and do. */
-static void
-wait_for_waits(unsigned value)
+/* The n-th that is parked, the last that came first; NULL: so many are not. */
+static struct lock_condition *
+find_parked(unsigned n)
 {
-	wait_for(&gate.waits, value);
-	/* It is given when the last of them waits. */
+	struct place *place;
+
 	lock_take(&crew->lock);
+	place = crew->parked;
+	while (place != NULL && n-- > 0)
+		place = place->next;
 	lock_give(&crew->lock);
+	return place != NULL ? &place->told : NULL;
 }
 
+/* Wait until so many are parked: they wait, or are about to look again. */
 static void
-tire(unsigned wait)
+wait_for_parked(unsigned value)
 {
+	unsigned waits = look(&gate.waits);
+
+	ck_assert_uint_gt(value, 0);
+	while (find_parked(value - 1) == NULL) {
+		wait_for(&gate.waits, waits + 1);
+		waits = look(&gate.waits);
+	}
+	ck_assert_ptr_null(find_parked(value));
+}
+
+/* A parked thread believes that its time is up when it is told. */
+static void
+tire(struct lock_condition *parked)
+{
+	ck_assert_ptr_nonnull(parked);
 	lock_take(&gate.lock);
-	gate.tired = gate.wait[wait].at;
+	gate.tired = parked;
 	lock_give(&gate.lock);
 }
 
-/* Wake it, with a job or without. */
+/* It is up. */
 static void
-wake(unsigned wait)
+give_up(unsigned n)
 {
-	lock_condition_tell(gate.wait[wait].at);
+	struct lock_condition *parked = find_parked(n);
+
+	tire(parked);
+	lock_condition_tell(parked);
 }
 
 START_TEST(a_job_is_done_in_a_thread_with_the_name_of_the_crew)
@@ -342,7 +364,7 @@ START_TEST(a_thread_that_has_done_its_job_takes_the_next)
 	do_at_once(1);
 	id = look(&gate.last_id);
 	for (unsigned i = 1; i <= 50; i++) {
-		wait_for_waits(i);
+		wait_for_parked(1);
 		do_at_once(1);
 		ck_assert_uint_eq(look(&gate.last_id), id);
 	}
@@ -357,7 +379,7 @@ START_TEST(more_than_may_park_end_and_their_stacks_serve_on)
 	start();
 	for (unsigned round = 1; round <= 5; round++) {
 		do_at_once(2 * CREW_PARKED_MOST);
-		wait_for_waits(round * CREW_PARKED_MOST);
+		wait_for_parked(CREW_PARKED_MOST);
 		wait_for(&gate.ended, round * CREW_PARKED_MOST);
 		ck_assert_uint_eq(
 		    look(&gate.starts), (round + 1) * CREW_PARKED_MOST);
@@ -377,7 +399,7 @@ START_TEST(what_has_ended_is_given_back_by_tidying)
 {
 	start();
 	do_at_once(CREW_PARKED_MOST + 30);
-	wait_for_waits(CREW_PARKED_MOST);
+	wait_for_parked(CREW_PARKED_MOST);
 	wait_for(&gate.ended, 30);
 	for (int i = 0; i < 2; i++) {
 		crew_tidy(crew);
@@ -428,10 +450,10 @@ START_TEST(the_stop_leaves_no_thread)
 	start();
 	/* What a sanitizer needs of its own is there now. */
 	do_at_once(1);
-	wait_for_waits(1);
+	wait_for_parked(1);
 	before = count_tasks() - 1;
 	do_at_once(CREW_PARKED_MOST + 30);
-	wait_for_waits(1 + CREW_PARKED_MOST);
+	wait_for_parked(CREW_PARKED_MOST);
 	wait_for(&gate.ended, 30);
 	set_gate(false);
 	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
@@ -456,7 +478,7 @@ START_TEST(a_parked_thread_waits_for_as_long_as_it_is_said)
 	start();
 	before_ms = clock_now_ms();
 	do_at_once(1);
-	wait_for_waits(1);
+	wait_for_parked(1);
 	now_ms = clock_now_ms();
 	ck_assert_int_ge(gate.wait[0].deadline_ms, before_ms + CREW_IDLE_MS);
 	ck_assert_int_le(gate.wait[0].deadline_ms, now_ms + CREW_IDLE_MS);
@@ -471,11 +493,11 @@ START_TEST(who_is_told_for_nothing_goes_on_waiting)
 	start();
 	do_at_once(1);
 	id = look(&gate.last_id);
+	wait_for_parked(1);
 	for (unsigned i = 1; i < 5; i++) {
-		wait_for_waits(i);
-		wake(0);
+		lock_condition_tell(find_parked(0));
+		wait_for(&gate.waits, i + 1);
 	}
-	wait_for_waits(5);
 	/* Not from the beginning again. */
 	for (unsigned i = 1; i < 5; i++) {
 		ck_assert_ptr_eq(gate.wait[i].at, gate.wait[0].at);
@@ -497,8 +519,8 @@ START_TEST(a_job_given_to_one_whose_time_is_up_is_done)
 	do_at_once(1);
 	id = look(&gate.last_id);
 	for (unsigned i = 1; i < 5; i++) {
-		wait_for_waits(i);
-		tire(i - 1);
+		wait_for_parked(1);
+		tire(find_parked(0));
 		do_at_once(1);
 		ck_assert_uint_eq(look(&gate.last_id), id);
 		ck_assert_uint_eq(look(&gate.done), i + 1);
@@ -516,17 +538,15 @@ START_TEST(who_waits_in_vain_ends_and_the_next_has_its_stack)
 	start();
 	do_at_once(1);
 	id = look(&gate.last_id);
-	wait_for_waits(1);
-	tire(0);
-	wake(0);
+	wait_for_parked(1);
+	give_up(0);
 	wait_for(&gate.ended, 1);
 	do_at_once(1);
 	ck_assert_uint_ne(look(&gate.last_id), id);
 	ck_assert_uint_eq(look(&gate.joins), 1);
 	ck_assert_uint_eq(look(&gate.stacks_taken), 1);
-	wait_for_waits(2);
-	tire(1);
-	wake(1);
+	wait_for_parked(1);
+	give_up(0);
 	wait_for(&gate.ended, 2);
 	crew_tidy(crew);
 	assert_all_given_back();
@@ -541,17 +561,16 @@ static void
 assert_ends(unsigned which)
 {
 	lock_take(&gate.lock);
-	gate.waits = gate.ended = gate.starts = gate.joins = 0;
+	gate.ended = gate.starts = gate.joins = 0;
 	lock_give(&gate.lock);
 	crew = crew_create("crew-name");
 	do_at_once(3);
-	wait_for_waits(3);
-	tire(which);
-	wake(which);
+	wait_for_parked(3);
+	give_up(which);
 	wait_for(&gate.ended, 1);
 	do_at_once(2);
 	ck_assert_uint_eq(look(&gate.starts), 3);
-	wait_for_waits(5);
+	wait_for_parked(2);
 	do_at_once(3);
 	ck_assert_uint_eq(look(&gate.starts), 4);
 	lock_take(&gate.lock);
@@ -575,16 +594,15 @@ START_TEST(others_may_park_where_one_has_waited_in_vain)
 	start();
 	for (unsigned i = 0; i < 2; i++) {
 		do_at_once(1);
-		wait_for_waits(i + 1);
-		tire(i);
-		wake(i);
+		wait_for_parked(1);
+		give_up(0);
 		wait_for(&gate.ended, i + 1);
 	}
 	lock_take(&gate.lock);
 	gate.tired = NULL;
 	lock_give(&gate.lock);
 	do_at_once(CREW_PARKED_MOST);
-	wait_for_waits(2 + CREW_PARKED_MOST);
+	wait_for_parked(CREW_PARKED_MOST);
 	ck_assert_uint_eq(look(&gate.ended), 2);
 	end();
 }
@@ -620,7 +638,7 @@ START_TEST(without_room_for_a_thread_nothing_is_lost)
 	/* Who is not there is not waited for. */
 	refuses_start = false;
 	do_at_once(1);
-	wait_for_waits(1);
+	wait_for_parked(1);
 	refuses_member = refuses_stack = refuses_start = true;
 	do_at_once(1);
 	end();
@@ -677,7 +695,7 @@ START_TEST(the_stop_does_not_wait_until_parked_threads_are_tired)
 	start();
 	do_at_once(10);
 	/* They never are, here. */
-	wait_for_waits(10);
+	wait_for_parked(10);
 	end();
 }
 END_TEST
