@@ -12,16 +12,19 @@
 #include "base/clock.h"
 #include "os/lock.h"
 #include "os/shelf.h"
+#include "os/stack.h"
 #include "os/stacks.h"
 #include "os/thread.h"
 #include "suite.h"
 
+static int64_t clock_moved_ms(void);
 static bool wait_counted(
     struct lock_condition *condition, struct lock *lock, int64_t deadline_ms);
 static void tell_counted(struct lock_condition *condition);
 static enum error start_counted(
     void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
 static void join_counted(pthread_t thread);
+static void begin_noted(void *lowest);
 static enum error take_counted(
     struct stacks *stacks, struct stacks_place *place);
 static void give_counted(
@@ -29,6 +32,8 @@ static void give_counted(
 static void *shelf_take_counted(struct shelf *shelf);
 static void shelf_give_counted(struct shelf *shelf, void *object);
 
+#define clock_now_ms        clock_moved_ms
+#define stack_begin         begin_noted
 #define lock_condition_wait wait_counted
 #define lock_condition_tell tell_counted
 #define thread_start_on     start_counted
@@ -38,6 +43,8 @@ static void shelf_give_counted(struct shelf *shelf, void *object);
 #define shelf_take          shelf_take_counted
 #define shelf_give          shelf_give_counted
 #include "os/crew.c" /* NOLINT(bugprone-suspicious-include) */
+#undef clock_now_ms
+#undef stack_begin
 #undef lock_condition_wait
 #undef lock_condition_tell
 #undef thread_start_on
@@ -76,12 +83,24 @@ static struct {
 	/* Said that they have ended. */
 	unsigned ended;
 	unsigned starts, joins;
+	/* Of the last that was started, and as it knows it itself. */
+	const void *stack, *begun;
+	pthread_t begins;
 	unsigned stacks_taken, stacks_given;
 	unsigned members_taken, members_given;
 } gate;
 
 /* What is refused; set and read by one thread. */
 static bool refuses_start, refuses_stack, refuses_member;
+
+/* How far the clock of the crew is ahead. */
+static _Atomic int64_t ahead_ms;
+
+static int64_t
+clock_moved_ms(void)
+{
+	return clock_now_ms() + atomic_load(&ahead_ms);
+}
 
 static void
 count(unsigned *counter)
@@ -140,8 +159,21 @@ start_counted(
 		errno = EAGAIN;
 		return ERROR_RESOURCES;
 	}
+	lock_take(&gate.lock);
+	gate.stack = stack;
+	lock_give(&gate.lock);
 	count(&gate.starts);
 	return thread_start_on(stack, thread, run, argument);
+}
+
+static void
+begin_noted(void *lowest)
+{
+	lock_take(&gate.lock);
+	gate.begun = lowest;
+	gate.begins = pthread_self();
+	lock_give(&gate.lock);
+	stack_begin(lowest);
 }
 
 static void
@@ -340,6 +372,23 @@ START_TEST(a_job_is_done_in_a_thread_with_the_name_of_the_crew)
 }
 END_TEST
 
+/* What it trims (stack.h) is its own. */
+START_TEST(a_thread_knows_where_its_stack_ends)
+{
+	start();
+	for (unsigned i = 1; i <= 3; i++) {
+		do_at_once(i);
+		wait_for_parked(i);
+		lock_take(&gate.lock);
+		ck_assert_ptr_nonnull(gate.stack);
+		ck_assert_ptr_eq(gate.begun, gate.stack);
+		ck_assert(!pthread_equal(gate.begins, pthread_self()));
+		lock_give(&gate.lock);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(jobs_do_not_wait_for_each_other)
 {
 	start();
@@ -495,6 +544,7 @@ START_TEST(who_is_told_for_nothing_goes_on_waiting)
 	id = look(&gate.last_id);
 	wait_for_parked(1);
 	for (unsigned i = 1; i < 5; i++) {
+		atomic_fetch_add(&ahead_ms, CREW_IDLE_MS / 10);
 		lock_condition_tell(find_parked(0));
 		wait_for(&gate.waits, i + 1);
 	}
@@ -730,7 +780,7 @@ START_TEST(many_threads_may_give_jobs)
 END_TEST
 
 SUITE_MAIN("crew", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
-    jobs_do_not_wait_for_each_other,
+    a_thread_knows_where_its_stack_ends, jobs_do_not_wait_for_each_other,
     a_thread_that_has_done_its_job_takes_the_next,
     more_than_may_park_end_and_their_stacks_serve_on,
     what_has_ended_is_given_back_by_tidying, the_stop_leaves_no_thread,
