@@ -49,6 +49,7 @@ unit_tests = \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack \
 	%D%/unit/test_stack_use \
+	%D%/unit/test_stacks \
 	%D%/unit/test_statefile \
 	%D%/unit/test_tcp \
 	%D%/unit/test_thread \

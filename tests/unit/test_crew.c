@@ -1,15 +1,62 @@
-/* What crew.h promises: each job is done once, by few threads. */
+/*
+ * What crew.h promises: each job is done once, by few threads, and what has ended
+ * is given back. crew.c is part of this program: its parked threads are told, and
+ * get tired, when a case says so, and all that it takes and gives is counted.
+ */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
-#include "os/crew.h"
 #include "os/lock.h"
+#include "os/shelf.h"
+#include "os/stack.h"
+#include "os/stacks.h"
+#include "os/thread.h"
 #include "suite.h"
+
+static int64_t clock_moved_ms(void);
+static bool wait_counted(
+    struct lock_condition *condition, struct lock *lock, int64_t deadline_ms);
+static void tell_counted(struct lock_condition *condition);
+static enum error start_counted(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
+static void join_counted(pthread_t thread);
+static void begin_noted(void *lowest);
+static enum error take_counted(
+    struct stacks *stacks, struct stacks_place *place);
+static void give_counted(
+    struct stacks *stacks, const struct stacks_place *place);
+static void *shelf_take_counted(struct shelf *shelf);
+static void shelf_give_counted(struct shelf *shelf, void *object);
+
+#define clock_now_ms        clock_moved_ms
+#define stack_begin         begin_noted
+#define lock_condition_wait wait_counted
+#define lock_condition_tell tell_counted
+#define thread_start_on     start_counted
+#define thread_join         join_counted
+#define stacks_take         take_counted
+#define stacks_give         give_counted
+#define shelf_take          shelf_take_counted
+#define shelf_give          shelf_give_counted
+#include "os/crew.c" /* NOLINT(bugprone-suspicious-include) */
+#undef clock_now_ms
+#undef stack_begin
+#undef lock_condition_wait
+#undef lock_condition_tell
+#undef thread_start_on
+#undef thread_join
+#undef stacks_take
+#undef stacks_give
+#undef shelf_take
+#undef shelf_give
 
 #define PATIENCE_MS 20000
 #define MANY        200
+#define WAITS_MOST  16
 
 static struct crew *crew;
 
@@ -25,7 +72,152 @@ static struct {
 	unsigned last_id; /* unlike the former never used again */
 	char name[16];
 	unsigned seen[MANY];
+	/* How often parked threads have begun to wait, and the first times. */
+	unsigned waits;
+	struct wait {
+		struct lock_condition *at;
+		int64_t deadline_ms;
+	} wait[WAITS_MOST];
+	/* A thread that is told there believes that its time is up. */
+	struct lock_condition *tired;
+	/* Said that they have ended. */
+	unsigned ended;
+	unsigned starts, joins;
+	/* Of the last that was started, and as it knows it itself. */
+	const void *stack, *begun;
+	pthread_t begins;
+	unsigned stacks_taken, stacks_given;
+	unsigned members_taken, members_given;
 } gate;
+
+/* What is refused; set and read by one thread. */
+static bool refuses_start, refuses_stack, refuses_member;
+
+/* How far the clock of the crew is ahead. */
+static _Atomic int64_t ahead_ms;
+
+static int64_t
+clock_moved_ms(void)
+{
+	return clock_now_ms() + atomic_load(&ahead_ms);
+}
+
+static void
+count(unsigned *counter)
+{
+	lock_take(&gate.lock);
+	++*counter;
+	lock_condition_tell(&gate.changed);
+	lock_give(&gate.lock);
+}
+
+static unsigned
+look(const unsigned *counter)
+{
+	unsigned value;
+
+	lock_take(&gate.lock);
+	value = *counter;
+	lock_give(&gate.lock);
+	return value;
+}
+
+static bool
+wait_counted(
+    struct lock_condition *condition, struct lock *lock, int64_t deadline_ms)
+{
+	bool is_tired;
+
+	if (condition == &crew->fewer)
+		return lock_condition_wait(condition, lock, deadline_ms);
+	lock_take(&gate.lock);
+	if (gate.waits < WAITS_MOST)
+		gate.wait[gate.waits] = (struct wait){condition, deadline_ms};
+	gate.waits++;
+	lock_condition_tell(&gate.changed);
+	lock_give(&gate.lock);
+	lock_condition_wait(condition, lock, CLOCK_NEVER);
+	lock_take(&gate.lock);
+	is_tired = gate.tired == condition;
+	lock_give(&gate.lock);
+	return !is_tired;
+}
+
+static void
+tell_counted(struct lock_condition *condition)
+{
+	if (condition == &crew->fewer)
+		count(&gate.ended);
+	lock_condition_tell(condition);
+}
+
+static enum error
+start_counted(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument)
+{
+	if (refuses_start) {
+		errno = EAGAIN;
+		return ERROR_RESOURCES;
+	}
+	lock_take(&gate.lock);
+	gate.stack = stack;
+	lock_give(&gate.lock);
+	count(&gate.starts);
+	return thread_start_on(stack, thread, run, argument);
+}
+
+static void
+begin_noted(void *lowest)
+{
+	lock_take(&gate.lock);
+	gate.begun = lowest;
+	gate.begins = pthread_self();
+	lock_give(&gate.lock);
+	stack_begin(lowest);
+}
+
+static void
+join_counted(pthread_t thread)
+{
+	thread_join(thread);
+	count(&gate.joins);
+}
+
+static enum error
+take_counted(struct stacks *stacks, struct stacks_place *place)
+{
+	if (refuses_stack) {
+		errno = ENOMEM;
+		return ERROR_RESOURCES;
+	}
+	count(&gate.stacks_taken);
+	return stacks_take(stacks, place);
+}
+
+static void
+give_counted(struct stacks *stacks, const struct stacks_place *place)
+{
+	count(&gate.stacks_given);
+	stacks_give(stacks, place);
+}
+
+static void *
+shelf_take_counted(struct shelf *shelf)
+{
+	if (refuses_member) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	count(&gate.members_taken);
+	return shelf_take(shelf);
+}
+
+static void
+shelf_give_counted(struct shelf *shelf, void *object)
+{
+	count(&gate.members_given);
+	shelf_give(shelf, object);
+}
 
 static void
 start(void)
@@ -36,11 +228,21 @@ start(void)
 	ck_assert_ptr_nonnull(crew);
 }
 
+/* All threads have been joined, and what they had was given back. */
+static void
+assert_all_given_back(void)
+{
+	ck_assert_uint_eq(look(&gate.joins), look(&gate.starts));
+	ck_assert_uint_eq(look(&gate.stacks_given), look(&gate.stacks_taken));
+	ck_assert_uint_eq(look(&gate.members_given), look(&gate.members_taken));
+}
+
 static void
 end(void)
 {
 	ck_assert_int_eq(
 	    crew_stop(crew, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
+	assert_all_given_back();
 	crew_destroy(crew);
 }
 
@@ -92,6 +294,69 @@ wait_for(const unsigned *counter, unsigned value)
 	lock_give(&gate.lock);
 }
 
+/* Have count jobs at the gate at once, then let them through. */
+static void
+do_at_once(unsigned count_of_jobs)
+{
+	unsigned arrived = look(&gate.arrived);
+	unsigned done = look(&gate.done);
+
+	set_gate(false);
+	for (unsigned i = 0; i < count_of_jobs; i++)
+		ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
+	wait_for(&gate.arrived, arrived + count_of_jobs);
+	set_gate(true);
+	wait_for(&gate.done, done + count_of_jobs);
+}
+
+/* The n-th that is parked, the last that came first; NULL: so many are not. */
+static struct lock_condition *
+find_parked(unsigned n)
+{
+	struct place *place;
+
+	lock_take(&crew->lock);
+	place = crew->parked;
+	while (place != NULL && n-- > 0)
+		place = place->next;
+	lock_give(&crew->lock);
+	return place != NULL ? &place->told : NULL;
+}
+
+/* Wait until so many are parked: they wait, or are about to look again. */
+static void
+wait_for_parked(unsigned value)
+{
+	unsigned waits = look(&gate.waits);
+
+	ck_assert_uint_gt(value, 0);
+	while (find_parked(value - 1) == NULL) {
+		wait_for(&gate.waits, waits + 1);
+		waits = look(&gate.waits);
+	}
+	ck_assert_ptr_null(find_parked(value));
+}
+
+/* A parked thread believes that its time is up when it is told. */
+static void
+tire(struct lock_condition *parked)
+{
+	ck_assert_ptr_nonnull(parked);
+	lock_take(&gate.lock);
+	gate.tired = parked;
+	lock_give(&gate.lock);
+}
+
+/* It is up. */
+static void
+give_up(unsigned n)
+{
+	struct lock_condition *parked = find_parked(n);
+
+	tire(parked);
+	lock_condition_tell(parked);
+}
+
 START_TEST(a_job_is_done_in_a_thread_with_the_name_of_the_crew)
 {
 	unsigned done = 0;
@@ -103,6 +368,23 @@ START_TEST(a_job_is_done_in_a_thread_with_the_name_of_the_crew)
 	ck_assert_uint_eq(done, 1);
 	ck_assert_str_eq(gate.name, "crew-name");
 	ck_assert(!pthread_equal(gate.last, pthread_self()));
+	end();
+}
+END_TEST
+
+/* What it trims (stack.h) is its own. */
+START_TEST(a_thread_knows_where_its_stack_ends)
+{
+	start();
+	for (unsigned i = 1; i <= 3; i++) {
+		do_at_once(i);
+		wait_for_parked(i);
+		lock_take(&gate.lock);
+		ck_assert_ptr_nonnull(gate.stack);
+		ck_assert_ptr_eq(gate.begun, gate.stack);
+		ck_assert(!pthread_equal(gate.begins, pthread_self()));
+		lock_give(&gate.lock);
+	}
 	end();
 }
 END_TEST
@@ -123,51 +405,309 @@ START_TEST(jobs_do_not_wait_for_each_other)
 }
 END_TEST
 
-/* Park all that may, then ask for as many again: nobody is new. */
 START_TEST(a_thread_that_has_done_its_job_takes_the_next)
 {
-	unsigned before;
+	unsigned id;
 
 	start();
-	set_gate(true);
-	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
-	wait_for(&gate.done, 1);
-	before = gate.last_id;
-	for (unsigned i = 2; i <= 50; i++) {
-		/* It may not have parked yet: give it the time. */
-		int64_t end_ms = clock_now_ms() + PATIENCE_MS;
-		bool same = false;
-
-		while (!same && clock_now_ms() < end_ms) {
-			unsigned goal = gate.done + 1;
-
-			ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
-			wait_for(&gate.done, goal);
-			same = before == gate.last_id;
-			before = gate.last_id;
-		}
-		ck_assert_msg(same, "every job gets another thread");
+	do_at_once(1);
+	id = look(&gate.last_id);
+	for (unsigned i = 1; i <= 50; i++) {
+		wait_for_parked(1);
+		do_at_once(1);
+		ck_assert_uint_eq(look(&gate.last_id), id);
 	}
+	ck_assert_uint_eq(look(&gate.starts), 1);
 	end();
 }
 END_TEST
 
-START_TEST(more_than_may_park_end_and_the_others_serve_on)
+/* Half of them park; the others are used again, as they have ended. */
+START_TEST(more_than_may_park_end_and_their_stacks_serve_on)
 {
 	start();
-	for (int round = 1; round <= 5; round++) {
-		unsigned goal = (unsigned)round * 2 * CREW_PARKED_MOST;
-
-		set_gate(false);
-		for (int i = 0; i < 2 * CREW_PARKED_MOST; i++)
-			ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
-		wait_for(&gate.arrived, goal);
-		set_gate(true);
-		wait_for(&gate.done, goal);
+	for (unsigned round = 1; round <= 5; round++) {
+		do_at_once(2 * CREW_PARKED_MOST);
+		wait_for_parked(CREW_PARKED_MOST);
+		wait_for(&gate.ended, round * CREW_PARKED_MOST);
+		ck_assert_uint_eq(
+		    look(&gate.starts), (round + 1) * CREW_PARKED_MOST);
+		ck_assert_uint_eq(
+		    look(&gate.stacks_taken), 2 * CREW_PARKED_MOST);
+		ck_assert_uint_eq(
+		    look(&gate.members_taken), 2 * CREW_PARKED_MOST);
+		ck_assert_uint_eq(look(&gate.stacks_given), 0);
 	}
 	end();
 }
 END_TEST
+
+/* --- What has ended */
+
+START_TEST(what_has_ended_is_given_back_by_tidying)
+{
+	start();
+	do_at_once(CREW_PARKED_MOST + 30);
+	wait_for_parked(CREW_PARKED_MOST);
+	wait_for(&gate.ended, 30);
+	for (int i = 0; i < 2; i++) {
+		crew_tidy(crew);
+		ck_assert_uint_eq(look(&gate.joins), 30);
+		ck_assert_uint_eq(look(&gate.stacks_given), 30);
+		ck_assert_uint_eq(look(&gate.members_given), 30);
+	}
+	/* Those who are parked go on. */
+	do_at_once(CREW_PARKED_MOST);
+	ck_assert_uint_eq(look(&gate.starts), CREW_PARKED_MOST + 30);
+	end();
+}
+END_TEST
+
+/* Tasks of this process; -1: nobody knows. */
+static int
+count_tasks(void)
+{
+	DIR *folder = opendir("/proc/self/task");
+	const struct dirent *entry;
+	int tasks = 0;
+
+	if (folder == NULL)
+		return -1;
+	while ((entry = readdir(folder)) != NULL)
+		tasks += entry->d_name[0] != '.';
+	closedir(folder);
+	return tasks;
+}
+
+/* What is joined may have a task for a moment yet. */
+static void
+wait_for_tasks(int tasks)
+{
+	int64_t end_ms = clock_now_ms() + PATIENCE_MS;
+
+	while (count_tasks() > tasks) {
+		ck_assert_int_lt(clock_now_ms(), end_ms);
+		sched_yield();
+	}
+	ck_assert_int_eq(count_tasks(), tasks);
+}
+
+START_TEST(the_stop_leaves_no_thread)
+{
+	int before;
+
+	start();
+	/* What a sanitizer needs of its own is there now. */
+	do_at_once(1);
+	wait_for_parked(1);
+	before = count_tasks() - 1;
+	do_at_once(CREW_PARKED_MOST + 30);
+	wait_for_parked(CREW_PARKED_MOST);
+	wait_for(&gate.ended, 30);
+	set_gate(false);
+	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
+	wait_for(&gate.arrived, CREW_PARKED_MOST + 32);
+	ck_assert_int_eq(crew_stop(crew, 0), ERROR_TIMEOUT);
+	set_gate(true);
+	ck_assert_int_eq(
+	    crew_stop(crew, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
+	assert_all_given_back();
+	if (before >= 0)
+		wait_for_tasks(before);
+	crew_destroy(crew);
+}
+END_TEST
+
+/* --- Parked threads */
+
+START_TEST(a_parked_thread_waits_for_as_long_as_it_is_said)
+{
+	int64_t before_ms, now_ms;
+
+	start();
+	before_ms = clock_now_ms();
+	do_at_once(1);
+	wait_for_parked(1);
+	now_ms = clock_now_ms();
+	ck_assert_int_ge(gate.wait[0].deadline_ms, before_ms + CREW_IDLE_MS);
+	ck_assert_int_le(gate.wait[0].deadline_ms, now_ms + CREW_IDLE_MS);
+	end();
+}
+END_TEST
+
+START_TEST(who_is_told_for_nothing_goes_on_waiting)
+{
+	unsigned id;
+
+	start();
+	do_at_once(1);
+	id = look(&gate.last_id);
+	wait_for_parked(1);
+	for (unsigned i = 1; i < 5; i++) {
+		atomic_fetch_add(&ahead_ms, CREW_IDLE_MS / 10);
+		lock_condition_tell(find_parked(0));
+		wait_for(&gate.waits, i + 1);
+	}
+	/* Not from the beginning again. */
+	for (unsigned i = 1; i < 5; i++) {
+		ck_assert_ptr_eq(gate.wait[i].at, gate.wait[0].at);
+		ck_assert_int_eq(
+		    gate.wait[i].deadline_ms, gate.wait[0].deadline_ms);
+	}
+	ck_assert_uint_eq(look(&gate.ended), 0);
+	do_at_once(1);
+	ck_assert_uint_eq(look(&gate.last_id), id);
+	end();
+}
+END_TEST
+
+START_TEST(a_job_given_to_one_whose_time_is_up_is_done)
+{
+	unsigned id;
+
+	start();
+	do_at_once(1);
+	id = look(&gate.last_id);
+	for (unsigned i = 1; i < 5; i++) {
+		wait_for_parked(1);
+		tire(find_parked(0));
+		do_at_once(1);
+		ck_assert_uint_eq(look(&gate.last_id), id);
+		ck_assert_uint_eq(look(&gate.done), i + 1);
+		ck_assert_uint_eq(look(&gate.ended), 0);
+	}
+	ck_assert_uint_eq(look(&gate.starts), 1);
+	end();
+}
+END_TEST
+
+START_TEST(who_waits_in_vain_ends_and_the_next_has_its_stack)
+{
+	unsigned id;
+
+	start();
+	do_at_once(1);
+	id = look(&gate.last_id);
+	wait_for_parked(1);
+	give_up(0);
+	wait_for(&gate.ended, 1);
+	do_at_once(1);
+	ck_assert_uint_ne(look(&gate.last_id), id);
+	ck_assert_uint_eq(look(&gate.joins), 1);
+	ck_assert_uint_eq(look(&gate.stacks_taken), 1);
+	wait_for_parked(1);
+	give_up(0);
+	wait_for(&gate.ended, 2);
+	crew_tidy(crew);
+	assert_all_given_back();
+	do_at_once(1);
+	ck_assert_uint_eq(look(&gate.stacks_taken), 2);
+	end();
+}
+END_TEST
+
+/* Whichever of those who are parked it is. */
+static void
+assert_ends(unsigned which)
+{
+	lock_take(&gate.lock);
+	gate.ended = gate.starts = gate.joins = 0;
+	lock_give(&gate.lock);
+	crew = crew_create("crew-name");
+	do_at_once(3);
+	wait_for_parked(3);
+	give_up(which);
+	wait_for(&gate.ended, 1);
+	do_at_once(2);
+	ck_assert_uint_eq(look(&gate.starts), 3);
+	wait_for_parked(2);
+	do_at_once(3);
+	ck_assert_uint_eq(look(&gate.starts), 4);
+	lock_take(&gate.lock);
+	gate.tired = NULL;
+	lock_give(&gate.lock);
+	end();
+}
+
+START_TEST(whoever_waits_in_vain_the_others_do_not)
+{
+	start();
+	crew_destroy(crew);
+	for (unsigned i = 0; i < 3; i++)
+		assert_ends(i);
+}
+END_TEST
+
+/* Places of those who have ended are free: as many may park as before. */
+START_TEST(others_may_park_where_one_has_waited_in_vain)
+{
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		do_at_once(1);
+		wait_for_parked(1);
+		give_up(0);
+		wait_for(&gate.ended, i + 1);
+	}
+	lock_take(&gate.lock);
+	gate.tired = NULL;
+	lock_give(&gate.lock);
+	do_at_once(CREW_PARKED_MOST);
+	wait_for_parked(CREW_PARKED_MOST);
+	ck_assert_uint_eq(look(&gate.ended), 2);
+	end();
+}
+END_TEST
+
+/* --- No room */
+
+static void
+assert_refused(void)
+{
+	unsigned done = 0;
+
+	errno = 0;
+	ck_assert_int_eq(crew_do(crew, pass, &done), ERROR_RESOURCES);
+	ck_assert(errno == EAGAIN || errno == ENOMEM);
+	ck_assert_uint_eq(done, 0);
+	assert_all_given_back();
+}
+
+START_TEST(without_room_for_a_thread_nothing_is_lost)
+{
+	start();
+	refuses_member = true;
+	assert_refused();
+	refuses_member = false;
+	refuses_stack = true;
+	/* That which was not to be had is not to be given back. */
+	assert_refused();
+	refuses_stack = false;
+	refuses_start = true;
+	assert_refused();
+	ck_assert_uint_eq(look(&gate.stacks_taken), 1);
+	/* Who is not there is not waited for. */
+	refuses_start = false;
+	do_at_once(1);
+	wait_for_parked(1);
+	refuses_member = refuses_stack = refuses_start = true;
+	do_at_once(1);
+	end();
+	refuses_member = refuses_stack = refuses_start = false;
+}
+END_TEST
+
+START_TEST(the_stop_does_not_wait_for_one_that_never_started)
+{
+	start();
+	refuses_start = true;
+	assert_refused();
+	ck_assert_int_eq(crew_stop(crew, 0), ERROR_NONE);
+	crew_destroy(crew);
+	refuses_start = false;
+}
+END_TEST
+
+/* --- The stop */
 
 START_TEST(no_job_is_taken_after_the_stop)
 {
@@ -202,16 +742,11 @@ END_TEST
 
 START_TEST(the_stop_does_not_wait_until_parked_threads_are_tired)
 {
-	int64_t start_ms;
-
 	start();
-	set_gate(true);
-	for (unsigned i = 0; i < 10; i++)
-		ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
-	wait_for(&gate.done, 10);
-	start_ms = clock_now_ms();
+	do_at_once(10);
+	/* They never are, here. */
+	wait_for_parked(10);
 	end();
-	ck_assert_int_lt(clock_now_ms() - start_ms, CREW_IDLE_MS / 2);
 }
 END_TEST
 
@@ -245,9 +780,18 @@ START_TEST(many_threads_may_give_jobs)
 END_TEST
 
 SUITE_MAIN("crew", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
-    jobs_do_not_wait_for_each_other,
+    a_thread_knows_where_its_stack_ends, jobs_do_not_wait_for_each_other,
     a_thread_that_has_done_its_job_takes_the_next,
-    more_than_may_park_end_and_the_others_serve_on,
+    more_than_may_park_end_and_their_stacks_serve_on,
+    what_has_ended_is_given_back_by_tidying, the_stop_leaves_no_thread,
+    a_parked_thread_waits_for_as_long_as_it_is_said,
+    who_is_told_for_nothing_goes_on_waiting,
+    a_job_given_to_one_whose_time_is_up_is_done,
+    who_waits_in_vain_ends_and_the_next_has_its_stack,
+    whoever_waits_in_vain_the_others_do_not,
+    others_may_park_where_one_has_waited_in_vain,
+    without_room_for_a_thread_nothing_is_lost,
+    the_stop_does_not_wait_for_one_that_never_started,
     no_job_is_taken_after_the_stop,
     the_stop_waits_for_running_jobs_until_its_deadline,
     the_stop_does_not_wait_until_parked_threads_are_tired,

@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "os/stack.h"
+#include "os/stacks.h"
 #include "os/thread.h"
 #include "suite.h"
 
-#define THREADS 8
+#define THREADS 9
+/* What a stack is full of before a thread runs on it. */
+#define PAINT ((unsigned char)0xa7)
 /* Touched, and then out of use. */
 #define TOUCHED_BYTES ((size_t)32 * 1024)
 /* So much of it, at its upper end, may be in use by stack_trim() and what looks
@@ -30,6 +33,8 @@
 /* Uses the stack itself, and not what a sanitizer has in its place. */
 #define PLAIN                                                                  \
 	__attribute__((noinline, no_sanitize("address"), no_sanitize("thread")))
+
+static struct stacks stacks;
 
 static size_t
 page_bytes(void)
@@ -68,10 +73,12 @@ count_pages(uintptr_t touched)
 /* What a thread has found out. */
 struct finding {
 	pthread_t thread;
+	struct stacks_place place;
 	bool begins;
 	unsigned touched;
 	unsigned left;
 	unsigned spoilt; /* of the caller's bytes */
+	uintptr_t frame; /* of the caller of stack_trim() */
 };
 
 /* A frame that is in use: all of it must stay. */
@@ -85,6 +92,7 @@ look(struct finding *finding)
 		locals[i] = (unsigned char)i;
 	touch(&touched);
 	finding->touched = count_pages(touched);
+	finding->frame = (uintptr_t)__builtin_frame_address(0);
 	stack_trim();
 	finding->left = count_pages(touched);
 	for (size_t i = 0; i < sizeof locals; i++)
@@ -97,19 +105,25 @@ run(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin();
+		stack_begin(finding->place.lowest);
 	look(finding);
 	return NULL;
 }
 
 static void
-start(struct finding *finding, size_t stack_bytes, bool begins)
+start(struct finding *finding, void *(*runs)(void *), bool begins)
+{
+	finding->begins = begins;
+	ck_assert_int_eq(thread_start_on(finding->place.lowest,
+			     &finding->thread, runs, finding),
+	    ERROR_NONE);
+}
+
+static void
+take(struct finding *finding)
 {
 	memset(finding, 0, sizeof *finding);
-	finding->begins = begins;
-	ck_assert_int_eq(
-	    thread_start(&finding->thread, "test", stack_bytes, run, finding),
-	    ERROR_NONE);
+	ck_assert_int_eq(stacks_take(&stacks, &finding->place), ERROR_NONE);
 }
 
 static void
@@ -120,69 +134,48 @@ assert_goes(const struct finding *finding, bool goes)
 	ck_assert_uint_eq(finding->spoilt, 0);
 }
 
-START_TEST(what_is_used_no_more_goes_and_the_callers_stays)
+static void
+assert_goes_in_a_thread(bool begins, bool goes)
 {
 	struct finding finding;
 
-	start(&finding, THREAD_STACK_BYTES, true);
+	take(&finding);
+	start(&finding, run, begins);
 	thread_join(finding.thread);
-	assert_goes(&finding, GOES);
+	stacks_give(&stacks, &finding.place);
+	assert_goes(&finding, goes);
+}
+
+START_TEST(what_is_used_no_more_goes_and_the_callers_stays)
+{
+	stacks_init(&stacks);
+	assert_goes_in_a_thread(true, GOES);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
 START_TEST(nothing_goes_in_a_thread_that_has_not_begun)
 {
-	struct finding finding;
+	struct finding finding = {.begins = false};
 
-	start(&finding, THREAD_STACK_BYTES, false);
-	thread_join(finding.thread);
-	assert_goes(&finding, false);
-	/* Nor when another has, nor in the main thread. */
-	start(&finding, THREAD_STACK_BYTES, true);
-	thread_join(finding.thread);
-	start(&finding, THREAD_STACK_BYTES, false);
-	thread_join(finding.thread);
-	assert_goes(&finding, false);
-	memset(&finding, 0, sizeof finding);
+	stacks_init(&stacks);
+	assert_goes_in_a_thread(false, false);
+	/* Nor when another has, on the same stack, nor in the main thread. */
+	assert_goes_in_a_thread(true, GOES);
+	assert_goes_in_a_thread(false, false);
 	look(&finding);
 	assert_goes(&finding, false);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
-/* The C library uses the stack of one for the next. */
+/* One uses the stack of the other. */
 START_TEST(it_goes_in_each_of_many_threads_in_turn)
 {
-	for (int i = 0; i < THREADS; i++) {
-		struct finding finding;
-
-		start(&finding, THREAD_STACK_BYTES, true);
-		thread_join(finding.thread);
-		assert_goes(&finding, GOES);
-	}
-}
-END_TEST
-
-/* A resolver's, which is larger. What is found out there is of no use to the next
- * thread, which has a stack of its own. */
-START_TEST(a_stack_that_was_used_before_may_be_larger)
-{
-	struct finding large, first, second;
-
-	start(&large, THREAD_RESOLVER_STACK_BYTES, false);
-	thread_join(large.thread);
-	for (int i = 0; i < 3; i++) {
-		start(&first, THREAD_STACK_BYTES, true);
-		start(&second, THREAD_STACK_BYTES, true);
-		thread_join(first.thread);
-		thread_join(second.thread);
-		ck_assert_uint_eq(first.spoilt + second.spoilt, 0);
-		/* Stacks of ThreadSanitizer are no whole pages: what it found
-		 * for one may be no address of a page in another. */
-		if (REBORE_STACK_FACTOR > 1)
-			continue;
-		assert_goes(&first, GOES);
-		assert_goes(&second, GOES);
-	}
+	stacks_init(&stacks);
+	for (int i = 0; i < THREADS; i++)
+		assert_goes_in_a_thread(true, GOES);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
@@ -208,23 +201,25 @@ descend(unsigned depth)
 static void *
 run_descent(void *argument)
 {
-	unsigned *spoilt = argument;
+	struct finding *finding = argument;
 
-	stack_begin();
-	*spoilt = descend(200);
+	stack_begin(finding->place.lowest);
+	finding->spoilt = descend(200);
 	return NULL;
 }
 
 START_TEST(wherever_a_frame_ends_it_stays)
 {
-	pthread_t thread;
-	unsigned spoilt = 1;
+	struct finding finding;
 
-	ck_assert_int_eq(thread_start(&thread, "test", THREAD_STACK_BYTES,
-			     run_descent, &spoilt),
-	    ERROR_NONE);
-	thread_join(thread);
-	ck_assert_uint_eq(spoilt, 0);
+	stacks_init(&stacks);
+	take(&finding);
+	finding.spoilt = 1;
+	start(&finding, run_descent, true);
+	thread_join(finding.thread);
+	ck_assert_uint_eq(finding.spoilt, 0);
+	stacks_give(&stacks, &finding.place);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
@@ -262,54 +257,129 @@ run_beside(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin();
+		stack_begin(finding->place.lowest);
 	stand_by(finding);
 	look(finding);
 	return NULL;
 }
 
+static int
+compare_places(const void *left, const void *right)
+{
+	const struct finding *one = left;
+	const struct finding *other = right;
+	uintptr_t a = (uintptr_t)one->place.lowest;
+	uintptr_t b = (uintptr_t)other->place.lowest;
+
+	return (a > b) - (a < b);
+}
+
+/* Nothing is between two of them but a guard page. */
 static void
-run_side_by_side(void)
+take_neighbours(struct finding *findings)
+{
+	for (unsigned i = 0; i < THREADS; i++)
+		take(&findings[i]);
+	qsort(findings, THREADS, sizeof *findings, compare_places);
+	for (unsigned i = 1; i < THREADS; i++)
+		ck_assert_uint_eq((uintptr_t)findings[i].place.lowest -
+				      (uintptr_t)findings[i - 1].place.lowest,
+		    THREAD_STACK_BYTES + page_bytes());
+}
+
+static void
+give_neighbours(const struct finding *findings)
+{
+	for (unsigned i = 0; i < THREADS; i++)
+		stacks_give(&stacks, &findings[i].place);
+}
+
+START_TEST(no_thread_touches_what_its_neighbours_use)
 {
 	struct finding findings[THREADS];
 
+	stacks_init(&stacks);
 	pthread_barrier_init(&all_here, NULL, THREADS);
-	memset(findings, 0, sizeof findings);
-	for (unsigned i = 0; i < THREADS; i++) {
-		findings[i].begins = i % 4 != 3;
-		ck_assert_int_eq(
-		    thread_start(&findings[i].thread, "test",
-			THREAD_STACK_BYTES, run_beside, &findings[i]),
-		    ERROR_NONE);
+	for (int round = 0; round < 2; round++) {
+		take_neighbours(findings);
+		for (unsigned i = 0; i < THREADS; i++)
+			start(&findings[i], run_beside, i % 4 != 3);
+		for (unsigned i = 0; i < THREADS; i++)
+			thread_join(findings[i].thread);
+		for (unsigned i = 0; i < THREADS; i++)
+			assert_goes(&findings[i], GOES && findings[i].begins);
+		give_neighbours(findings);
 	}
-	for (unsigned i = 0; i < THREADS; i++) {
-		thread_join(findings[i].thread);
-		assert_goes(&findings[i], GOES && findings[i].begins);
-	}
-}
-
-START_TEST(no_thread_touches_the_stack_of_another)
-{
-	run_side_by_side();
-	run_side_by_side();
+	pthread_barrier_destroy(&all_here);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
-START_TEST(nor_after_one_that_had_a_larger_stack)
+/* How many bytes from there on are the same. */
+PLAIN static size_t
+count_same(const void *from, unsigned char byte)
 {
-	struct finding finding;
+	const volatile unsigned char *bytes = from;
+	size_t count = 0;
 
-	start(&finding, THREAD_RESOLVER_STACK_BYTES, false);
-	thread_join(finding.thread);
-	start(&finding, THREAD_STACK_BYTES, true);
-	thread_join(finding.thread);
-	run_side_by_side();
+	while (count < THREAD_STACK_BYTES && bytes[count] == byte)
+		count++;
+	return count;
+}
+
+PLAIN static void
+paint(void *from)
+{
+	volatile unsigned char *bytes = from;
+
+	for (size_t i = 0; i < THREAD_STACK_BYTES; i++)
+		bytes[i] = PAINT;
+}
+
+/* All of it is gone to the page of the frame, or nothing. */
+static void
+assert_trimmed(const struct finding *finding, bool goes)
+{
+	size_t gone = count_same(finding->place.lowest, 0);
+	size_t depth = finding->frame - (uintptr_t)finding->place.lowest;
+
+	ck_assert_uint_le(depth, THREAD_STACK_BYTES);
+	ck_assert_uint_le(gone, depth);
+	if (goes)
+		ck_assert_uint_gt(gone, depth - NEAR_BYTES);
+	else
+		ck_assert_uint_gt(
+		    count_same(finding->place.lowest, PAINT), NEAR_BYTES);
+}
+
+/* Each second one has a thread; what goes there is all that goes. */
+START_TEST(what_goes_is_between_the_lowest_address_and_the_frame)
+{
+	struct finding findings[THREADS];
+
+	stacks_init(&stacks);
+	take_neighbours(findings);
+	for (unsigned i = 0; i < THREADS; i++)
+		paint(findings[i].place.lowest);
+	for (unsigned i = 1; i < THREADS; i += 2)
+		start(&findings[i], run, i % 4 == 1);
+	for (unsigned i = 1; i < THREADS; i += 2)
+		thread_join(findings[i].thread);
+	for (unsigned i = 0; i < THREADS; i++)
+		if (i % 2 == 0)
+			ck_assert_uint_eq(
+			    count_same(findings[i].place.lowest, PAINT),
+			    THREAD_STACK_BYTES);
+		else
+			assert_trimmed(
+			    &findings[i], GOES && findings[i].begins);
+	give_neighbours(findings);
+	stacks_destroy(&stacks);
 }
 END_TEST
 
 SUITE_MAIN("stack", what_is_used_no_more_goes_and_the_callers_stays,
     nothing_goes_in_a_thread_that_has_not_begun,
-    it_goes_in_each_of_many_threads_in_turn,
-    a_stack_that_was_used_before_may_be_larger, wherever_a_frame_ends_it_stays,
-    no_thread_touches_the_stack_of_another,
-    nor_after_one_that_had_a_larger_stack)
+    it_goes_in_each_of_many_threads_in_turn, wherever_a_frame_ends_it_stays,
+    no_thread_touches_what_its_neighbours_use,
+    what_goes_is_between_the_lowest_address_and_the_frame)

@@ -3,19 +3,23 @@
  * thread paints its stack, does what such threads do, and looks how far down the
  * paint is gone. What is printed is for the comment in thread.h.
  *
- * The threads are those of the program: this program's thread_start() paints each
- * that is started, and thread.c is part of it. A sanitizer has frames of its own,
+ * The threads are those of the program: this program's thread_start() and
+ * thread_start_on() paint each that is started, and thread.c is part of it. A sanitizer has frames of its own,
  * and stacks that are larger as configure says; the limit is half of those.
  */
-#define thread_start thread_start_unpainted
+#define thread_start    thread_start_unpainted
+#define thread_start_on thread_start_on_unpainted
 #include "os/thread.c"
 #undef thread_start
+#undef thread_start_on
 
 #include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,6 +38,7 @@
 /* What paints and looks needs so much for itself. */
 #define APART_BYTES 1024
 #define KINDS_MOST  16
+#define NAME_SIZE   16
 #define SOME_BYTES  20000
 
 /* No redzone, and none of a sanitizer's stacks, which are elsewhere. */
@@ -48,7 +53,7 @@ static struct {
 	unsigned started;
 	unsigned ended;
 	struct use {
-		const char *name;
+		char name[NAME_SIZE]; /* "": none yet */
 		size_t stack_bytes;
 		size_t used;
 		unsigned threads;
@@ -56,7 +61,7 @@ static struct {
 } seen;
 
 struct painted {
-	const char *name;
+	const char *name; /* NULL: the thread names itself */
 	size_t stack_bytes;
 	void *(*run)(void *);
 	void *argument;
@@ -108,13 +113,18 @@ static void
 note(const struct painted *painted, size_t used)
 {
 	struct use *use = seen.uses;
+	char name[NAME_SIZE];
 
+	if (painted->name != NULL)
+		snprintf(name, sizeof name, "%s", painted->name);
+	else
+		pthread_getname_np(pthread_self(), name, sizeof name);
 	lock_take(&seen.lock);
-	while (use->name != NULL && strcmp(use->name, painted->name) != 0)
+	while (use->name[0] != '\0' && strcmp(use->name, name) != 0)
 		use++;
 	if (use == &seen.uses[KINDS_MOST - 1])
 		abort();
-	use->name = painted->name;
+	memcpy(use->name, name, sizeof name);
 	use->stack_bytes = painted->stack_bytes;
 	use->used = used > use->used ? used : use->used;
 	use->threads++;
@@ -136,22 +146,21 @@ run_painted(void *argument)
 	return NULL;
 }
 
-/* In place of that of thread.c, which is another's here */
-enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
-    void *(*run)(void *), void *argument);
-
-enum error
-thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
-    void *(*run)(void *), void *argument)
+static struct painted *
+prepare(
+    const char *name, size_t stack_bytes, void *(*run)(void *), void *argument)
 {
 	struct painted *painted = malloc(sizeof *painted);
-	enum error error;
 
-	if (painted == NULL)
-		return ERROR_RESOURCES;
-	*painted = (struct painted){name, stack_bytes, run, argument};
-	error = thread_start_unpainted(
-	    thread, name, stack_bytes, run_painted, painted);
+	if (painted != NULL)
+		*painted = (struct painted){name, stack_bytes, run, argument};
+	return painted;
+}
+
+/* Returns error. */
+static enum error
+finish_start(struct painted *painted, enum error error)
+{
 	if (error) {
 		free(painted);
 		return error;
@@ -162,14 +171,44 @@ thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
 	return ERROR_NONE;
 }
 
+/* In place of those of thread.c, which are others here */
+enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
+    void *(*run)(void *), void *argument);
+enum error thread_start_on(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
+
+enum error
+thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
+    void *(*run)(void *), void *argument)
+{
+	struct painted *painted = prepare(name, stack_bytes, run, argument);
+
+	if (painted == NULL)
+		return ERROR_RESOURCES;
+	return finish_start(painted, thread_start_unpainted(thread, name,
+					 stack_bytes, run_painted, painted));
+}
+
+enum error
+thread_start_on(
+    void *stack, pthread_t *thread, void *(*run)(void *), void *argument)
+{
+	struct painted *painted =
+	    prepare(NULL, THREAD_STACK_BYTES, run, argument);
+
+	if (painted == NULL)
+		return ERROR_RESOURCES;
+	return finish_start(painted,
+	    thread_start_on_unpainted(stack, thread, run_painted, painted));
+}
+
 /* In place of the system's: stack_trim() must not wash the paint off. */
 int
 madvise(void *start, size_t size, int advice)
 {
-	(void)start;
-	(void)size;
-	(void)advice;
-	return 0;
+	if (advice == MADV_DONTNEED)
+		return 0;
+	return (int)syscall(SYS_madvise, start, size, advice);
 }
 
 static void
@@ -199,15 +238,15 @@ wait_for_all(void)
 static void
 assert_uses(void)
 {
-	for (const struct use *use = seen.uses; use->name != NULL; use++)
+	for (const struct use *use = seen.uses; use->name[0] != '\0'; use++)
 		printf("# %s: %zu of %zu bytes in %u\n", use->name, use->used,
 		    use->stack_bytes, use->threads);
 	fflush(stdout);
-	for (const struct use *use = seen.uses; use->name != NULL; use++)
+	for (const struct use *use = seen.uses; use->name[0] != '\0'; use++)
 		ck_assert_msg(use->used <= use->stack_bytes / 2,
 		    "%s: %zu of %zu bytes", use->name, use->used,
 		    use->stack_bytes);
-	ck_assert_ptr_nonnull(seen.uses[0].name);
+	ck_assert_str_ne(seen.uses[0].name, "");
 }
 
 /* Do it in a thread of its own. */
@@ -417,7 +456,9 @@ authenticate(void *argument)
 	(void)channel_flush(&channel);
 	/* The other end of it closes, and does not answer. */
 	close(theirs);
-	(void)auth_challenge(&channel, &key, clock_now_ms() + 1000);
+	(void)auth_challenge(&channel, &challenge);
+	(void)auth_await_answer(
+	    &channel, &key, &challenge, clock_now_ms() + 1000);
 	close(ours);
 	return argument;
 }

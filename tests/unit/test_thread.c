@@ -1,13 +1,36 @@
-/* What thread.h promises: a name, a stack, and no signal. */
+/*
+ * What thread.h promises: a name, a stack, and no signal. thread.c is part of this
+ * program, so that the system can have no room for a thread.
+ */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "os/lock.h"
-#include "os/thread.h"
 #include "suite.h"
+
+static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attributes,
+    void *(*run)(void *), void *argument);
+
+#define pthread_create create_or_refuse
+#include "os/thread.c" /* NOLINT(bugprone-suspicious-include) */
+#undef pthread_create
+
+/* 0: nothing is refused. */
+static int refusal;
+
+static int
+create_or_refuse(pthread_t *thread, const pthread_attr_t *attributes,
+    void *(*run)(void *), void *argument)
+{
+	return refusal != 0 ? refusal
+	                    : pthread_create(thread, attributes, run, argument);
+}
 
 /* What a thread has seen of itself. */
 static struct {
@@ -17,8 +40,10 @@ static struct {
 	bool ended;
 	char name[16];
 	sigset_t blocked;
+	void *stack;
 	size_t stack_bytes;
 	void *argument;
+	uintptr_t frame;
 } seen;
 
 static void
@@ -29,17 +54,16 @@ start(void)
 	lock_condition_init(&seen.done);
 }
 
-static size_t
-stack_bytes(void)
+static void
+look_at_stack(void)
 {
 	pthread_attr_t attributes;
-	size_t bytes = 0;
 
-	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-		pthread_attr_getstacksize(&attributes, &bytes);
-		pthread_attr_destroy(&attributes);
-	}
-	return bytes;
+	seen.frame = (uintptr_t)__builtin_frame_address(0);
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return;
+	pthread_attr_getstack(&attributes, &seen.stack, &seen.stack_bytes);
+	pthread_attr_destroy(&attributes);
 }
 
 static void *
@@ -49,7 +73,7 @@ look(void *argument)
 	lock_take(&seen.lock);
 	pthread_getname_np(pthread_self(), seen.name, sizeof seen.name);
 	pthread_sigmask(SIG_BLOCK, NULL, &seen.blocked);
-	seen.stack_bytes = stack_bytes();
+	look_at_stack();
 	seen.argument = argument;
 	seen.ended = true;
 	lock_condition_tell(&seen.done);
@@ -149,7 +173,103 @@ START_TEST(without_room_for_a_thread_nothing_has_happened)
 }
 END_TEST
 
+/* --- On a stack of the caller's */
+
+/* Aligned as a mapping is. */
+static void *
+make_stack(void)
+{
+	void *stack = NULL;
+
+	ck_assert_int_eq(posix_memalign(&stack, (size_t)sysconf(_SC_PAGESIZE),
+			     THREAD_STACK_BYTES),
+	    0);
+	return stack;
+}
+
+START_TEST(a_thread_runs_on_the_stack_that_it_is_given)
+{
+	void *stack = make_stack();
+	pthread_t thread;
+	sigset_t mine;
+	int here;
+
+	/* Again and again on the same. */
+	for (int round = 0; round < 3; round++) {
+		start();
+		ck_assert_int_eq(
+		    thread_start_on(stack, &thread, look, &here), ERROR_NONE);
+		thread_join(thread);
+		ck_assert(seen.ended);
+		ck_assert_ptr_eq(seen.argument, &here);
+		ck_assert_str_eq(seen.name, "looks");
+		assert_blocked(&seen.blocked);
+		ck_assert_ptr_eq(seen.stack, stack);
+		ck_assert_uint_eq(seen.stack_bytes, THREAD_STACK_BYTES);
+		ck_assert_uint_gt(seen.frame, (uintptr_t)stack);
+		ck_assert_uint_lt(
+		    seen.frame, (uintptr_t)stack + THREAD_STACK_BYTES);
+		pthread_sigmask(SIG_BLOCK, NULL, &mine);
+		ck_assert_int_eq(sigismember(&mine, SIGTERM), 0);
+	}
+	free(stack);
+}
+END_TEST
+
+static pthread_t known;
+
+static void *
+know_oneself(void *argument)
+{
+	return pthread_equal(known, pthread_self()) ? argument : NULL;
+}
+
+START_TEST(who_runs_on_a_given_stack_is_known_at_once)
+{
+	void *stack = make_stack();
+	void *result;
+	int here;
+
+	for (int round = 0; round < 50; round++) {
+		memset(&known, 0, sizeof known);
+		ck_assert_int_eq(
+		    thread_start_on(stack, &known, know_oneself, &here),
+		    ERROR_NONE);
+		ck_assert_int_eq(pthread_join(known, &result), 0);
+		ck_assert_ptr_eq(result, &here);
+	}
+	free(stack);
+}
+END_TEST
+
+START_TEST(without_room_a_stack_stays_unused)
+{
+	void *stack = make_stack();
+	pthread_t thread;
+	sigset_t mine;
+
+	start();
+	refusal = EAGAIN;
+	errno = 0;
+	ck_assert_int_eq(
+	    thread_start_on(stack, &thread, look, NULL), ERROR_RESOURCES);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert(!seen.ended);
+	pthread_sigmask(SIG_BLOCK, NULL, &mine);
+	ck_assert_int_eq(sigismember(&mine, SIGTERM), 0);
+	refusal = 0;
+	ck_assert_int_eq(
+	    thread_start_on(stack, &thread, look, NULL), ERROR_NONE);
+	thread_join(thread);
+	ck_assert(seen.ended);
+	free(stack);
+}
+END_TEST
+
 SUITE_MAIN("thread", a_thread_has_its_argument_its_stack_and_no_signal,
     a_thread_has_its_name_at_once,
     a_detached_thread_names_itself_and_nobody_joins_it,
-    without_room_for_a_thread_nothing_has_happened)
+    without_room_for_a_thread_nothing_has_happened,
+    a_thread_runs_on_the_stack_that_it_is_given,
+    who_runs_on_a_given_stack_is_known_at_once,
+    without_room_a_stack_stays_unused)
