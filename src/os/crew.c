@@ -99,7 +99,7 @@ park(struct crew *crew, struct job *job)
 	bool in_time = true;
 
 	lock_assert_held(&crew->lock);
-	if (crew->stopping || place == NULL)
+	if (place == NULL)
 		return false;
 	crew->empty = place->next;
 	place->job.run = NULL;
