@@ -16,8 +16,8 @@
 #include "os/pidfile.h"
 #include "os/signals.h"
 #include "server/server.h"
-#include "wire/scratch.h"
 #include "status.h"
+#include "wire/scratch.h"
 
 #define TEXT_SIZE 640
 

@@ -10,13 +10,13 @@
  * (thread.h). */
 #define MARGIN 192
 
-/* The lowest address of this thread's stack; UINTPTR_MAX: unknown. */
-static _Thread_local uintptr_t lowest = UINTPTR_MAX;
+/* The lowest address of this thread's stack; NULL: unknown. */
+static _Thread_local void *lowest;
 
 void
 stack_begin(void *lowest_address)
 {
-	lowest = (uintptr_t)lowest_address;
+	lowest = lowest_address;
 }
 
 void
@@ -27,6 +27,6 @@ stack_trim(void)
 	uintptr_t end = (here - MARGIN) & ~(page - 1);
 
 	/* What is below the frame is dead: its content may go. */
-	if (lowest < end)
-		(void)madvise((void *)lowest, end - lowest, MADV_DONTNEED);
+	if (lowest != NULL && (uintptr_t)lowest < end)
+		(void)madvise(lowest, end - (uintptr_t)lowest, MADV_DONTNEED);
 }
