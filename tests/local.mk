@@ -68,6 +68,7 @@ e2e_tests = \
 	%D%/e2e/congestion.py \
 	%D%/e2e/daemon.py \
 	%D%/e2e/dead_spares.py \
+	%D%/e2e/spares_after_resets.py \
 	%D%/e2e/descriptors_run_out.py \
 	%D%/e2e/early_bytes.py \
 	%D%/e2e/fatal_only_on_evidence.py \

@@ -463,7 +463,11 @@ be_spare(struct worker *worker)
 	roster_leave(&session->spares, &entry);
 	if (roster_interrupted(&entry))
 		error = ERROR_STOPPED;
-	return error ? error : take_visitor(worker);
+	if (error)
+		return error;
+	/* The server lets go of it when the visitor has left already: that says
+	 * nothing against other spares. */
+	return take_visitor(worker) ? ERROR_STOPPED : ERROR_NONE;
 }
 
 /* Whether so many are missing that others have to be woken to open more: most

@@ -117,12 +117,34 @@ park(struct crew *crew, struct job *job)
 	return job->run != NULL;
 }
 
+static void
+dismiss(struct crew *crew, struct member *member)
+{
+	stacks_give(&crew->stacks, &member->stack);
+	shelf_give(&crew->members, member);
+}
+
+/* Join those who have ended before, so that the last one alone keeps its stack,
+ * also where nobody calls crew_tidy() any more. */
+static void
+dismiss_all(struct crew *crew, struct member *ended)
+{
+	while (ended != NULL) {
+		struct member *member = ended;
+
+		ended = member->next;
+		thread_join(member->thread); /* it is about to end */
+		dismiss(crew, member);
+	}
+}
+
 static void *
 work(void *argument)
 {
 	struct member *self = argument;
 	struct crew *crew = self->crew;
 	struct job job = self->job;
+	struct member *before = NULL;
 	bool more;
 
 	stack_begin(self->stack.lowest);
@@ -132,13 +154,16 @@ work(void *argument)
 		lock_take(&crew->lock);
 		more = park(crew, &job);
 		if (!more) {
-			self->next = crew->ended;
+			before = crew->ended;
+			self->next = NULL;
 			crew->ended = self;
 			crew->threads--;
 			lock_condition_tell(&crew->fewer);
 		}
 		lock_give(&crew->lock);
 	} while (more);
+	/* The crew is there until we are joined. */
+	dismiss_all(crew, before);
 	return NULL;
 }
 
@@ -156,13 +181,6 @@ join_one(struct crew *crew)
 	if (member != NULL)
 		thread_join(member->thread); /* it is about to end */
 	return member;
-}
-
-static void
-dismiss(struct crew *crew, struct member *member)
-{
-	stacks_give(&crew->stacks, &member->stack);
-	shelf_give(&crew->members, member);
 }
 
 /* Returns a member to be started: on the stack of one that has ended, or on a new

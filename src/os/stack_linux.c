@@ -19,7 +19,9 @@ stack_begin(void *lowest_address)
 	lowest = lowest_address;
 }
 
-void
+/* Not inlined, as link-time optimization would: the frame whose address counts
+ * would be the caller's, which reaches further down than MARGIN. */
+STACK_APART void
 stack_trim(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);

@@ -8,6 +8,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "os/lock.h"
@@ -779,6 +783,53 @@ START_TEST(many_threads_may_give_jobs)
 }
 END_TEST
 
+/* Where each thread's stack is in use. */
+static void
+pass_and_tell(void *argument)
+{
+	char here;
+
+	*(uintptr_t *)argument = (uintptr_t)&here;
+	pass(NULL);
+}
+
+/* How many of the pages are there. */
+static unsigned
+count_there(const uintptr_t *places)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	unsigned char there;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		if (mincore((void *)(places[i] & ~(page - 1)), 1, &there) == 0)
+			count += there & 1;
+	return count;
+}
+
+/* But for those that are parked, and the last to end. */
+START_TEST(threads_that_have_ended_give_their_memory_back_by_themselves)
+{
+	static uintptr_t places[MANY];
+	int64_t end_ms = clock_now_ms() + PATIENCE_MS;
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	start();
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert_int_eq(
+		    crew_do(crew, pass_and_tell, &places[i]), ERROR_NONE);
+	wait_for(&gate.arrived, MANY);
+	ck_assert_uint_eq(count_there(places), MANY);
+	set_gate(true);
+	wait_for(&gate.done, MANY);
+	while (count_there(places) > CREW_PARKED_MOST + 1) {
+		ck_assert(clock_now_ms() < end_ms);
+		nanosleep(&pause, NULL);
+	}
+	end();
+}
+END_TEST
+
 SUITE_MAIN("crew", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
     a_thread_knows_where_its_stack_ends, jobs_do_not_wait_for_each_other,
     a_thread_that_has_done_its_job_takes_the_next,
@@ -795,4 +846,5 @@ SUITE_MAIN("crew", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
     no_job_is_taken_after_the_stop,
     the_stop_waits_for_running_jobs_until_its_deadline,
     the_stop_does_not_wait_until_parked_threads_are_tired,
-    many_threads_may_give_jobs)
+    many_threads_may_give_jobs,
+    threads_that_have_ended_give_their_memory_back_by_themselves)

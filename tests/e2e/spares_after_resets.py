@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""Visitors that reset their connections at once do not keep the client from having spares."""
+import socket
+import struct
+import time
+
+from harness import PATIENCE, Scene, echoes, eventually
+
+with Scene() as scene:
+    server = scene.server()
+    client = scene.client(scene.echo_service(), server)
+    port = client.public_port()
+    assert echoes(port, b"before")
+    time.sleep(1)
+    usual = server.descriptors()
+
+    for _ in range(6):
+        for _ in range(20):
+            visitor = socket.create_connection(("127.0.0.1", port))
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            visitor.close()
+            time.sleep(0.01)
+        # A rest would take five seconds; what the client tends it tends every two
+        eventually(lambda: server.descriptors() >= usual, "the spares are there again", 3.5 * PATIENCE)
+    assert echoes(port, b"after")
