@@ -17,6 +17,7 @@
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
+#include "relay/pipes.h"
 #include "wire/channel.h"
 
 /* To reach the server, and for each message of the handshake. */
@@ -501,9 +502,9 @@ reach_as_spare(struct worker *worker)
 	}
 	atomic_fetch_sub(&session->spares_kept, 1);
 	if (error == ERROR_NONE) {
+		dial_local(worker);
 		if (are_spares_low(session))
 			worker_tend_spares(worker->context, session);
-		dial_local(worker);
 		worker->entered = roster_enter(worker->context->roster,
 				      &worker->entry, worker->data.fd, -1) > 0;
 		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
@@ -703,6 +704,7 @@ worker_tidy(struct worker_context *context)
 	crew_tidy(context->crew);
 	shelf_tidy(&context->orders);
 	buffers_tidy();
+	pipes_tidy();
 }
 
 void

@@ -64,7 +64,7 @@ tcp_is_near(int fd)
 
 	memset(&info, 0, sizeof info);
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-	       info.tcpi_min_rtt < NEAR_US;
+	       info.tcpi_min_rtt > 0 && info.tcpi_min_rtt < NEAR_US;
 }
 
 /* A host that dials one of its own addresses has it on both ends. */
@@ -97,10 +97,10 @@ tcp_expect_bulk(int fd)
 
 	if (!is_within_host(fd) || !is_paced(fd))
 		return;
-	(void)setsockopt(
-	    fd, IPPROTO_TCP, TCP_CONGESTION, unpaced, sizeof unpaced - 1);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
-	    sizeof unsent_bytes);
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, unpaced,
+		sizeof unpaced - 1) == 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+		    &unsent_bytes, sizeof unsent_bytes);
 }
 
 /* Read "low<white space>high". */

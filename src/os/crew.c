@@ -54,7 +54,7 @@ struct member {
 	struct crew *crew;
 	struct job job; /* the first */
 	struct stacks_place stack;
-	pthread_t thread;
+	pthread_t thread; /* written by itself */
 	/* Under the crew's lock, once it has ended. */
 	struct member *next;
 };
@@ -147,6 +147,7 @@ work(void *argument)
 	struct member *before = NULL;
 	bool more;
 
+	self->thread = pthread_self();
 	stack_begin(self->stack.lowest);
 	thread_name(crew->name);
 	do {
@@ -218,14 +219,14 @@ static enum error
 give_to_new(struct crew *crew, struct job job)
 {
 	struct member *member = hire(crew);
+	pthread_t thread; /* it may have ended before this is written */
 	enum error error;
 
 	if (member == NULL)
 		return ERROR_RESOURCES;
 	member->crew = crew;
 	member->job = job;
-	error = thread_start_on(
-	    member->stack.lowest, &member->thread, work, member);
+	error = thread_start_on(member->stack.lowest, &thread, work, member);
 	if (error)
 		dismiss(crew, member);
 	return error;

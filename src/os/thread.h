@@ -35,7 +35,7 @@ enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
  * Start a thread on a stack of the caller's.
  *
  * stack: THREAD_STACK_BYTES, the lowest address; until the thread is joined.
- * thread: to be joined; written before the thread can be seen to run.
+ * thread: to be joined; written at the latest when this returns.
  * The thread names itself. Returns as thread_start().
  */
 enum error thread_start_on(

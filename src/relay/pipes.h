@@ -46,4 +46,8 @@ enum error pipes_borrow(struct pipe_ends *ends);
  */
 void pipes_return(struct pipe_ends *ends, bool empty);
 
+/* Close what was kept and not borrowed since the last call. To be called now and
+ * then. */
+void pipes_tidy(void);
+
 #endif

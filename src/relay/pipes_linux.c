@@ -14,6 +14,8 @@ static struct lock lock = LOCK_INITIALIZER;
 static struct pipe_ends kept[PIPES_KEPT_MOST];
 static unsigned kept_count;
 static unsigned lent;
+/* The fewest that were kept since the last time that was tidied. */
+static unsigned unwanted;
 
 /* How many may be lent; found out once. */
 static unsigned
@@ -42,6 +44,8 @@ take_place(struct pipe_ends *ends)
 		lent++;
 	if (allowed && kept_count > 0)
 		*ends = kept[--kept_count];
+	if (unwanted > kept_count)
+		unwanted = kept_count;
 	lock_give(&lock);
 	return allowed;
 }
@@ -90,4 +94,33 @@ pipes_return(struct pipe_ends *ends, bool empty)
 	lock_give(&lock);
 	fd_close(&ends->read_fd);
 	fd_close(&ends->write_fd);
+}
+
+/* Take one that was not wanted, or none. */
+static struct pipe_ends
+take_unwanted(void)
+{
+	struct pipe_ends ends = PIPE_ENDS_INITIALIZER;
+
+	lock_take(&lock);
+	if (unwanted > 0) {
+		unwanted--;
+		ends = kept[--kept_count];
+	}
+	lock_give(&lock);
+	return ends;
+}
+
+void
+pipes_tidy(void)
+{
+	struct pipe_ends ends;
+
+	while ((ends = take_unwanted()).read_fd != -1) {
+		fd_close(&ends.read_fd);
+		fd_close(&ends.write_fd);
+	}
+	lock_take(&lock);
+	unwanted = kept_count;
+	lock_give(&lock);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "relay/buffers.h"
+#include "relay/pipes.h"
 #include "server/tunnel.h"
 
 /* Looking for spares goes through all ports: not for each visitor of a flood. */
@@ -47,6 +48,7 @@ context_tidy(struct context *context)
 	shelf_tidy(&context->handouts);
 	shelf_tidy(&context->visitors);
 	buffers_tidy();
+	pipes_tidy();
 }
 
 bool

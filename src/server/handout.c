@@ -119,8 +119,9 @@ wait_once(struct handout *handout, int64_t deadline_ms)
 			return error;
 	}
 	error = write_spare(handout);
-	if (error && error != ERROR_AGAIN)
-		return error;
+	if (error &&
+	    error != ERROR_AGAIN) /* what it said before still counts */
+		return read_spare(handout) == ERROR_NONE ? ERROR_NONE : error;
 	if ((slots[0].revents & ~POLLOUT) == 0)
 		return ERROR_AGAIN;
 	return read_spare(handout);

@@ -76,11 +76,12 @@ proxy_run(struct proxy *proxy)
 		outcome = relay_run(&relay);
 		roster_leave(&context->active, &entry);
 		log_end(visitor, &relay, outcome);
+		fd_close(&proxy->data_fd); /* before the budget has it again */
 		finish(context, visitor);
 	} else {
 		sockopt_reset_on_close(proxy->data_fd);
 		buffers_return(proxy->early);
+		fd_close(&proxy->data_fd);
 		proxy_drop(context, visitor);
 	}
-	fd_close(&proxy->data_fd);
 }

@@ -114,5 +114,32 @@ START_TEST(few_are_kept)
 }
 END_TEST
 
+START_TEST(what_nobody_wants_is_closed)
+{
+	int before = descriptors();
+
+	for (int i = 0; i < 3; i++)
+		if (pipes_borrow(&ends[i]))
+			return;
+	for (int i = 0; i < 3; i++)
+		pipes_return(&ends[i], true);
+	/* They were borrowed since the last time, which was never. */
+	pipes_tidy();
+	ck_assert_int_eq(descriptors(), before + 2 * 3);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_NONE);
+	pipes_return(&ends[0], true);
+	pipes_tidy();
+	ck_assert_int_eq(descriptors(), before + 2);
+	pipes_tidy();
+	ck_assert_int_eq(descriptors(), before);
+	pipes_tidy();
+	ck_assert_int_eq(descriptors(), before);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_NONE);
+	assert_empty(&ends[0]);
+	pipes_return(&ends[0], true);
+}
+END_TEST
+
 SUITE_MAIN("pipes", a_pipe_is_empty_and_does_not_wait,
-    what_is_left_in_a_pipe_is_never_lent, only_so_many_are_lent, few_are_kept)
+    what_is_left_in_a_pipe_is_never_lent, only_so_many_are_lent, few_are_kept,
+    what_nobody_wants_is_closed)
