@@ -37,6 +37,8 @@ struct context {
 	/* All that still waits is dropped. */
 	atomic_bool ending;
 
+	_Atomic int64_t tidied_ms;
+
 	/* Each with a lock of its own. */
 	struct budget budget;
 	struct pending pending;
@@ -58,7 +60,7 @@ struct context {
 	int64_t reclaimed_ms;
 };
 
-/* Give back memory that a flood has left. To be called now and then. */
+/* Give back memory that a flood has left, once in a while. To be called often. */
 void context_tidy(struct context *context);
 
 /* Take descriptors of the budget, if need be those of spares. */

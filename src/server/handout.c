@@ -29,7 +29,7 @@ struct handout {
 	struct pending_visitor *visitor;
 	int fd;
 	bool begun; /* Connection is written */
-	struct roster_entry entry;
+	struct roster_entry *entry;
 	struct channel channel;
 	char *kept; /* what the visitor has sent: BUFFERS_BYTES at most */
 	size_t size;
@@ -110,7 +110,7 @@ wait_once(struct handout *handout, int64_t deadline_ms)
 		slots[0].events |= POLLOUT;
 	if (poll(slots, 2, clock_left_ms(deadline_ms)) == 0)
 		return ERROR_TIMEOUT;
-	if (roster_interrupted(&handout->entry))
+	if (roster_interrupted(handout->entry))
 		return ERROR_STOPPED;
 	if (slots[1].revents != 0) {
 		error = read_visitor(handout);
@@ -209,6 +209,8 @@ serve_over(struct handout *handout, struct proxy *proxy)
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	good = proxy->early != NULL || proxy->early_size == 0;
 	if (!good) {
+		if (proxy->is_entered)
+			roster_leave(&handout->context->active, handout->entry);
 		sockopt_reset_on_close(handout->fd);
 		fd_close(&handout->fd);
 		proxy_drop(handout->context, handout->visitor);
@@ -240,7 +242,7 @@ await_late(struct handout *handout, const struct uuid *uuid)
 
 		if (poll(&slot, 1, LOOK_MS) == 1)
 			error = read_spare(handout);
-		if (roster_interrupted(&handout->entry))
+		if (roster_interrupted(handout->entry))
 			error = ERROR_STOPPED;
 	}
 	return error;
@@ -255,10 +257,10 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 	size_t sent = handout->sent;
 	int fd = handout->fd;
 
-	if (roster_enter(&context->active, &handout->entry, fd, -1)) {
+	if (roster_enter(&context->active, handout->entry, fd, -1)) {
 		if (await_late(handout, uuid) == ERROR_NONE)
 			visitor = pending_take(&context->pending, uuid);
-		roster_leave(&context->active, &handout->entry);
+		roster_leave(&context->active, handout->entry);
 	}
 	if (visitor != NULL) {
 		skip_sent(visitor, sent);
@@ -280,9 +282,11 @@ deliver(struct handout *handout, struct proxy *proxy)
 	enum error error = ERROR_STOPPED;
 
 	if (roster_enter(
-		roster, &handout->entry, handout->fd, handout->visitor->fd)) {
+		roster, handout->entry, handout->fd, handout->visitor->fd)) {
 		error = offer(handout);
-		roster_leave(roster, &handout->entry);
+		proxy->is_entered = error == ERROR_NONE;
+		if (error)
+			roster_leave(roster, handout->entry);
 	}
 	if (error == ERROR_NONE)
 		return serve_taken(handout, proxy);
@@ -303,6 +307,7 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
 	    .fd = order->fd,
+	    .entry = &proxy->entry,
 	    .begun = order->begun,
 	    .visitor_ended = order->visitor_ended,
 	    .kept = order->kept,
@@ -319,7 +324,7 @@ run(void *argument)
 {
 	struct handout_order *order = argument;
 	struct context *context = order->context;
-	struct proxy proxy;
+	struct proxy proxy = {.is_entered = false};
 	bool has_proxy = hand_out(order, &proxy);
 
 	shelf_give(&context->handouts, order);

@@ -57,11 +57,10 @@ proxy_run(struct proxy *proxy)
 {
 	struct context *context = proxy->context;
 	struct pending_visitor *visitor = proxy->visitor;
-	struct roster_entry entry;
 	struct relay relay = {
 	    .data_fd = proxy->data_fd,
 	    .end_fd = visitor->fd,
-	    .entry = &entry,
+	    .entry = &proxy->entry,
 	    .early = proxy->early,
 	    .early_size = proxy->early_size,
 	    .kept = visitor->kept,
@@ -70,11 +69,11 @@ proxy_run(struct proxy *proxy)
 	enum relay_outcome outcome;
 
 	proxy_expect(context, visitor, false);
-	if (roster_enter(
-		&context->active, &entry, proxy->data_fd, visitor->fd)) {
+	if (proxy->is_entered || roster_enter(&context->active, &proxy->entry,
+				     proxy->data_fd, visitor->fd)) {
 		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
-		roster_leave(&context->active, &entry);
+		roster_leave(&context->active, &proxy->entry);
 		log_end(visitor, &relay, outcome);
 		fd_close(&proxy->data_fd); /* before the budget has it again */
 		finish(context, visitor);

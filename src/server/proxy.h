@@ -4,6 +4,7 @@
 #ifndef REBORE_SERVER_PROXY_H
 #define REBORE_SERVER_PROXY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/uuid.h"
@@ -19,10 +20,13 @@ struct proxy {
 	 * gets: a buffer (buffers.h); NULL: nothing. */
 	char *early;
 	size_t early_size;
+	/* It may be in the roster of active ones already, so that a stop that
+	 * comes now waits for it. */
+	struct roster_entry entry;
+	bool is_entered;
 };
 
-/* Relay until both have ended, log it, close and free. data_fd must not be in
- * a roster: it is entered in one here. */
+/* Relay until both have ended, log it, close and free. */
 void proxy_run(struct proxy *proxy);
 
 /* Count that a visitor waits for its data connection, or does not any more. */

@@ -143,6 +143,7 @@ fill_context(struct server *server)
 	context->bye_retry_ms = BYE_RETRY_MS;
 	atomic_init(&context->stopping, false);
 	atomic_init(&context->ending, false);
+	atomic_init(&context->tidied_ms, 0);
 	registry_init(&context->registry);
 	budget_init(&context->budget, fd_limit());
 	context->spares_most = budget_most(&context->budget) / SPARES_SHARE;
