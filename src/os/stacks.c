@@ -128,44 +128,31 @@ make(void)
 	return NULL;
 }
 
-/* Take a place of the first chunk that has one. Returns false when none has. */
-static bool
-take_place(struct stacks *stacks, struct stacks_place *place)
+enum error
+stacks_take(struct stacks *stacks, struct stacks_place *place)
 {
-	struct stacks_chunk *chunk = stacks->open;
+	struct stacks_chunk *chunk;
 	unsigned index = 0;
 
-	lock_assert_held(&stacks->lock);
-	if (chunk == NULL)
-		return false;
+	lock_take(&stacks->lock);
+	if (stacks->open == NULL) {
+		/* Rarely enough to be done under the lock. */
+		chunk = make();
+		if (chunk == NULL) {
+			lock_give(&stacks->lock);
+			return ERROR_RESOURCES;
+		}
+		link_chunk(stacks, chunk);
+	}
+	chunk = stacks->open;
 	while ((chunk->free >> index & 1) == 0)
 		index++;
 	chunk->free &= ~(UINT64_C(1) << index);
 	if (chunk->free == 0)
 		unlink_chunk(stacks, chunk);
+	lock_give(&stacks->lock);
 	place->chunk = chunk;
 	place->lowest = chunk->start + index * place_bytes() + page_bytes();
-	return true;
-}
-
-enum error
-stacks_take(struct stacks *stacks, struct stacks_place *place)
-{
-	struct stacks_chunk *chunk;
-	bool taken;
-
-	lock_take(&stacks->lock);
-	taken = take_place(stacks, place);
-	lock_give(&stacks->lock);
-	if (taken)
-		return ERROR_NONE;
-	chunk = make(); /* so may others, and then there is room for long */
-	if (chunk == NULL)
-		return ERROR_RESOURCES;
-	lock_take(&stacks->lock);
-	link_chunk(stacks, chunk);
-	take_place(stacks, place); /* the first has room: it is new */
-	lock_give(&stacks->lock);
 	return ERROR_NONE;
 }
 
