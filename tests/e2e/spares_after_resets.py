@@ -6,13 +6,16 @@ import time
 
 from harness import PATIENCE, Scene, echoes, eventually
 
+# Of the server: control connection, listener and wake-up; and as many spares as there are by default
+TUNNEL, SPARES = 3, 4
+
 with Scene() as scene:
     server = scene.server()
+    usual = server.descriptors() + TUNNEL + SPARES
     client = scene.client(scene.echo_service(), server)
     port = client.public_port()
     assert echoes(port, b"before")
-    time.sleep(1)
-    usual = server.descriptors()
+    eventually(lambda: server.descriptors() >= usual, "the spares are there")
 
     for _ in range(6):
         for _ in range(20):
