@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test_grants \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
+	%D%/unit/test_listen \
 	%D%/unit/test_lock \
 	%D%/unit/test_log \
 	%D%/unit/test_message \
@@ -63,6 +64,7 @@ e2e_tests = \
 	%D%/e2e/addresses.py \
 	%D%/e2e/backoff.py \
 	%D%/e2e/bore_interop.py \
+	%D%/e2e/both_families.py \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/congestion.py \

@@ -48,6 +48,27 @@ copy_host(const char *host, size_t length, struct address_name *name)
 	return strpbrk(name->host, "[]") == NULL;
 }
 
+/* A mapped address stays one. */
+static bool
+parse_as_written(const char *host, uint16_t port, struct address *address)
+{
+	const struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC,
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	};
+	struct addrinfo *found = NULL;
+	char service[PORT_TEXT_SIZE];
+
+	snprintf(service, sizeof service, "%u", (unsigned)port);
+	if (getaddrinfo(host, service, &hints, &found) != 0)
+		return false;
+	address->length = found->ai_addrlen;
+	memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return true;
+}
+
 /* "[address]" or "[address]:port" */
 static bool
 parse_bracketed(const char *text, struct address_name *name)
@@ -57,7 +78,7 @@ parse_bracketed(const char *text, struct address_name *name)
 
 	if (end == NULL || !copy_host(text + 1, (size_t)(end - text) - 1, name))
 		return false;
-	if (!address_parse(name->host, 0, &address) ||
+	if (!parse_as_written(name->host, 0, &address) ||
 	    address.socket.generic.sa_family != AF_INET6)
 		return false;
 	if (end[1] == '\0')
@@ -100,50 +121,37 @@ address_name_print(
 bool
 address_parse(const char *host, uint16_t port, struct address *address)
 {
-	const struct addrinfo hints = {
-	    .ai_family = AF_UNSPEC,
-	    .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-	};
-	struct addrinfo *found = NULL;
-	char service[PORT_TEXT_SIZE];
-
-	snprintf(service, sizeof service, "%u", (unsigned)port);
-	if (getaddrinfo(host, service, &hints, &found) != 0)
+	if (!parse_as_written(host, port, address))
 		return false;
-	address->length = found->ai_addrlen;
-	memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
-	freeaddrinfo(found);
+	address_unmap(address);
 	return true;
 }
 
-/* Write the IPv4 address within v6 as one, when it is mapped. */
-static bool
-unmap(const struct address *address, struct address *plain)
+void
+address_unmap(struct address *address)
 {
-	const struct sockaddr_in6 *v6 = &address->socket.v6;
+	const struct sockaddr_in6 v6 = address->socket.v6;
 
-	if (v6->sin6_family != AF_INET6 ||
-	    !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		return false;
-	memset(plain, 0, sizeof *plain);
-	plain->length = sizeof plain->socket.v4;
-	plain->socket.v4.sin_family = AF_INET;
-	plain->socket.v4.sin_port = v6->sin6_port;
-	memcpy(&plain->socket.v4.sin_addr, &v6->sin6_addr.s6_addr[12], 4);
-	return true;
+	if (address->socket.generic.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+		return;
+	memset(address, 0, sizeof *address);
+	address->length = sizeof address->socket.v4;
+	address->socket.v4.sin_family = AF_INET;
+	address->socket.v4.sin_port = v6.sin6_port;
+	memcpy(&address->socket.v4.sin_addr, &v6.sin6_addr.s6_addr[12], 4);
 }
 
 void
 address_print(
     const struct address *address, char text[static ADDRESS_TEXT_SIZE])
 {
-	struct address plain;
+	struct address plain = *address;
 	char host[ADDRESS_TEXT_SIZE - 10];
 	bool v6;
 
-	if (unmap(address, &plain))
-		address = &plain;
+	address_unmap(&plain);
+	address = &plain;
 	if (getnameinfo(&address->socket.generic, address->length, host,
 		sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
 		snprintf(host, sizeof host, "?");
@@ -215,12 +223,18 @@ bool
 address_of_socket(int fd, struct address *address)
 {
 	address->length = sizeof address->socket;
-	return getsockname(fd, &address->socket.generic, &address->length) == 0;
+	if (getsockname(fd, &address->socket.generic, &address->length) == -1)
+		return false;
+	address_unmap(address);
+	return true;
 }
 
 bool
 address_of_peer(int fd, struct address *address)
 {
 	address->length = sizeof address->socket;
-	return getpeername(fd, &address->socket.generic, &address->length) == 0;
+	if (getpeername(fd, &address->socket.generic, &address->length) == -1)
+		return false;
+	address_unmap(address);
+	return true;
 }

@@ -49,7 +49,8 @@ void address_name_print(
 
 /*
  * Read a numeric IPv4 or IPv6 address, without brackets; "%scope" is allowed
- * where the system knows it. Never asks a name server.
+ * where the system knows it. A mapped IPv4 address is read as IPv4. Never asks a
+ * name server.
  *
  * Returns false when host is not numeric.
  */
@@ -61,6 +62,10 @@ bool address_parse(const char *host, uint16_t port, struct address *address);
  */
 void address_print(
     const struct address *address, char text[static ADDRESS_TEXT_SIZE]);
+
+/* Make an IPv4 address that is mapped into IPv6 (RFC 4291, 2.5.5.2) an IPv4
+ * address; leave any other. */
+void address_unmap(struct address *address);
 
 /* Whether both are the same address and port. */
 bool address_equal(const struct address *a, const struct address *b);
@@ -75,7 +80,8 @@ bool address_same_host(const struct address *a, const struct address *b);
  * 2.5.3; mapped ones, too). */
 bool address_is_loopback(const struct address *address);
 
-/* The address of the socket fd, or of its peer. False: not connected. */
+/* The address of the socket fd, or of its peer; a mapped IPv4 address as IPv4.
+ * False: not connected. */
 bool address_of_socket(int fd, struct address *address);
 bool address_of_peer(int fd, struct address *address);
 

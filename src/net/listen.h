@@ -2,31 +2,58 @@
 #ifndef REBORE_NET_LISTEN_H
 #define REBORE_NET_LISTEN_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "net/address.h"
 
+/* Of one listener: two where IPv6 sockets take no IPv4 (OpenBSD). */
+#define LISTEN_SOCKETS 2
+
+/* What listens on one address. */
+struct listener {
+	/* Poll each for POLLIN; -1: there is none. */
+	int fds[LISTEN_SOCKETS];
+	unsigned turn; /* private: which is asked first */
+};
+
+#define LISTENER_INITIALIZER                                                   \
+	{                                                                      \
+		{-1, -1}, 0                                                    \
+	}
+
 /*
- * Open a listening TCP socket at address: non-blocking, close-on-exec, with
- * SO_REUSEADDR and the longest backlog that the system allows. An IPv6 address
- * "::" takes IPv4 connections too.
+ * Listen for TCP at address: non-blocking, close-on-exec, with SO_REUSEADDR and
+ * the longest backlog that the system allows. "::" takes IPv4 connections too,
+ * and is 0.0.0.0 where there is no IPv6.
  *
  * address: port 0 lets the system choose.
- * fd: on success the socket, the caller's to close; on failure -1.
+ * listener: on success to be given to listen_close(); on failure without
+ * sockets.
  * Returns ERROR_IN_USE, ERROR_DENIED, ERROR_RESOURCES (try later) or
  * ERROR_SYSTEM, with errno.
  */
-enum error listen_open(const struct address *address, int *fd);
+enum error listen_open(
+    const struct address *address, struct listener *listener);
 
 /*
  * Take the next connection that waits, if any.
  *
  * fd: on success the connection, the caller's to close, non-blocking and
  * close-on-exec; else -1.
- * peer: on success where it comes from.
+ * peer: on success where it comes from; a mapped IPv4 address as IPv4.
  * Returns ERROR_AGAIN: none waits; ERROR_RESOURCES or ERROR_MEMORY with errno:
  * one waits, but cannot be taken now, so rest a little; ERROR_RESET: it is gone
  * already, call again; ERROR_SYSTEM: the listener is of no more use.
  */
-enum error listen_accept(int listener, int *fd, struct address *peer);
+enum error listen_accept(
+    struct listener *listener, int *fd, struct address *peer);
+
+/* The address of the listener, with the port that it was given. Returns false
+ * when it has no sockets. */
+bool listen_address(const struct listener *listener, struct address *address);
+
+/* Close its sockets. Legal on one without. Keeps errno. */
+void listen_close(struct listener *listener);
 
 #endif

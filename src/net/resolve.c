@@ -92,6 +92,7 @@ append(struct resolve_list *list, const struct addrinfo *one)
 		return;
 	address->length = one->ai_addrlen;
 	memcpy(&address->socket, one->ai_addr, one->ai_addrlen);
+	address_unmap(address);
 	list->count++;
 }
 

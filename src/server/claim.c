@@ -36,21 +36,21 @@ open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
 {
 	struct context *context = link->context;
 	uint16_t port;
-	int listener;
+	struct listener listener;
 	enum error error = ports_open(&context->tunnels, &context->range,
 	    &context->grants, asked, &listener, &port);
 
 	if (error)
 		return error;
 	if (!context_take(context, BUDGET_TUNNEL)) {
-		fd_close(&listener);
+		listen_close(&listener);
 		errno = EMFILE;
 		return ERROR_RESOURCES;
 	}
-	*tunnel = tunnel_create(context, listener, port, link);
+	*tunnel = tunnel_create(context, &listener, port, link);
 	if (*tunnel == NULL) {
 		budget_give(&context->budget, BUDGET_TUNNEL);
-		fd_close(&listener);
+		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
 	registry_put(&context->registry, port, *tunnel);

@@ -10,12 +10,13 @@
 #define RANDOM_TRIES 150
 
 static enum error
-open_one(const struct address *address, uint16_t port, int *fd)
+open_one(
+    const struct address *address, uint16_t port, struct listener *listener)
 {
 	struct address one = *address;
 
 	address_set_port(&one, port);
-	return listen_open(&one, fd);
+	return listen_open(&one, listener);
 }
 
 /* Whether another port may do better than the one that gave error. */
@@ -53,16 +54,17 @@ is_liked(const struct search *search, uint16_t port)
 }
 
 static enum error
-open_if_liked(const struct search *search, uint16_t port, int *fd)
+open_if_liked(
+    const struct search *search, uint16_t port, struct listener *listener)
 {
 	if (!is_liked(search, port))
 		return ERROR_IN_USE;
-	return open_one(search->address, port, fd);
+	return open_one(search->address, port, listener);
 }
 
 static enum error
 open_liked(const struct search *search, const struct ports_range *range,
-    int *fd, uint16_t *given)
+    struct listener *listener, uint16_t *given)
 {
 	uint32_t size = (uint32_t)range->max - range->min + 1;
 	uint32_t start = random_u32() % size;
@@ -70,18 +72,18 @@ open_liked(const struct search *search, const struct ports_range *range,
 
 	for (uint32_t i = 0; i < RANDOM_TRIES && is_of_port(error); i++) {
 		*given = (uint16_t)(range->min + random_u32() % size);
-		error = open_if_liked(search, *given, fd);
+		error = open_if_liked(search, *given, listener);
 	}
 	for (uint32_t i = 0; i < size && is_of_port(error); i++) {
 		*given = (uint16_t)(range->min + (start + i) % size);
-		error = open_if_liked(search, *given, fd);
+		error = open_if_liked(search, *given, listener);
 	}
 	return error;
 }
 
 static enum error
 open_any(const struct address *address, const struct ports_range *range,
-    struct grants *grants, int *fd, uint16_t *given)
+    struct grants *grants, struct listener *listener, uint16_t *given)
 {
 	struct search search = {.address = address, .grants = grants};
 	enum error error = ERROR_IN_USE;
@@ -90,22 +92,23 @@ open_any(const struct address *address, const struct ports_range *range,
 	for (int worst = LIKING_GOOD;
 	     worst <= LIKING_RESERVED && is_of_port(error); worst++) {
 		search.worst = (enum liking)worst;
-		error = open_liked(&search, range, fd, given);
+		error = open_liked(&search, range, listener, given);
 	}
 	return error;
 }
 
 enum error
 ports_open(const struct address *address, const struct ports_range *range,
-    struct grants *grants, uint16_t asked, int *fd, uint16_t *given)
+    struct grants *grants, uint16_t asked, struct listener *listener,
+    uint16_t *given)
 {
-	*fd = -1;
+	*listener = (struct listener)LISTENER_INITIALIZER;
 	*given = asked;
 	if (asked == 0)
-		return open_any(address, range, grants, fd, given);
+		return open_any(address, range, grants, listener, given);
 	if (asked < range->min || asked > range->max)
 		return ERROR_INVALID;
-	return open_one(address, asked, fd);
+	return open_one(address, asked, listener);
 }
 
 const char *

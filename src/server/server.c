@@ -35,7 +35,7 @@ struct server {
 	/* Set before the first thread starts, then read-only. */
 	struct server_options options;
 	struct wakeup stop; /* once sent it stays readable */
-	int listener;
+	struct listener listener;
 	pthread_t acceptor;
 	struct context context;
 };
@@ -51,7 +51,7 @@ accept_clients(struct server *server)
 	int fd;
 
 	do {
-		error = listen_accept(server->listener, &fd, &peer);
+		error = listen_accept(&server->listener, &fd, &peer);
 		if (error == ERROR_NONE)
 			session_start(context, fd, &peer);
 	} while (error == ERROR_NONE || error == ERROR_RESET);
@@ -82,14 +82,15 @@ run_acceptor(void *argument)
 	int rest_ms = 0;
 
 	for (;;) {
+		const int *fds = server->listener.fds;
 		struct pollfd slots[] = {
 		    {.fd = server->stop.read_fd, .events = POLLIN},
-		    {.fd = rest_ms > 0 ? -1 : server->listener,
-			.events = POLLIN},
+		    {.fd = rest_ms > 0 ? -1 : fds[0], .events = POLLIN},
+		    {.fd = rest_ms > 0 ? -1 : fds[1], .events = POLLIN},
 		    {.fd = grants_fd(&server->context.grants),
 			.events = POLLIN},
 		};
-		int ready = poll(slots, 3, wait_ms(server, rest_ms));
+		int ready = poll(slots, 4, wait_ms(server, rest_ms));
 
 		rest_ms = 0;
 		grants_save_if_due(&server->context.grants);
@@ -97,7 +98,7 @@ run_acceptor(void *argument)
 			continue;
 		if (slots[0].revents != 0)
 			return NULL;
-		if (slots[1].revents != 0)
+		if (slots[1].revents != 0 || slots[2].revents != 0)
 			rest_ms = accept_clients(server);
 	}
 }
@@ -120,7 +121,7 @@ destroy(struct server *server)
 	pending_destroy(&context->pending);
 	registry_destroy(&context->registry);
 	grants_end(&context->grants);
-	fd_close(&server->listener);
+	listen_close(&server->listener);
 	wakeup_close(&server->stop);
 	free(server);
 }
@@ -166,7 +167,7 @@ fill(struct server *server, const struct server_options *options,
 	enum error error;
 
 	server->options = *options;
-	server->listener = -1;
+	server->listener = (struct listener)LISTENER_INITIALIZER;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	fill_context(server);
 	error = grants_start(
@@ -211,7 +212,7 @@ server_start(const struct server_options *options, struct server **server,
 void
 server_address(const struct server *server, struct address *address)
 {
-	if (!address_of_socket(server->listener, address))
+	if (!listen_address(&server->listener, address))
 		*address = server->options.control;
 }
 
@@ -226,7 +227,7 @@ server_stop(struct server *server)
 	context = &server->context;
 	wakeup_send(&server->stop);
 	thread_join(server->acceptor);
-	fd_close(&server->listener);
+	listen_close(&server->listener);
 	atomic_store(&context->stopping, true);
 	registry_visit(&context->registry, tunnel_wake);
 	roster_interrupt_all(&context->silent);

@@ -58,7 +58,7 @@ struct tunnel {
 	bool ended;
 
 	/* The tunnel's thread's alone. */
-	int listener;
+	struct listener listener;
 	struct link *link;    /* NULL: the client is away */
 	int64_t lease_end_ms; /* while it is away */
 	int64_t rest_ms;      /* until when nobody is accepted; 0: now */
@@ -97,8 +97,8 @@ publish(struct tunnel *tunnel)
 }
 
 struct tunnel *
-tunnel_create(
-    struct context *context, int listener, uint16_t port, struct link *link)
+tunnel_create(struct context *context, const struct listener *listener,
+    uint16_t port, struct link *link)
 {
 	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
 
@@ -110,7 +110,7 @@ tunnel_create(
 	tunnel->port = port;
 	atomic_init(&tunnel->references, 1);
 	lock_init(&tunnel->lock);
-	tunnel->listener = listener;
+	tunnel->listener = *listener;
 	tunnel->link = link;
 	pending_group_init(&tunnel->visitors);
 	spares_init(&tunnel->spares, &context->budget, context->spares_most);
@@ -366,7 +366,7 @@ accept_visitors(struct tunnel *tunnel)
 
 	for (int i = 0;
 	     i < ACCEPT_MOST && accepts(tunnel) && error != ERROR_AGAIN; i++) {
-		error = listen_accept(tunnel->listener, &fd, &address);
+		error = listen_accept(&tunnel->listener, &fd, &address);
 		if (error == ERROR_NONE) {
 			address_print(&address, text);
 			log_debug("visitor %s on port %u", text,
@@ -585,17 +585,20 @@ time_left(struct tunnel *tunnel)
 static void
 wait_and_accept(struct tunnel *tunnel)
 {
+	const int *fds = tunnel->listener.fds;
+	bool takes = accepts(tunnel);
 	struct pollfd slots[] = {
 	    tunnel->link ? link_poll(tunnel->link) : no_slot(),
-	    {.fd = accepts(tunnel) ? tunnel->listener : -1, .events = POLLIN},
+	    {.fd = takes ? fds[0] : -1, .events = POLLIN},
+	    {.fd = takes ? fds[1] : -1, .events = POLLIN},
 	    {.fd = tunnel->wakeup.read_fd, .events = POLLIN},
 	};
 
-	if (poll(slots, 3, time_left(tunnel)) == -1)
+	if (poll(slots, 4, time_left(tunnel)) == -1)
 		return;
-	if (slots[2].revents != 0)
+	if (slots[3].revents != 0)
 		wakeup_clear(&tunnel->wakeup);
-	if (slots[1].revents != 0)
+	if (slots[1].revents != 0 || slots[2].revents != 0)
 		accept_visitors(tunnel);
 	if (tunnel->rest_ms != 0 && clock_now_ms() >= tunnel->rest_ms)
 		tunnel->rest_ms = 0;
@@ -616,8 +619,9 @@ is_over(struct tunnel *tunnel)
 	if (over && !tunnel->ended && !atomic_load(&tunnel->context->stopping))
 		grants_remove(&tunnel->context->grants, tunnel->port);
 	tunnel->ended = over;
+	/* Before anybody sees the end. */
 	if (over)
-		fd_close(&tunnel->listener); /* before anybody sees the end */
+		listen_close(&tunnel->listener);
 	lock_give(&tunnel->lock);
 	return over;
 }
@@ -631,7 +635,7 @@ part(struct tunnel *tunnel)
 	    .retry_ms = tunnel->context->bye_retry_ms};
 
 	tunnel->parted = true;
-	fd_close(&tunnel->listener);
+	listen_close(&tunnel->listener);
 	if (tunnel->link != NULL) {
 		tunnel->link->reason = "the server stops";
 		link_part(tunnel->link, &bye);

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "net/listen.h"
 #include "server/context.h"
 #include "server/link.h"
 
@@ -24,8 +25,8 @@ struct tunnel;
  * link: the tunnel's on success.
  * Returns the tunnel with one reference, or NULL: no memory or descriptor.
  */
-struct tunnel *tunnel_create(
-    struct context *context, int listener, uint16_t port, struct link *link);
+struct tunnel *tunnel_create(struct context *context,
+    const struct listener *listener, uint16_t port, struct link *link);
 
 /* Take or give back a reference. */
 void tunnel_hold(struct tunnel *tunnel);

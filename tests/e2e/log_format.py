@@ -73,7 +73,7 @@ with Scene(network=True) as scene:
                     f" mount --bind {folder}/log /dev/log && exec \"$@\"", "sh"]
         server = scene.rebore("server", "--control-port", 0, *options, launcher=launcher, name="server-syslog")
         line = log.recv(4096).decode()
-        assert re.match(rf"<{priority}>.* rebore\[{server.pid}\]: listening on 0\.0\.0\.0:\d+", line), line
+        assert re.match(rf"<{priority}>.* rebore\[{server.pid}\]: listening on \[::\]:\d+", line), line
         assert server.log() == "", "to syslog, and nowhere else"
         peer = scene.connect(int(line.rsplit(":", 1)[1]))
         peer.send(b'"\\u001b[2J\\n<0>forged"\0')

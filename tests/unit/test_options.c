@@ -132,9 +132,9 @@ START_TEST(a_server_without_options_has_the_defaults)
 	ck_assert_uint_eq(config.server.max_port, 65535);
 	ck_assert(!config.server.has_secret);
 	address_print(&config.server.control, text);
-	ck_assert_str_eq(text, "0.0.0.0:7835");
+	ck_assert_str_eq(text, "[::]:7835");
 	address_print(&config.server.tunnels, text);
-	ck_assert_str_eq(text, "0.0.0.0:0");
+	ck_assert_str_eq(text, "[::]:0");
 }
 END_TEST
 
@@ -342,10 +342,10 @@ START_TEST(an_error_names_option_value_and_what_is_allowed)
 		"local7"},
 	    {"rebore server --bind-addr example.org",
 		"--bind-addr 'example.org': must be an IPv4 or IPv6 address, "
-		"such as 0.0.0.0, 192.0.2.1 or ::"},
+		"such as ::, 0.0.0.0 or 192.0.2.1"},
 	    {"rebore server --bind-tunnels 192.0.2.1:80",
 		"--bind-tunnels '192.0.2.1:80': must be an IPv4 or IPv6 "
-		"address, such as 0.0.0.0, 192.0.2.1 or ::"},
+		"address, such as ::, 0.0.0.0 or 192.0.2.1"},
 	    {"rebore server --pid-file ''",
 		"--pid-file '': must be the name of a file"},
 	    {"rebore server --secret-file=",
@@ -686,7 +686,7 @@ START_TEST(help_names_every_option_with_default_range_and_variables)
 	static const char *const of_server[] = {"--min-port N",
 	    "1 to 65535 (1024)", "--max-port N", "1 to 65535 (65535)",
 	    "-s, --secret S", "--secret-file FILE", "--bind-addr ADDRESS",
-	    "(0.0.0.0)", "--bind-tunnels ADDRESS", "--control-port N",
+	    "(::)", "--bind-tunnels ADDRESS", "--control-port N",
 	    "0 to 65535 (7835)", "REBORE_MIN_PORT, BORE_MIN_PORT",
 	    "REBORE_MAX_PORT, BORE_MAX_PORT", "REBORE_SECRET, BORE_SECRET"};
 

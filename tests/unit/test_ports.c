@@ -34,9 +34,14 @@ ask(uint16_t min, uint16_t max, uint16_t asked)
 {
 	const struct ports_range range = {min, max};
 
-	fd = 4711;
+	struct listener listener = {{4711, 4711}, 0};
+	enum error error;
+
 	given = 0;
-	return ports_open(&here, &range, &grants, asked, &fd, &given);
+	error = ports_open(&here, &range, &grants, asked, &listener, &given);
+	fd = listener.fds[0];
+	ck_assert_int_eq(listener.fds[1], -1);
+	return error;
 }
 
 /* A listener at a port that the system chooses. */
