@@ -159,8 +159,9 @@ status_of_end(enum client_end end)
 		return STATUS_GAVE_UP;
 	case CLIENT_END_REFUSED:
 		return STATUS_REFUSED;
-	case CLIENT_END_FAILED:
 	case CLIENT_END_IMPOSSIBLE:
+		return STATUS_IMPOSSIBLE;
+	case CLIENT_END_FAILED:
 		break;
 	}
 	return STATUS_FAILED;

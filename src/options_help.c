@@ -83,9 +83,9 @@ write_statuses(FILE *file)
 {
 	fprintf(file,
 	    "\nExit status: %d stopped as asked, %d failure, %d usage, %d gave "
-	    "up,\n%d authentication refused.\n",
+	    "up,\n%d authentication refused, %d public port out of range.\n",
 	    STATUS_STOPPED, STATUS_FAILED, STATUS_USAGE, STATUS_GAVE_UP,
-	    STATUS_REFUSED);
+	    STATUS_REFUSED, STATUS_IMPOSSIBLE);
 }
 
 void

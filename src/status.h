@@ -14,6 +14,8 @@ enum status {
 	STATUS_GAVE_UP = 75,
 	/* The secret is wrong, missing or too many (EX_NOPERM). */
 	STATUS_REFUSED = 77,
+	/* The public port is outside the range of the server (EX_CONFIG). */
+	STATUS_IMPOSSIBLE = 78,
 };
 
 #endif

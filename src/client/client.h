@@ -61,7 +61,7 @@ enum client_end {
 	CLIENT_END_GAVE_UP,
 	/* The server has refused for good: the secret. */
 	CLIENT_END_REFUSED,
-	/* The server has refused for good: anything else. */
+	/* The server has refused for good: the public port. */
 	CLIENT_END_IMPOSSIBLE,
 };
 

@@ -6,7 +6,7 @@ import uuid
 from harness import Scene, answer, parallel
 
 SECRET = "s3cret"
-REFUSED, IMPOSSIBLE = 77, 1
+REFUSED, IMPOSSIBLE = 77, 78
 
 # What the server says in its Error: the exit status, or None where it is retried, and what the log advises
 ERRORS = {
