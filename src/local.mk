@@ -48,6 +48,7 @@ librebore_a_SOURCES = \
 	%D%/relay/relay_flow.c	%D%/relay/relay_flow.h \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \
+	%D%/client/reconnect.c	%D%/client/reconnect.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \
 	%D%/client/arrivals.c	%D%/client/arrivals.h \

@@ -174,8 +174,10 @@ wait_for_client(struct client *client)
 
 	do {
 		event = signals_wait();
-		if (event == SIGNALS_RETRY)
+		if (event == SIGNALS_RETRY) {
 			client_retry_now(client);
+			log_debug("SIGHUP: a wait is over");
+		}
 	} while (event != SIGNALS_STOP && !client_has_ended(client));
 	begin_stop();
 	if (event == SIGNALS_STOP) {

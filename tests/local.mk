@@ -37,6 +37,7 @@ unit_tests = \
 	%D%/unit/test_pidfile \
 	%D%/unit/test_pipes \
 	%D%/unit/test_ports \
+	%D%/unit/test_reconnect \
 	%D%/unit/test_registry \
 	%D%/unit/test_relay \
 	%D%/unit/test_relay_paths \
@@ -120,7 +121,8 @@ e2e_tests = \
 	%D%/e2e/units.py \
 	%D%/e2e/unknown_frames.py \
 	%D%/e2e/usage.py \
-	%D%/e2e/vanished_client.py
+	%D%/e2e/vanished_client.py \
+	%D%/e2e/wishes_are_kept_once.py
 
 # The fault matrix, in namespaces of its own; each file plays several rows beside each other
 fault_tests = \

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/repeat.h"
 #include "client/control.h"
 #include "client/identity.h"
+#include "client/reconnect.h"
 #include "client/worker.h"
 #include "net/netwatch.h"
 #include "net/resolve.h"
@@ -25,10 +25,6 @@
 #include "os/timer.h"
 #include "os/wakeup.h"
 
-/* A connection that stood for so long, or served a visitor, was a good one:
- * the next delay is a first one. Anything less would hit a server that accepts
- * and drops once a second, for ever. */
-#define GOOD_AFTER_MS 10000
 /* The same visitors keep the same local address for so long. */
 #define LOCAL_AGE_MS 5000
 /* A port that another holds for longer is not coming back: a lease, or this
@@ -40,10 +36,6 @@
 #define LOOK_MS 5000
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
-/* What a server may ask for in its Bye. */
-#define BYE_LEAST_MS 100
-/* A lost address is mended at once, but not in a tight loop. */
-#define AT_ONCE_MS 50
 /* How long workers may take to end. */
 #define END_MS 500
 
@@ -64,7 +56,7 @@ struct client {
 	pthread_t supervisor;
 
 	/* The supervisor's alone; the control thread's while it runs. */
-	struct backoff backoff;
+	struct reconnect reconnect;
 	struct repeat told;
 	struct netwatch watch;
 	int64_t cut_ms;       /* when the network ended a wait last */
@@ -141,7 +133,6 @@ established(void *context, uint16_t public_port)
 	client->port_is_gone = false;
 	client->taken_ms = 0;
 	client->lost_ms = 0;
-	wakeup_clear(&client->retry); /* what was asked for is done */
 	memset(&client->told, 0, sizeof client->told);
 	snprintf(
 	    status, sizeof status, "connected, public address %s", address);
@@ -374,11 +365,10 @@ learn(struct client *client, const struct control *control)
 		                       ? 0
 		                       : control->lease_ms;
 		client->after_bye = control->outcome == CONTROL_BYE;
+		/* Asked for while the tunnel stood: there was nothing to try
+		 * again, and the wait that begins now is not meant. */
+		wakeup_clear(&client->retry);
 	}
-	if (control->outcome != CONTROL_DISPLACED &&
-	    (control->stood_ms >= GOOD_AFTER_MS || control->carried))
-		backoff_init(
-		    &client->backoff, client->options.max_delay_s * 1000);
 	if (control->outcome == CONTROL_IMPOSSIBLE)
 		client->port_is_gone = true;
 	if (control->outcome != CONTROL_PORT_TAKEN)
@@ -387,46 +377,24 @@ learn(struct client *client, const struct control *control)
 		client->taken_ms = now_ms;
 }
 
-static uint32_t
-at_most(uint32_t value, int64_t most)
-{
-	return value > most ? (uint32_t)most : value;
-}
-
-/* A delay that the server asked for, spread by a quarter either way. */
-static uint32_t
-delay_of_bye(const struct client *client, uint32_t retry_ms)
-{
-	uint32_t cap_ms = client->options.max_delay_s * 1000;
-	/* A quarter more is the cap: clamping what is spread would make many
-	 * the same. */
-	uint32_t wish_ms = at_most(retry_ms, cap_ms - cap_ms / 5);
-	uint32_t spread_ms;
-
-	if (wish_ms < BYE_LEAST_MS)
-		wish_ms = BYE_LEAST_MS;
-	spread_ms = (uint32_t)((uint64_t)(wish_ms / 2) * random_u32() >> 32);
-	return at_most(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
-}
-
 /* How long to wait before the next attempt. */
 static uint32_t
 next_delay(struct client *client, const struct control *control)
 {
-	bool has_lease = client->lease_ms > 0 && client->lost_ms != 0 &&
-	                 clock_now_ms() - client->lost_ms < client->lease_ms;
-	uint32_t delay_ms;
+	const struct reconnect_end end = {
+	    .stood = is_loss(control->outcome),
+	    .carried = control->carried,
+	    .stood_ms = control->stood_ms,
+	    .lease_ms = client->lease_ms,
+	    .displaced = control->outcome == CONTROL_DISPLACED,
+	    .bye = control->outcome == CONTROL_BYE,
+	    .retry_ms = control->retry_ms,
+	    .at_once =
+		control->at_once || control->outcome == CONTROL_IMPOSSIBLE,
+	};
 
-	if (control->outcome == CONTROL_BYE)
-		return delay_of_bye(client, control->retry_ms);
-	if (control->at_once || control->outcome == CONTROL_IMPOSSIBLE)
-		return AT_ONCE_MS; /* nothing is gained by waiting */
-	delay_ms = backoff_next(&client->backoff, random_u32());
-	/* The server keeps our port meanwhile: be back while it does. */
-	if (!has_lease || delay_ms <= client->lease_ms / 4)
-		return delay_ms;
-	backoff_cut(&client->backoff, client->lease_ms / 4);
-	return client->lease_ms / 4;
+	return reconnect_next(
+	    &client->reconnect, &end, clock_now_ms(), random_u32());
 }
 
 static void *
@@ -519,7 +487,7 @@ fill(struct client *client, const struct client_options *options,
 	client->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	client->end = (struct wakeup)WAKEUP_INITIALIZER;
 	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
-	backoff_init(&client->backoff, options->max_delay_s * 1000);
+	reconnect_init(&client->reconnect, options->max_delay_s * 1000);
 	roster_init(&client->roster);
 	roster_init(&client->controls);
 	worker_context_init(&client->workers);

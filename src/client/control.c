@@ -316,6 +316,9 @@ begin(struct standing *standing)
 	standing->heard_ms = clock_now_ms();
 	standing->heartbeat_ms = CLOCK_NEVER;
 	standing->probe_ms = CLOCK_NEVER;
+	/* Of the connection before, if there was one */
+	control->at_once = false;
+	control->lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
 	standing->session = worker_session_create(&standing->current->peer);
