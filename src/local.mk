@@ -11,6 +11,7 @@ librebore_a_SOURCES = \
 	%D%/base/escape.c	%D%/base/escape.h \
 	%D%/base/hex.c		%D%/base/hex.h \
 	%D%/base/log.c		%D%/base/log.h \
+	%D%/base/patience.c	%D%/base/patience.h \
 	%D%/base/random.c	%D%/base/random.h \
 	%D%/base/repeat.c	%D%/base/repeat.h \
 	%D%/base/secret.c	%D%/base/secret.h \

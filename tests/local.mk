@@ -33,6 +33,7 @@ unit_tests = \
 	%D%/unit/test_message \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \
+	%D%/unit/test_patience \
 	%D%/unit/test_pending \
 	%D%/unit/test_pidfile \
 	%D%/unit/test_pipes \
@@ -135,7 +136,8 @@ fault_tests = \
 	%D%/faults/proxy_faults.py \
 	%D%/faults/server_faults.py \
 	%D%/faults/state_files.py \
-	%D%/faults/stops.py
+	%D%/faults/stops.py \
+	%D%/faults/uplinks.py
 # What takes longer: contrib/runtests --full runs them
 full_tests = \
 	%D%/faults/full_path.py \

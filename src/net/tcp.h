@@ -33,11 +33,27 @@ void tcp_ephemeral_ports(uint16_t *low, uint16_t *high);
 enum tcp_verdict tcp_judge(int fd);
 
 /*
- * Give a control connection up when bytes are unacknowledged for timeout_ms (RFC
- * 5482), and have lost ones sent again at least once a second, so that it speaks
- * soon after the path is back. What cannot be set is left alone.
+ * Give a connection up when bytes are unacknowledged for timeout_ms (RFC 5482);
+ * 0: only when TCP itself does. Only for peers that send no heartbeats: the time
+ * counts from the first retransmission, also where all bytes arrive, but late.
+ * What cannot be set is left alone.
  */
 void tcp_limit_silence(int fd, unsigned timeout_ms);
+
+/*
+ * Have lost bytes sent again after longest_ms at the most, so that a connection
+ * speaks soon after its path is back. longest_ms: must stay above the round
+ * trip, see base/patience.h. What cannot be set is left alone.
+ */
+void tcp_limit_retransmission(int fd, unsigned longest_ms);
+
+/* Returns the smoothed round trip of a connected socket, rounded up; 0 where the
+ * system does not tell. */
+uint32_t tcp_rtt_ms(int fd);
+
+/* Whether bytes that were sent are not acknowledged yet. False where the system
+ * does not tell. */
+bool tcp_has_unacknowledged(int fd);
 
 /* Whether the peer of a connected socket is so near, under a millisecond there
  * and back, that round trips are not worth saving. False where the system does

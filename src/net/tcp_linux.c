@@ -18,8 +18,6 @@
 /* enum of the kernel, net/tcp_states.h; not in its headers for programs */
 #define STATE_ESTABLISHED 1
 
-#define RETRANSMIT_MS 1000
-
 #define NEAR_US 1000
 
 /* So much may wait for a peer on this host to take what was sent before: the
@@ -29,14 +27,22 @@
 /* TCP_CA_NAME_MAX of the kernel, net/tcp.h; not in its headers for programs */
 #define CONGESTION_SIZE 16
 
+/* Returns false where the system does not tell. */
+static bool
+ask(int fd, struct tcp_info *info)
+{
+	socklen_t size = sizeof *info;
+
+	memset(info, 0, sizeof *info);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
+}
+
 enum tcp_verdict
 tcp_judge(int fd)
 {
 	struct tcp_info info;
-	socklen_t size = sizeof info;
 
-	memset(&info, 0, sizeof info);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1)
+	if (!ask(fd, &info))
 		return TCP_UNKNOWN;
 	if (info.tcpi_state != STATE_ESTABLISHED)
 		return TCP_GONE;
@@ -48,23 +54,40 @@ tcp_judge(int fd)
 void
 tcp_limit_silence(int fd, unsigned timeout_ms)
 {
-	const int retransmit_ms = RETRANSMIT_MS;
-
 	(void)setsockopt(
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retransmit_ms,
-	    sizeof retransmit_ms);
+}
+
+void
+tcp_limit_retransmission(int fd, unsigned longest_ms)
+{
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &longest_ms, sizeof longest_ms);
+}
+
+uint32_t
+tcp_rtt_ms(int fd)
+{
+	struct tcp_info info;
+
+	return ask(fd, &info) ? (info.tcpi_rtt + 999) / 1000 : 0;
+}
+
+bool
+tcp_has_unacknowledged(int fd)
+{
+	struct tcp_info info;
+
+	return ask(fd, &info) && info.tcpi_unacked > 0;
 }
 
 bool
 tcp_is_near(int fd)
 {
 	struct tcp_info info;
-	socklen_t size = sizeof info;
 
-	memset(&info, 0, sizeof info);
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-	       info.tcpi_min_rtt > 0 && info.tcpi_min_rtt < NEAR_US;
+	return ask(fd, &info) && info.tcpi_min_rtt > 0 &&
+	       info.tcpi_min_rtt < NEAR_US;
 }
 
 /* A host that dials one of its own addresses has it on both ends. */

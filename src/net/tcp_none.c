@@ -15,6 +15,27 @@ tcp_limit_silence(int fd, unsigned timeout_ms)
 	(void)timeout_ms;
 }
 
+void
+tcp_limit_retransmission(int fd, unsigned longest_ms)
+{
+	(void)fd;
+	(void)longest_ms;
+}
+
+uint32_t
+tcp_rtt_ms(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+bool
+tcp_has_unacknowledged(int fd)
+{
+	(void)fd;
+	return false;
+}
+
 bool
 tcp_is_near(int fd)
 {

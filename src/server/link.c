@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "net/tcp.h"
 #include "os/fd.h"
 
@@ -16,6 +17,19 @@
 #define READS_MOST 16
 /* For the last words. */
 #define PART_MS 200
+
+/* Keep the retransmissions above the round trip, which a queue may have made
+ * longer. */
+static void
+adapt(struct link *link)
+{
+	uint32_t longest_ms = patience_retransmit_ms(tcp_rtt_ms(link->fd));
+
+	if (longest_ms <= link->retransmit_ms)
+		return; /* a path that was slow once may be again */
+	link->retransmit_ms = longest_ms;
+	tcp_limit_retransmission(link->fd, longest_ms);
+}
 
 struct link *
 link_create(struct context *context, int fd, const struct channel *channel,
@@ -34,6 +48,7 @@ link_create(struct context *context, int fd, const struct channel *channel,
 	link->heard_ms = link->start_ms;
 	link->reason = "";
 	tcp_limit_silence(fd, context->unacknowledged_ms);
+	adapt(link);
 	return link;
 }
 
@@ -56,6 +71,8 @@ take_announce(struct link *link, const struct message_announce *who)
 		return LINK_NOTHING;
 	link->announced = true;
 	link->who = *who;
+	if (link_can(link, MESSAGE_CAN_HEARTBEAT)) /* its silence says more */
+		tcp_limit_silence(link->fd, 0);
 	return LINK_ANNOUNCED;
 }
 
@@ -228,6 +245,7 @@ link_do_due(struct link *link)
 		if (link_has_room(link))
 			link_put(link, &heartbeat);
 		link->heartbeat_ms = now_ms + LINK_HEARTBEAT_MS;
+		adapt(link);
 		context_tidy(link->context);
 	}
 	return write_queued(link, now_ms);

@@ -35,8 +35,9 @@ struct link {
 	bool announced;
 	struct message_announce who;
 	int64_t heard_ms;
-	int64_t heartbeat_ms; /* when the next one is due */
-	int64_t stalled_ms;   /* since when nothing could be sent; 0: it can */
+	int64_t heartbeat_ms;   /* when the next one is due */
+	uint32_t retransmit_ms; /* the longest that TCP is told */
+	int64_t stalled_ms; /* since when nothing could be sent; 0: it can */
 	bool told_unknown;
 	/* Why it is lost; a constant, or strerror(). */
 	const char *reason;

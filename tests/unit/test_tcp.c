@@ -316,9 +316,10 @@ START_TEST(silence_is_limited)
 	ck_assert_int_eq(
 	    getsockopt(ours, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size), 0);
 	ck_assert_uint_eq(value, 8000);
-	/* Where the kernel has it */
-	if (getsockopt(ours, IPPROTO_TCP, RTO_MAX_MS, &value, &size) == 0)
-		ck_assert_uint_eq(value, 1000);
+	tcp_limit_silence(ours, 0);
+	ck_assert_int_eq(
+	    getsockopt(ours, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size), 0);
+	ck_assert_uint_eq(value, 0);
 	end();
 	/* Closed, and of another kind: nothing happens. */
 	tcp_limit_silence(ours, 8000);
@@ -327,6 +328,51 @@ START_TEST(silence_is_limited)
 	sockets_write(ours, "still");
 	sockets_expect(theirs, "still", 5);
 	end();
+}
+END_TEST
+
+START_TEST(retransmissions_are_limited)
+{
+	unsigned value = 0;
+	socklen_t size = sizeof value;
+
+	sockets_tcp(&ours, &theirs, 0);
+	tcp_limit_retransmission(ours, 4000);
+	/* Where the kernel has it */
+	if (getsockopt(ours, IPPROTO_TCP, RTO_MAX_MS, &value, &size) == 0)
+		ck_assert_uint_eq(value, 4000);
+	end();
+	tcp_limit_retransmission(ours, 4000); /* closed: nothing happens */
+}
+END_TEST
+
+START_TEST(the_round_trip_is_told)
+{
+	const struct tcp_info info = {
+	    .tcpi_state = TCP_ESTABLISHED, .tcpi_rtt = 3000001};
+
+	sockets_tcp(&ours, &theirs, 0);
+	told = &info;
+	ck_assert_uint_eq(tcp_rtt_ms(ours), 3001);
+	told = NULL;
+	ck_assert_uint_ge(tcp_rtt_ms(ours), 1);
+	end();
+	ck_assert_uint_eq(tcp_rtt_ms(ours), 0);
+}
+END_TEST
+
+START_TEST(what_is_unacknowledged_is_told)
+{
+	const struct tcp_info info = {
+	    .tcpi_state = TCP_ESTABLISHED, .tcpi_unacked = 1};
+
+	sockets_tcp(&ours, &theirs, 0);
+	ck_assert(!tcp_has_unacknowledged(ours));
+	told = &info;
+	ck_assert(tcp_has_unacknowledged(ours));
+	told = NULL;
+	end();
+	ck_assert(!tcp_has_unacknowledged(ours));
 }
 END_TEST
 
@@ -357,6 +403,8 @@ SUITE_MAIN("tcp", within_the_host_bbr_gives_way, within_the_host_others_stay,
     a_peer_that_has_closed_or_reset_is_gone,
     the_age_of_what_is_unacknowledged_decides,
     what_is_no_connection_is_gone_or_unknown, silence_is_limited,
+    retransmissions_are_limited, the_round_trip_is_told,
+    what_is_unacknowledged_is_told,
     ports_of_outgoing_connections_are_in_the_range)
 
 #else /* tcp_none.c */
@@ -370,6 +418,9 @@ START_TEST(nothing_is_told_and_nothing_happens)
 	ck_assert_int_eq(tcp_judge(ours), TCP_UNKNOWN);
 	tcp_expect_bulk(ours);
 	tcp_limit_silence(ours, 8000);
+	tcp_limit_retransmission(ours, 4000);
+	ck_assert_uint_eq(tcp_rtt_ms(ours), 0);
+	ck_assert(!tcp_has_unacknowledged(ours));
 	tcp_ephemeral_ports(&low, &high);
 	ck_assert_uint_eq(low, 1);
 	ck_assert_uint_eq(high, 0);

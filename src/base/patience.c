@@ -1,0 +1,55 @@
+/* patience - see patience.h */
+#include "base/patience.h"
+
+/* A server or client that is busy answers within this. */
+#define SLACK_MS     1000u
+#define DIAL_MOST_MS 20000u
+/* Dials before they get longer. */
+#define DIALS_SHORT 2
+/* A client has so long to wake and to say Taken. */
+#define TAKEN_SLACK_MS      200u
+#define RETRANSMIT_LEAST_MS 4000u
+#define RETRANSMIT_MOST_MS  60000u
+
+/* Returns 2 * value + more, or most. */
+static uint32_t
+twice_and(uint32_t value, uint32_t more, uint32_t most)
+{
+	return value < (most - more) / 2 ? 2 * value + more : most;
+}
+
+static uint32_t
+max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+uint32_t
+patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms)
+{
+	return max_u32(least_ms, twice_and(rtt_ms, SLACK_MS, PATIENCE_MOST_MS));
+}
+
+uint32_t
+patience_dial_ms(unsigned failures)
+{
+	uint32_t dial_ms = PATIENCE_DIAL_MS;
+
+	for (unsigned i = DIALS_SHORT; i <= failures && dial_ms < DIAL_MOST_MS;
+	     i++)
+		dial_ms = twice_and(dial_ms, 0, DIAL_MOST_MS);
+	return dial_ms;
+}
+
+uint32_t
+patience_taken_ms(uint32_t rtt_ms)
+{
+	return twice_and(rtt_ms, TAKEN_SLACK_MS, PATIENCE_MOST_MS);
+}
+
+uint32_t
+patience_retransmit_ms(uint32_t rtt_ms)
+{
+	return max_u32(
+	    RETRANSMIT_LEAST_MS, twice_and(rtt_ms, 0, RETRANSMIT_MOST_MS));
+}
