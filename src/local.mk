@@ -4,6 +4,7 @@ librebore_a_SOURCES = \
 	%D%/config.h \
 	%D%/options.c		%D%/options.h \
 	%D%/options_help.c	%D%/status.h \
+	%D%/options_suggest.c	%D%/options_suggest.h \
 	%D%/options_table.c	%D%/options_table.h \
 	%D%/base/backoff.c	%D%/base/backoff.h \
 	%D%/base/clock.c	%D%/base/clock.h \

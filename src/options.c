@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/secret.h"
+#include "options_suggest.h"
 #include "options_table.h"
 #include "os/secretfile.h"
 
@@ -115,14 +116,28 @@ take(struct options_work *work, const struct options_row *row,
 	fail(work, "%s '%s': must be %s", name, value, allowed);
 }
 
+/* Whether text is a value of row. It is stored, but the command line is refused
+ * then. */
+static bool
+is_value_of(
+    struct options_work *work, const struct options_row *row, const char *text)
+{
+	return row != NULL && row->set(work, row, text);
+}
+
+/* before: the option without its optional value right before text, or NULL */
 static void
-take_operand(struct options_work *work, const char *text)
+take_operand(struct options_work *work, const struct options_row *before,
+    const char *text)
 {
 	const struct options_row *row = &options_rows[OPTIONS_ROW_LOCAL_PORT];
 	char value[VALUE_SIZE];
 
 	escape_text(text, strlen(text), value, sizeof value);
-	if (!(row->commands & work->config.command))
+	if (is_value_of(work, before, text))
+		fail(work, "argument '%s': a value of --%s is given as --%s=%s",
+		    value, before->name, before->name, value);
+	else if (!(row->commands & work->config.command))
 		fail(work, "argument '%s': only options are allowed", value);
 	else if (*origin_of(work, row) != OPTIONS_FROM_NOWHERE)
 		fail(work, "argument '%s': only one %s is allowed", value,
@@ -174,21 +189,83 @@ is_ambiguous(const char *name, size_t length, enum config_command command)
 	return matches > 1;
 }
 
+/* The long option with exactly this name, of any of the commands; NULL: none */
+static const struct options_row *
+row_of_name(const char *name, size_t length, unsigned commands)
+{
+	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++) {
+		const struct options_row *row = &options_rows[i];
+
+		if ((row->commands & commands) && !row->is_operand &&
+		    strlen(row->name) == length &&
+		    strncmp(row->name, name, length) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* Say that there is no such long option, and which one may be meant. */
+static void
+fail_unknown(struct options_work *work, const char *option, const char *name,
+    size_t length)
+{
+	enum config_command command = work->config.command;
+	enum config_command other =
+	    command == CONFIG_LOCAL ? CONFIG_SERVER : CONFIG_LOCAL;
+	const char *nearest = options_suggest(command, name, length);
+
+	if (row_of_name(name, length, other) != NULL)
+		fail(work,
+		    "option '%s': there is no such option; it belongs to "
+		    "'rebore %s'",
+		    option, options_command_name(other));
+	else if (nearest != NULL)
+		fail(work,
+		    "option '%s': there is no such option; did you mean --%s?",
+		    option, nearest);
+	else
+		fail(work, "option '%s': there is no such option", option);
+}
+
 /* An unknown long option, or a shortened one that could be several */
 static void
 reject_long(struct options_work *work, char *word)
 {
 	size_t length = strcspn(word, "=");
-	bool ambiguous =
-	    is_ambiguous(word + 2, length - 2, work->config.command);
 	char option[VALUE_SIZE];
 
 	print_option(word, option);
-	fail(work, "option '%s': %s", option,
-	    ambiguous ? "more than one option starts like this"
-		      : "there is no such option");
+	if (is_ambiguous(word + 2, length - 2, work->config.command))
+		fail(work, "option '%s': more than one option starts like this",
+		    option);
+	else
+		fail_unknown(work, option, word + 2, length - 2);
 	/* It may have been meant for --secret. */
 	secret_wipe(word + length, strlen(word + length));
+}
+
+/*
+ * A long option behind one hyphen, such as -to: its letters would be taken for
+ * options of one letter, or for the value of one.
+ *
+ * Returns whether it was refused.
+ */
+static bool
+reject_one_hyphen(struct options_work *work, char *word)
+{
+	size_t length = strcspn(word, "=");
+	const struct options_row *row;
+
+	if (word[0] != '-' || word[1] == '-' || length < 3)
+		return false;
+	row = row_of_name(word + 1, length - 1, work->config.command);
+	if (row == NULL)
+		return false;
+	fail(work,
+	    "option '-%s': a long option has two hyphens; did you mean --%s?",
+	    row->name, row->name);
+	secret_wipe(word + length, strlen(word + length));
+	return true;
 }
 
 /* Say why getopt_long() refused word. rejected: its optopt */
@@ -203,8 +280,8 @@ reject(struct options_work *work, char *word, int rejected)
 		fail(work, "option '--%s': no value is allowed", row->name);
 	} else if (row != NULL && is_option_of(row, work->config.command)) {
 		print_allowed(row, text);
-		fail(work, "option '--%s': its value %s is missing, %s",
-		    row->name, row->argument, text);
+		fail(work, "option '--%s': its value is missing: must be %s",
+		    row->name, text);
 	} else if (rejected != 0) {
 		escape_text(&letter, 1, text, sizeof text);
 		fail(work, "option '-%s': there is no such option", text);
@@ -251,7 +328,9 @@ take_arguments(struct options_work *work, int argc, char **argv)
 {
 	/* Operands in their place, and ':' for a missing argument */
 	struct getopt_table table = {.letters = "-:"};
+	const struct options_row *before = NULL;
 	int value;
+	int index = 1; /* of the word that getopt_long() looks at */
 
 	fill_getopt_table(&table, work->config.command);
 	opterr = 0;
@@ -261,16 +340,20 @@ take_arguments(struct options_work *work, int argc, char **argv)
 	while ((value = getopt_long(
 		    argc, argv, table.letters, table.options, NULL)) != -1) {
 		const struct options_row *row = row_of_value(value);
+		bool refused =
+		    value != OPERAND && reject_one_hyphen(work, argv[index]);
 
 		if (value == OPERAND)
-			take_operand(work, optarg);
-		else if (row != NULL)
+			take_operand(work, before, argv[optind - 1]);
+		else if (row != NULL && !refused)
 			take_option(work, row, optarg);
-		else
+		else if (!refused)
 			reject(work, argv[optind - 1], optopt);
+		before = row != NULL && row->implied && !optarg ? row : NULL;
+		index = optind;
 	}
 	for (; optind < argc; optind++)
-		take_operand(work, argv[optind]);
+		take_operand(work, NULL, argv[optind]);
 }
 
 /*

@@ -94,7 +94,8 @@ options_help(FILE *file, enum config_command command)
 	switch (command) {
 	case CONFIG_LOCAL:
 		fprintf(file,
-		    "usage: rebore local [options] LOCAL_PORT\n\n"
+		    "usage: rebore local [options] --to HOST[:PORT] "
+		    "LOCAL_PORT\n\n"
 		    "Makes a service that this host reaches available at a "
 		    "public port of a server.\n");
 		break;
@@ -106,7 +107,8 @@ options_help(FILE *file, enum config_command command)
 		break;
 	case CONFIG_NONE:
 		fprintf(file,
-		    "usage: rebore local [options] LOCAL_PORT\n"
+		    "usage: rebore local [options] --to HOST[:PORT] "
+		    "LOCAL_PORT\n"
 		    "       rebore server [options]\n"
 		    "       rebore --help | --version\n\n"
 		    "A reverse TCP tunnel: 'local' runs beside a service, "

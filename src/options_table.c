@@ -171,9 +171,11 @@ set_syslog(
 	int facility = log_facility_of_name(text);
 
 	(void)row;
+	if (facility == LOG_FACILITY_UNKNOWN)
+		return false;
 	work->config.log.use_syslog = true;
 	work->config.log.facility = facility;
-	return facility != LOG_FACILITY_UNKNOWN;
+	return true;
 }
 
 static bool

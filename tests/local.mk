@@ -34,6 +34,7 @@ unit_tests = \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \
 	%D%/unit/test_patience \
+	%D%/unit/test_options_suggest \
 	%D%/unit/test_pending \
 	%D%/unit/test_pidfile \
 	%D%/unit/test_pipes \
@@ -67,6 +68,7 @@ e2e_tests = \
 	%D%/e2e/backoff.py \
 	%D%/e2e/bore_interop.py \
 	%D%/e2e/both_families.py \
+	%D%/e2e/clear_texts.py \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/congestion.py \

@@ -279,8 +279,8 @@ log_failure(
 	if (!repeat_due(&client->told, status, clock_now_ms(), &hidden))
 		log_debug("%s; trying again in %.1f s", status, delay_s);
 	else if (hidden > 0)
-		log_warning("%s, and %u times before; trying again in %.1f s",
-		    status, hidden, delay_s);
+		log_warning("%s, and %u time%s before; trying again in %.1f s",
+		    status, hidden, hidden == 1 ? "" : "s", delay_s);
 	else
 		log_warning("%s; trying again in %.1f s", status, delay_s);
 }
@@ -317,9 +317,9 @@ is_final_failure(struct client *client, const struct control *control)
 	if (most == 0 || client->failures < most)
 		return false;
 	client->ending = CLIENT_END_GAVE_UP;
-	log_error("no connection (%s); giving up after %u failed attempts in "
-		  "a row",
-	    control->reason, client->failures);
+	log_error("no connection (%s); giving up after %u failed attempt%s",
+	    control->reason, client->failures,
+	    client->failures == 1 ? "" : "s in a row");
 	return true;
 }
 
@@ -566,9 +566,9 @@ client_join(struct client *client)
 	left = roster_wait_empty(&client->roster,
 	    clock_now_ms() + (int64_t)client->options.drain_s * 1000);
 	if (left > 0 && client->options.drain_s > 0)
-		log_warning("%u visitors have not finished in %u s and are cut "
-			    "off",
-		    left, client->options.drain_s);
+		log_warning("visitors have not finished in %u s and are cut "
+			    "off: %u",
+		    client->options.drain_s, left);
 	wakeup_send(&client->end);
 	resolve_stop(client->local_name);
 	roster_interrupt_all(&client->roster);

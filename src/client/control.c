@@ -321,7 +321,8 @@ begin(struct standing *standing)
 	control->lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
-	standing->session = worker_session_create(&standing->current->peer);
+	standing->session = worker_session_create(
+	    &standing->current->peer, standing->current->public_port);
 	if (standing->session == NULL) {
 		report(control, CONTROL_LOST, error_text(ERROR_MEMORY));
 		return ERROR_MEMORY;

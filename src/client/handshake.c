@@ -85,11 +85,53 @@ handshake_channel_text(enum error error)
 	return error_text(error);
 }
 
+/* What another kind of server begins with. */
+static const struct foreign {
+	const char *beginning;
+	const char *name;
+} foreigners[] = {
+    {"HTTP/", "a web server"},
+    {"<", "a web server"},
+    {"SSH-", "an SSH server"},
+    {"220 ", "a mail or FTP server"},
+};
+
+/* Returns what kind of server the peer is by what it has sent; NULL: unknown. */
+static const char *
+foreign_name(const struct channel *channel)
+{
+	size_t size;
+	const char *rest = channel_rest(channel, &size);
+
+	for (size_t i = 0; i < sizeof foreigners / sizeof *foreigners; i++) {
+		const char *beginning = foreigners[i].beginning;
+		size_t length = strlen(beginning);
+
+		if (size >= length && memcmp(rest, beginning, length) == 0)
+			return foreigners[i].name;
+	}
+	return NULL;
+}
+
+/* No message came, or none of the protocol. */
 static void
 report_channel(struct handshake *handshake, enum error error)
 {
-	report(
-	    handshake, HANDSHAKE_FAILED, "%s", handshake_channel_text(error));
+	const char *foreign = foreign_name(&handshake->channel);
+
+	if (foreign != NULL)
+		report(handshake, HANDSHAKE_FAILED,
+		    "%s answers there, not a rebore server; check the host "
+		    "and the port of --to",
+		    foreign);
+	else if (error == ERROR_TIMEOUT)
+		report(handshake, HANDSHAKE_FAILED,
+		    "no answer in %d s; if this goes on, it may be no rebore "
+		    "server: check the host and the port of --to",
+		    HANDSHAKE_MS / 1000);
+	else
+		report(handshake, HANDSHAKE_FAILED, "%s",
+		    handshake_channel_text(error));
 }
 
 static enum error
@@ -153,12 +195,14 @@ authenticate(struct handshake *handshake)
 	enum error error = channel_receive(
 	    &handshake->channel, &message, clock_now_ms() + HANDSHAKE_MS);
 
-	if (error == ERROR_CLOSED || error == ERROR_RESET ||
-	    error == ERROR_TIMEOUT) {
+	if ((error == ERROR_CLOSED || error == ERROR_RESET ||
+		error == ERROR_TIMEOUT) &&
+	    foreign_name(&handshake->channel) == NULL) {
 		/* A server that restarts does so too: no evidence. */
 		report(handshake, HANDSHAKE_FAILED,
 		    "the server sent no challenge (%s); if this goes on, the "
-		    "server may run without a secret",
+		    "server may run without a secret, or be no rebore "
+		    "server",
 		    error_text(error));
 	} else if (error) {
 		report_channel(handshake, error);

@@ -103,13 +103,15 @@ worker_context_destroy(struct worker_context *context)
 }
 
 struct worker_session *
-worker_session_create(const struct address *server)
+worker_session_create(const struct address *server, uint16_t public_port)
 {
 	struct worker_session *session = calloc(1, sizeof *session);
 
 	if (session == NULL)
 		return NULL;
 	session->server = *server;
+	session->public_port = public_port;
+	atomic_flag_clear(&session->warned_of_loop);
 	atomic_init(&session->references, 1);
 	atomic_init(&session->carried, false);
 	roster_init(&session->spares);
@@ -376,12 +378,47 @@ reach_visitor(struct worker *worker)
 	return error;
 }
 
+/* Whether the local service has the address of the tunnel's public port. */
+static bool
+is_public_port(const struct worker *worker)
+{
+	const struct worker_session *session = worker->session;
+	const struct address *local = &worker->local.peer;
+	struct address own;
+
+	if (address_port(local) != session->public_port)
+		return false;
+	if (address_same_host(local, &session->server))
+		return true;
+	/* The server is on this host, and listens on loopback too. */
+	return address_is_loopback(local) &&
+	       address_of_socket(worker->data.fd, &own) &&
+	       address_same_host(&own, &session->server);
+}
+
+/* A visitor that is passed on to the public port comes back as the next one. */
+static void
+warn_of_loop(struct worker *worker)
+{
+	char local[ADDRESS_TEXT_SIZE];
+
+	if (!is_public_port(worker) ||
+	    atomic_flag_test_and_set(&worker->session->warned_of_loop))
+		return;
+	address_print(&worker->local.peer, local);
+	log_warning("the local service %s seems to be the tunnel's own public "
+		    "port: each visitor would come back as another one; check "
+		    "LOCAL_PORT and --port",
+	    local);
+}
+
 /* Take the connections over, and what came behind the last frame. */
 static enum error
 begin_visit(struct worker *worker, struct visit *visit)
 {
 	const char *early = channel_rest(&worker->channel, &visit->early_size);
 
+	warn_of_loop(worker);
 	visit->roster = worker->context->roster;
 	visit->arrivals = &worker->context->arrivals;
 	visit->carried = &worker->session->carried;

@@ -56,12 +56,16 @@ struct worker_context {
  * worker_session_create() with one reference; gone with the last.
  */
 struct worker_session {
-	/* Read-only: where data connections go. */
+	/* Read-only: where data connections go, and the tunnel's public port
+	 * there. */
 	struct address server;
+	uint16_t public_port;
 
 	atomic_uint references;
 	/* Whether bytes of a visitor have reached the local service. */
 	atomic_bool carried;
+	/* The warning of a service that is the public port was given. */
+	atomic_flag warned_of_loop;
 
 	/* Spares: those that wait for a visitor, or are on their way there; how
 	 * many there are and should be; when the last visitor came. */
@@ -83,7 +87,8 @@ void worker_context_init(struct worker_context *context);
 void worker_context_destroy(struct worker_context *context);
 
 /* Returns NULL when there is no memory. */
-struct worker_session *worker_session_create(const struct address *server);
+struct worker_session *worker_session_create(
+    const struct address *server, uint16_t public_port);
 
 /* Give one reference back. NULL is legal. */
 void worker_session_release(struct worker_session *session);

@@ -2,12 +2,16 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PORT_DIGITS_MOST 5
+
+/* The longest label of a host name (RFC 1035, 2.3.4) */
+#define LABEL_MOST 63
 
 /* "65535", NUL */
 #define PORT_TEXT_SIZE (PORT_DIGITS_MOST + 1)
@@ -69,6 +73,61 @@ parse_as_written(const char *host, uint16_t port, struct address *address)
 	return true;
 }
 
+/* Whether the last label of a name is a number, as in an address: no host has
+ * such a name (RFC 1123, 2.1). */
+static bool
+ends_in_number(const char *host)
+{
+	size_t end = strlen(host);
+	size_t start;
+
+	if (end > 0 && host[end - 1] == '.')
+		end--;
+	start = end;
+	while (start > 0 && host[start - 1] != '.')
+		start--;
+	return end > start && strspn(host + start, "0123456789") >= end - start;
+}
+
+/*
+ * One label of a host name: RFC 1123, 2.1, with underscores, which some
+ * networks use, and with bytes above ASCII, which a name server may know.
+ */
+static bool
+is_label(const char *label, size_t length)
+{
+	if (length == 0 || length > LABEL_MOST || label[0] == '-' ||
+	    label[length - 1] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)label[i];
+
+		if (byte < 0x80 && !isalnum(byte) && byte != '-' && byte != '_')
+			return false;
+	}
+	return true;
+}
+
+/* A name that a name server could know, or an address. */
+static bool
+is_host(const char *host)
+{
+	struct address address;
+	const char *label = host;
+
+	if (ends_in_number(host))
+		return address_parse(host, 0, &address);
+	while (*label != '\0') {
+		size_t length = strcspn(label, ".");
+
+		if (!is_label(label, length))
+			return false;
+		label += length;
+		label += *label == '.';
+	}
+	return true;
+}
+
 /* "[address]" or "[address]:port" */
 static bool
 parse_bracketed(const char *text, struct address_name *name)
@@ -99,9 +158,11 @@ address_name_parse(
 	if (*text == '[')
 		return parse_bracketed(text, name);
 	if (colon == NULL)
-		return copy_host(text, strlen(text), name);
+		return copy_host(text, strlen(text), name) &&
+		       is_host(name->host);
 	if (strchr(colon + 1, ':') == NULL)
 		return copy_host(text, (size_t)(colon - text), name) &&
+		       is_host(name->host) &&
 		       parse_port(colon + 1, &name->port);
 	/* Two colons or more: a bare IPv6 address, or nothing */
 	return copy_host(text, strlen(text), name) &&

@@ -29,7 +29,7 @@ fail(struct dial *dial, unsigned index, int failure)
 {
 	fd_close(&dial->fds[index]);
 	dial->failure = failure;
-	dial->failed = index;
+	dial->failures[index] = failure;
 	/* The next address need not wait for its turn. */
 	dial->next_ms = clock_now_ms();
 }
@@ -99,14 +99,23 @@ start_due_attempts(struct dial *dial)
 		start_attempt(dial);
 }
 
+/* The deadline has passed for the attempts that are under way. */
+static void
+time_out(struct dial *dial)
+{
+	dial->failure = ETIMEDOUT;
+	for (unsigned i = 0; i < dial->next; i++)
+		if (dial->fds[i] != -1)
+			dial->failures[i] = ETIMEDOUT;
+}
+
 static void
 give_up_if_done(struct dial *dial)
 {
 	if (dial->state != DIAL_GOING)
 		return;
 	if (clock_now_ms() >= dial->deadline_ms && is_pending(dial)) {
-		dial->failure = ETIMEDOUT;
-		dial->failed = dial->next - 1;
+		time_out(dial);
 	} else if (is_pending(dial) || dial->next < dial->list->count) {
 		return;
 	}
@@ -213,15 +222,43 @@ dial_wait(struct dial *const *dials, unsigned count, bool any, int64_t until_ms,
 	return ERROR_NONE;
 }
 
+/* What a person can do about a failure, where its text does not say. */
+static const char *
+advice_for(int failure)
+{
+	if (failure == EADDRNOTAVAIL)
+		return " (no local port may be free: a port whose connection "
+		       "ended here first stays taken for a minute)";
+	return "";
+}
+
+/* Find the last attempt before index that failed for the reason of the last
+ * failure. Returns false when there is none. */
+static bool
+find_alike(const struct dial *dial, unsigned *index)
+{
+	while (*index > 0)
+		if (dial->failures[--*index] == dial->failure)
+			return true;
+	return false;
+}
+
 void
 dial_reason(const struct dial *dial, char text[static DIAL_TEXT_SIZE])
 {
 	char address[ADDRESS_TEXT_SIZE] = "";
+	unsigned index = dial->next;
+	size_t used;
 
-	if (dial->list != NULL && dial->failed < dial->list->count)
-		address_print(&dial->list->addresses[dial->failed], address);
+	if (find_alike(dial, &index))
+		address_print(&dial->list->addresses[index], address);
+	used = (size_t)snprintf(text, DIAL_TEXT_SIZE, "%s: %s%s", address,
+	    strerror(dial->failure), advice_for(dial->failure));
+	if (used >= DIAL_TEXT_SIZE || !find_alike(dial, &index))
+		return;
+	address_print(&dial->list->addresses[index], address);
 	snprintf(
-	    text, DIAL_TEXT_SIZE, "%s: %s", address, strerror(dial->failure));
+	    text + used, DIAL_TEXT_SIZE - used, " (and so at %s)", address);
 }
 
 void

@@ -18,7 +18,7 @@
 /* RFC 8305, section 8: Connection Attempt Delay */
 #define DIAL_STAGGER_MS 250
 #define DIAL_SLOTS      RESOLVE_ADDRESSES_MOST
-#define DIAL_TEXT_SIZE  (ADDRESS_TEXT_SIZE + 80)
+#define DIAL_TEXT_SIZE  (2 * ADDRESS_TEXT_SIZE + 200)
 
 enum dial_state {
 	/* Attempts are under way. */
@@ -41,8 +41,9 @@ struct dial {
 	int64_t next_ms;
 	unsigned next;
 	int fds[DIAL_SLOTS];
+	/* The errno of the last failure, and that of each attempt; 0: none. */
 	int failure;
-	unsigned failed;
+	int failures[DIAL_SLOTS];
 };
 
 /*
@@ -82,7 +83,8 @@ void dial_step(struct dial *dial);
 enum error dial_wait(struct dial *const *dials, unsigned count, bool any,
     int64_t until_ms, int stop_fd);
 
-/* Write why it failed, with the address that failed last. */
+/* Write why it failed, with the address that failed last, and one more that
+ * failed for the same reason. */
 void dial_reason(const struct dial *dial, char text[static DIAL_TEXT_SIZE]);
 
 /* Close whatever is open. Legal more than once. */

@@ -13,12 +13,14 @@ STACK_APART static void
 log_end(const struct pending_visitor *visitor, const struct relay *relay,
     enum relay_outcome outcome)
 {
+	char uuid[UUID_TEXT_SIZE];
 	char address[ADDRESS_TEXT_SIZE];
 
+	uuid_print(&visitor->uuid, uuid);
 	address_print(&visitor->address, address);
-	log_info("visitor %s on port %u: %.1f s, %llu bytes in, %llu bytes "
-		 "out%s",
-	    address, (unsigned)visitor->public_port,
+	log_info("visitor %.8s from %s on port %u: %.1f s, %llu bytes in, "
+		 "%llu bytes out%s",
+	    uuid, address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
 	    (unsigned long long)relay->to_data + visitor->ahead,
 	    (unsigned long long)relay->to_end, relay_ending(outcome));

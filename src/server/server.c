@@ -234,9 +234,9 @@ server_stop(struct server *server)
 	left = roster_wait_empty(&context->active,
 	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
 	if (left > 0 && server->options.drain_s > 0)
-		log_warning("%u visitors have not finished in %u s and are cut "
-			    "off",
-		    left, server->options.drain_s);
+		log_warning("visitors have not finished in %u s and are cut "
+			    "off: %u",
+		    server->options.drain_s, left);
 	atomic_store(&context->ending, true);
 	registry_visit(&context->registry, tunnel_wake);
 	roster_interrupt_all(&context->active);

@@ -297,6 +297,18 @@ hand_out(struct tunnel *tunnel, struct pending_visitor *visitor)
 	return false;
 }
 
+static void
+log_visitor(const struct pending_visitor *visitor)
+{
+	char uuid[UUID_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visitor->uuid, uuid);
+	address_print(&visitor->address, address);
+	log_debug("visitor %.8s from %s on port %u", uuid, address,
+	    (unsigned)visitor->public_port);
+}
+
 /* Let a visitor wait. Takes fd. */
 static void
 welcome(struct tunnel *tunnel, int fd, const struct address *address)
@@ -329,6 +341,7 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
 	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
+	log_visitor(visitor);
 	if (hand_out(tunnel, visitor))
 		return;
 	proxy_expect(context, visitor, true);
@@ -361,16 +374,12 @@ accept_visitors(struct tunnel *tunnel)
 {
 	enum error error = ERROR_NONE;
 	struct address address;
-	char text[ADDRESS_TEXT_SIZE];
 	int fd;
 
 	for (int i = 0;
 	     i < ACCEPT_MOST && accepts(tunnel) && error != ERROR_AGAIN; i++) {
 		error = listen_accept(&tunnel->listener, &fd, &address);
 		if (error == ERROR_NONE) {
-			address_print(&address, text);
-			log_debug("visitor %s on port %u", text,
-			    (unsigned)tunnel->port);
 			welcome(tunnel, fd, &address);
 			if (tunnel->link != NULL)
 				announce_visitors(tunnel);
@@ -386,10 +395,12 @@ accept_visitors(struct tunnel *tunnel)
 static void
 drop(struct tunnel *tunnel, struct pending_visitor *visitor, const char *why)
 {
+	char uuid[UUID_TEXT_SIZE];
 	char text[ADDRESS_TEXT_SIZE];
 
+	uuid_print(&visitor->uuid, uuid);
 	address_print(&visitor->address, text);
-	log_warning("visitor %s on port %u dropped: %s", text,
+	log_warning("visitor %.8s from %s on port %u dropped: %s", uuid, text,
 	    (unsigned)tunnel->port, why);
 	proxy_drop(tunnel->context, visitor);
 }

@@ -50,7 +50,7 @@ with Scene(network=True) as scene:
                 visitor.sendall(b"x")
                 assert visitor.recv(1) == b"x"
                 own = visitor.getsockname()[1]
-            server.wait_for(rf"visitor {shown}:{own} on port {port}: ")
+            server.wait_for(rf"visitor [0-9a-f]{{8}} from {shown}:{own} on port {port}: ")
 
     def bind_tunnels():
         split = scene.server("--bind-addr", "127.0.0.1", "--bind-tunnels", "127.0.0.2", name="server-split")

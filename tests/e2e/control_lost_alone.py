@@ -25,7 +25,7 @@ with Scene() as scene:
             assert ask(visitor, DATA[start:start + 500_000]) == DATA[start:start + 500_000]
         visitor.close()
         moved = len(DATA) + 6
-        server.wait_for(rf"visitor \S+ on port {client.public_port()}: [0-9.]+ s, {moved} bytes in, {moved} bytes out\n")
+        server.wait_for(rf"visitor \S+ from \S+ on port {client.public_port()}: [0-9.]+ s, {moved} bytes in, {moved} bytes out\n")
 
     def without_lease():
         server, proxy, client, visitor, mark = cut("--lease", 0, name="no-lease")

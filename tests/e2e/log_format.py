@@ -21,7 +21,7 @@ with Scene(network=True) as scene:
         peer.send(b'{"\\u001b[31m\\"quoted\\\\ \xc3\xa4\\u2028":1}\0')
         assert peer.ending() == "end"
         server.wait_for("dropped")
-        server.wait_for(r"visitor \S+ on port")
+        server.wait_for(r"visitor [0-9a-f]{8} from \S+ on port")
         client.wait_for(r"visitor \S+ to")
         client.end()
         server.end()

@@ -17,7 +17,7 @@ with Scene() as scene:
         assert ending_of(visitor) in ("end", "reset")
         took = time.monotonic() - start
         assert 9.5 <= took <= 12 * PATIENCE, took
-        server.wait_for(rf"visitor 127\.0\.0\.1:\d+ on port {control.public_port} dropped: .*10 s")
+        server.wait_for(rf"visitor [0-9a-f]{{8}} from 127\.0\.0\.1:\d+ on port {control.public_port} dropped: .*10 s")
         late = scene.connect(server)
         late.send({"Accept": name})
         assert late.ending() in ("end", "reset")

@@ -41,6 +41,16 @@ START_TEST(a_host_with_or_without_a_port_is_read)
 	    {"[fe80::1%lo]:80", "fe80::1%lo", 80},
 	    {"xn--bcher-kva.example:443", "xn--bcher-kva.example", 443},
 	    {"under_score.example.", "under_score.example.", DEFAULT_PORT},
+	    {"4you.example", "4you.example", DEFAULT_PORT},
+	    {"a-b.c-d:80", "a-b.c-d", 80},
+	    {"10.in-addr.arpa", "10.in-addr.arpa", DEFAULT_PORT},
+	    {"b\xc3\xbc"
+	     "cher.example",
+		"b\xc3\xbc"
+		"cher.example",
+		DEFAULT_PORT},
+	    /* What the system takes for an address, by inet_aton(3). */
+	    {"127.1", "127.1", DEFAULT_PORT},
 	};
 	struct address_name name;
 
@@ -64,11 +74,15 @@ START_TEST(what_is_no_host_is_refused)
 	    "fd00::2:65536", "1:2:3:4:5:6:7:8:9", "[", "[]", "[]:80",
 	    "[fd00::2", "fd00::2]", "[fd00::2]:", "[fd00::2]:0",
 	    "[fd00::2]:65536", "[fd00::2]80", "[fd00::2]]", "[fd00::2]:80:80",
-	    "[fd00::2]x:80", "[[fd00::2]]", "[192.0.2.1]:80", "[192.0.2.1]",
-	    "[x]:80", "[x]", "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n",
-	    "x\ny", "x\x7f", "\x01", "x\x1b[31m", "[fd00::2 ]:80",
-	    "fe80::%lo:[]", "fe80::1%lo:]", "fe80::1%no-such-link",
-	    "[fe80::1%no-such-link]:80", "::1%"};
+	    "[fd00::2]x:80", "256.0.0.1", "256.0.0.1:80", "127.0.0.1.5",
+	    "192.0.2.1.", "1.2.3.4.5:80", "host.256", "host/", "http://host",
+	    "user@host", "user@host:80", "a..b", "..", ".", ".a", "a..", "-x",
+	    "x-", "a.-b", "a.b-:80", "a*b", "a,b", "a'b", "a\"b", "a$b",
+	    "[[fd00::2]]", "[192.0.2.1]:80", "[192.0.2.1]", "[x]:80", "[x]",
+	    "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n", "x\ny", "x\x7f",
+	    "\x01", "x\x1b[31m", "[fd00::2 ]:80", "fe80::%lo:[]",
+	    "fe80::1%lo:]", "fe80::1%no-such-link", "[fe80::1%no-such-link]:80",
+	    "::1%"};
 	struct address_name name;
 
 	for (size_t i = 0; i < SUITE_LENGTH(bad); i++)
@@ -85,6 +99,8 @@ START_TEST(the_longest_host_has_255_bytes)
 	struct address_name name;
 
 	memset(text, 'a', sizeof text);
+	for (unsigned i = 63; i < 255; i += 64)
+		text[i] = '.';
 	text[255] = '\0';
 	ck_assert(address_name_parse(text, DEFAULT_PORT, &name));
 	ck_assert_str_eq(name.host, text);
@@ -98,6 +114,22 @@ START_TEST(the_longest_host_has_255_bytes)
 	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
 	text[256] = '\0';
 	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
+}
+END_TEST
+
+START_TEST(a_label_has_63_bytes_at_most)
+{
+	char text[80];
+	struct address_name name;
+
+	memset(text, 'a', sizeof text);
+	text[63] = '\0';
+	ck_assert(address_name_parse(text, DEFAULT_PORT, &name));
+	text[63] = 'a';
+	text[64] = '\0';
+	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
+	text[3] = '.';
+	ck_assert(address_name_parse(text, DEFAULT_PORT, &name));
 }
 END_TEST
 
@@ -311,6 +343,7 @@ END_TEST
 
 SUITE_MAIN("address", a_host_with_or_without_a_port_is_read,
     what_is_no_host_is_refused, the_longest_host_has_255_bytes,
+    a_label_has_63_bytes_at_most,
     a_name_is_written_so_that_it_can_be_read_again,
     a_numeric_address_is_read_and_written, what_is_not_numeric_is_no_address,
     the_port_of_either_family_can_be_set,

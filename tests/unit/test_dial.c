@@ -1,5 +1,6 @@
 /* What dial.h promises: the first address that answers, and soon. */
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "net/dial.h"
@@ -248,6 +249,25 @@ START_TEST(a_deadline_that_has_passed_fails_at_once)
 }
 END_TEST
 
+START_TEST(another_that_failed_alike_is_named)
+{
+	char text[DIAL_TEXT_SIZE], expected[DIAL_TEXT_SIZE];
+	char first[ADDRESS_TEXT_SIZE], second[ADDRESS_TEXT_SIZE];
+
+	for (unsigned i = 0; i < 3; i++)
+		add_refusing();
+	start(SOCKETS_PATIENCE_MS);
+	ck_assert_int_eq(drive(), ERROR_NONE);
+	dial_reason(&dial, text);
+	address_print(&list.addresses[1], first);
+	address_print(&list.addresses[2], second);
+	snprintf(expected, sizeof expected, "%s: %s (and so at %s)", second,
+	    strerror(ECONNREFUSED), first);
+	ck_assert_str_eq(text, expected);
+	dial_end(&dial);
+}
+END_TEST
+
 START_TEST(no_address_is_a_failure)
 {
 	char text[DIAL_TEXT_SIZE];
@@ -425,6 +445,7 @@ SUITE_MAIN("dial", one_that_listens_is_connected,
     a_dead_address_alone_fails_at_the_deadline,
     a_refusal_does_not_end_the_other_attempt,
     a_deadline_that_has_passed_fails_at_once, no_address_is_a_failure,
-    nothing_is_legal_too, who_lost_is_closed_at_once,
-    its_owner_may_drive_it_by_poll, a_stop_ends_the_wait,
-    two_are_driven_at_the_same_time, any_of_two_is_enough_if_so_asked)
+    another_that_failed_alike_is_named, nothing_is_legal_too,
+    who_lost_is_closed_at_once, its_owner_may_drive_it_by_poll,
+    a_stop_ends_the_wait, two_are_driven_at_the_same_time,
+    any_of_two_is_enough_if_so_asked)

@@ -304,7 +304,38 @@ START_TEST(an_error_names_option_value_and_what_is_allowed)
 	    {"rebore server -- 80", "argument '80': only options are allowed"},
 	    {"rebore local 80 --bogus=1 -t h",
 		"option '--bogus': there is no such option"},
-	    {"rebore server --to h", "option '--to': there is no such option"},
+	    {"rebore server --to h",
+		"option '--to': there is no such option; it belongs to 'rebore "
+		"local'"},
+	    {"rebore local 80 --min-port 1 -t h",
+		"option '--min-port': there is no such option; it belongs to "
+		"'rebore server'"},
+	    {"rebore local 80 --tp h",
+		"option '--tp': there is no such option; did you mean --to?"},
+	    {"rebore server --min-prot=80",
+		"option '--min-prot': there is no such option; did you mean "
+		"--min-port?"},
+	    {"rebore local 80 --secrte=abc -t h",
+		"option '--secrte': there is no such option; did you mean "
+		"--secret?"},
+	    {"rebore local 80 -to h", "option '-to': a long option has two "
+				      "hyphens; did you mean --to?"},
+	    {"rebore local -to h 80", "option '-to': a long option has two "
+				      "hyphens; did you mean --to?"},
+	    {"rebore local -verbose -t h 80",
+		"option '-verbose': a long option has two hyphens; did you "
+		"mean --verbose?"},
+	    {"rebore local -secret=abc -t h 80",
+		"option '-secret': a long option has two hyphens; did you "
+		"mean --secret?"},
+	    {"rebore local 80 --syslog daemon -t h",
+		"argument 'daemon': a value of --syslog is given as "
+		"--syslog=daemon"},
+	    {"rebore server --syslog local7",
+		"argument 'local7': a value of --syslog is given as "
+		"--syslog=local7"},
+	    {"rebore local --syslog nonsense -t h",
+		"LOCAL_PORT 'nonsense': must be a number from 1 to 65535"},
 	    {"rebore server -p 80", "option '-p': there is no such option"},
 	    {"rebore local 80 -x", "option '-x': there is no such option"},
 	    {"rebore local 80 -vxq", "option '-x': there is no such option"},
@@ -314,13 +345,16 @@ START_TEST(an_error_names_option_value_and_what_is_allowed)
 		"option '--verbose': no value is allowed"},
 	    {"rebore local 80 --LOCAL_PORT=1",
 		"option '--LOCAL_PORT': there is no such option"},
-	    {"rebore local 80 -t", "option '--to': its value HOST[:PORT] is "
-				   "missing, HOST[:PORT], such as example.org, "
-				   "192.0.2.1:7835 or [2001:db8::1]:7835"},
-	    {"rebore local 80 --port", "option '--port': its value N is "
-				       "missing, a number from 0 to 65535"},
+	    {"rebore local 80 -t",
+		"option '--to': its value is missing: must be HOST[:PORT], "
+		"such as example.org, 192.0.2.1:7835 or [2001:db8::1]:7835"},
+	    {"rebore local 80 --port", "option '--port': its value is missing: "
+				       "must be a number from 0 to 65535"},
 	    {"rebore local 80 --secret",
-		"option '--secret': its value S is missing, any text"},
+		"option '--secret': its value is missing: must be any text"},
+	    {"rebore local 80 -t 256.0.0.1",
+		"--to '256.0.0.1': must be HOST[:PORT], such as example.org, "
+		"192.0.2.1:7835 or [2001:db8::1]:7835"},
 	    {"rebore local 80 -t h -l h:80",
 		"--local-host 'h:80': must be a host name, an IPv4 or an IPv6 "
 		"address, without a port"},
