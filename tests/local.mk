@@ -123,6 +123,7 @@ e2e_tests = \
 	%D%/e2e/unaccepted_visitor.py \
 	%D%/e2e/units.py \
 	%D%/e2e/unknown_frames.py \
+	%D%/e2e/urgent_bytes.py \
 	%D%/e2e/usage.py \
 	%D%/e2e/vanished_client.py \
 	%D%/e2e/wishes_are_kept_once.py

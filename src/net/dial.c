@@ -76,6 +76,7 @@ start_attempt(struct dial *dial)
 		fail(dial, index, errno);
 		return;
 	}
+	sockopt_keep_urgent(*fd);
 	if (connect(*fd, &address->socket.generic, address->length) == 0)
 		succeed(dial, index);
 	else if (errno != EINPROGRESS && errno != EINTR)

@@ -58,6 +58,7 @@ open_socket(const struct address *address, int *fd, bool *takes_v4)
 		error = error_of_errno();
 		goto out;
 	}
+	sockopt_keep_urgent(sock);
 	sockopt_prepare(sock, &sockopt_keepalive_proxied);
 	*fd = sock;
 	sock = -1; /* the caller's now */

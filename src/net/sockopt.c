@@ -63,8 +63,19 @@ has_inherited(int fd)
 void
 sockopt_prepare_accepted(int fd)
 {
-	if (!has_inherited(fd))
-		sockopt_prepare(fd, &sockopt_keepalive_proxied);
+	if (has_inherited(fd))
+		return;
+	sockopt_keep_urgent(fd);
+	sockopt_prepare(fd, &sockopt_keepalive_proxied);
+}
+
+void
+sockopt_keep_urgent(int fd)
+{
+	const int on = 1;
+
+	/* Where it is refused, urgent bytes are skipped, and no more. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
 }
 
 void

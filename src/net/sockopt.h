@@ -29,11 +29,18 @@ extern const struct sockopt_keepalive sockopt_keepalive_proxied;
 void sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive);
 
 /* The same, as of a proxied connection, for a socket that was accepted from a
- * listener that is prepared so: most systems have it inherit all of that. */
+ * listener of listen_open(): most systems have it inherit all of that. */
 void sockopt_prepare_accepted(int fd);
 
 /* Change the keepalive of a prepared socket. */
 void sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive);
+
+/*
+ * Leave an urgent byte (RFC 6093) where it is among the others: it is data like
+ * them, and what poll() says is what recv() gives. Before the socket listens or
+ * connects. Every connection of ours has it: accepted ones inherit it.
+ */
+void sockopt_keep_urgent(int fd);
 
 /* Let close() of fd reset the connection and drop what was not sent. */
 void sockopt_reset_on_close(int fd);

@@ -51,8 +51,12 @@ relay_flow_step(struct relay_flow *flow)
 
 	if (!flow->splicing)
 		error = relay_copy_step(flow);
-	if (error == ERROR_NONE && flow->splicing)
+	if (error == ERROR_NONE && flow->splicing) {
 		error = relay_splice_step(flow);
+		/* It cannot tell, or not go on: recv() decides at once. */
+		if (error == ERROR_AGAIN && !flow->splicing)
+			error = relay_copy_step(flow);
+	}
 	if (is_empty(flow))
 		relay_flow_end(flow); /* nothing in flight, nothing borrowed */
 	return error == ERROR_AGAIN ? ERROR_NONE : error;

@@ -77,7 +77,9 @@ void relay_flow_end(struct relay_flow *flow);
  * For relay_flow.c alone: one step of either kind, returning as
  * relay_flow_step() or ERROR_AGAIN. The first sets splicing where the next step
  * should be of the second kind; the second clears it where not, and leaves what
- * it could not write in the pipe, for the first to read.
+ * it could not write in the pipe, for the first to read. The second never finds
+ * that from has ended: it says ERROR_AGAIN with splicing cleared, and the first
+ * decides.
  */
 enum error relay_copy_step(struct relay_flow *flow);
 enum error relay_splice_step(struct relay_flow *flow);

@@ -35,8 +35,13 @@ failure(struct relay_flow *flow)
 	return ERROR_AGAIN; /* the copy goes on from here */
 }
 
+/*
+ * polled: poll() has said that there is something to read. If splice() then
+ * finds nothing, an urgent mark may be in its way, which it does not pass: there
+ * it says EAGAIN, or 0 behind which there are bytes. What is so, recv() tells.
+ */
 static enum error
-fill(struct relay_flow *flow)
+fill(struct relay_flow *flow, bool polled)
 {
 	ssize_t moved;
 
@@ -45,9 +50,12 @@ fill(struct relay_flow *flow)
 		return ERROR_AGAIN;
 	}
 	moved = move(flow->from, flow->pipe.write_fd, PIPES_BYTES);
+	if (moved == 0 || (moved == -1 && errno == EAGAIN && polled)) {
+		flow->splicing = false;
+		return ERROR_AGAIN;
+	}
 	if (moved == -1)
 		return failure(flow);
-	flow->ended = moved == 0;
 	flow->piped = (uint32_t)moved;
 	if (moved < SHORT_BYTES)
 		flow->splicing = false;
@@ -60,7 +68,9 @@ drain(struct relay_flow *flow)
 	while (flow->piped > 0) {
 		ssize_t moved = move(flow->pipe.read_fd, flow->to, flow->piped);
 
-		if (moved == -1)
+		if (moved == 0)
+			errno = EINVAL; /* it would do so for ever */
+		if (moved <= 0)
 			return failure(flow);
 		flow->piped -= (uint32_t)moved;
 		flow->moved += (uint64_t)moved;
@@ -74,11 +84,11 @@ relay_splice_step(struct relay_flow *flow)
 	enum error error = ERROR_NONE;
 
 	for (int i = 0; i < ROUNDS && error == ERROR_NONE; i++) {
-		if (flow->piped == 0 && !flow->ended)
-			error = fill(flow);
+		if (flow->piped == 0)
+			error = fill(flow, i == 0);
 		if (error == ERROR_NONE)
 			error = drain(flow);
-		if (!flow->splicing || flow->ended)
+		if (!flow->splicing)
 			break;
 	}
 	return error;

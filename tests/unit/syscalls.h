@@ -61,6 +61,10 @@ struct syscalls_plan {
 	 * to wait, though it would not have to. */
 	unsigned interrupts;
 	unsigned holds_up;
+	/* There is an urgent mark behind so many bytes, again and again; 0:
+	 * none. No splice passes one: it fails there with error, or says 0
+	 * where that is 0, until a byte was received. */
+	size_t mark;
 };
 
 /* What has happened. */
@@ -69,6 +73,8 @@ struct syscalls_trace {
 	atomic_size_t cut;
 	atomic_size_t interrupted;
 	atomic_size_t held_up;
+	/* Splices that found themselves at a mark. */
+	atomic_size_t marked;
 	/* Other refusals than those of splices. */
 	atomic_size_t refused;
 	struct {
@@ -111,6 +117,8 @@ static struct {
 	/* The watched thread's alone. The pipe, by its reading end, that what
 	 * goes such a way went into. */
 	int pipe[WAYS];
+	/* Bytes since the last mark. */
+	size_t since_mark[WAYS];
 	uint32_t random;
 } syscalls;
 
@@ -239,6 +247,21 @@ syscalls_wait_for_much(int fd, int way)
 	}
 }
 
+/* It stops at a mark, as the system's does, unless it begins there. */
+static inline ssize_t
+syscalls_receive(int fd, void *bytes, size_t size, int flags, int way)
+{
+	size_t *since = &syscalls.since_mark[way];
+	size_t mark = syscalls.plan.mark;
+	size_t most = mark > *since ? mark - *since : mark;
+	ssize_t got = recvfrom(fd, bytes,
+	    mark > 0 && size > most ? most : size, flags, NULL, NULL);
+
+	if (mark > 0 && got > 0 && (flags & MSG_PEEK) == 0)
+		*since = mark > *since ? *since + (size_t)got : (size_t)got;
+	return got;
+}
+
 ssize_t
 recv(int fd, void *bytes, size_t size, int flags)
 {
@@ -251,6 +274,7 @@ recv(int fd, void *bytes, size_t size, int flags)
 			syscalls.trace.ways[way].buffer = (uintptr_t)bytes;
 		size = syscalls_cut(RECV, size);
 		syscalls_wait_for_much(fd, way);
+		return syscalls_receive(fd, bytes, size, flags, way);
 	}
 	return recvfrom(fd, bytes, size, flags, NULL, NULL);
 }
@@ -330,6 +354,18 @@ syscalls_splice(int from, int to, size_t size, unsigned flags)
 	return syscall(SYS_splice, from, NULL, to, NULL, size, flags);
 }
 
+/* Whether the next byte is behind a mark; errno is set then. */
+static inline bool
+syscalls_is_marked(int way)
+{
+	if (syscalls.plan.mark == 0 ||
+	    syscalls.since_mark[way] < syscalls.plan.mark)
+		return false;
+	syscalls.trace.marked++;
+	errno = syscalls.plan.error;
+	return true;
+}
+
 static inline ssize_t
 syscalls_splice_in(int from, int to, size_t size, unsigned flags)
 {
@@ -340,9 +376,16 @@ syscalls_splice_in(int from, int to, size_t size, unsigned flags)
 	    syscalls_refuses_splice(SPLICE_IN, way))
 		return -1;
 	syscalls_wait_for_much(from, way);
+	if (syscalls_is_marked(way))
+		return syscalls.plan.error == 0 ? 0 : -1;
+	if (syscalls.plan.mark > 0 &&
+	    size > syscalls.plan.mark - syscalls.since_mark[way])
+		size = syscalls.plan.mark - syscalls.since_mark[way];
 	moved = syscalls_splice(from, to, syscalls_cut(SPLICE_IN, size), flags);
-	if (moved > 0)
+	if (moved > 0) {
 		syscalls.trace.ways[way].into_pipe += (size_t)moved;
+		syscalls.since_mark[way] += (size_t)moved;
+	}
 	syscalls_note_pipe(way, to);
 	return moved;
 }

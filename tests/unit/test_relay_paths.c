@@ -128,6 +128,16 @@ static const struct path paths[] = {
 	.spliced = BOTH_WAYS},
     {"splices have to wait", .plan = {.holds_up = SPLICES | POLL},
 	.spliced = BOTH_WAYS},
+    {"splices say EAGAIN at urgent marks",
+	.plan = {.mark = 300007, .error = EAGAIN}, .spliced = BOTH_WAYS},
+    {"splices say 0 at urgent marks", .plan = {.mark = 300007},
+	.spliced = BOTH_WAYS},
+    {"splices say EAGAIN at nearer marks, and are interrupted",
+	.plan = {.mark = 150001, .error = EAGAIN, .interrupts = SPLICES | POLL},
+	.spliced = BOTH_WAYS},
+    {"splices say 0 at nearer marks, and have to wait",
+	.plan = {.mark = 150001, .holds_up = SPLICES | POLL},
+	.spliced = BOTH_WAYS},
     {"splices meet everything but a refusal",
 	.plan = {.cuts = SPLICES | COPIES,
 	    .sizes = {ODD_SIZES},
@@ -669,6 +679,7 @@ assert_path_taken(unsigned ways)
 	ck_assert((syscalls.trace.cut > 0) == (plan->cuts != 0));
 	ck_assert((syscalls.trace.interrupted > 0) == (plan->interrupts != 0));
 	ck_assert((syscalls.trace.held_up > 0) == (plan->holds_up != 0));
+	ck_assert((syscalls.trace.marked > 0) == (plan->mark != 0));
 	ck_assert((syscalls.trace.refused > 0) ==
 		  ((plan->refuses & (PIPE | PIPE_SIZE)) != 0));
 	for (int way = 0; way < WAYS; way++) {
