@@ -144,13 +144,15 @@ void
 channel_refuse(struct channel *channel, const char *text, int64_t deadline_ms)
 {
 	struct message message = {.kind = MESSAGE_ERROR};
+	size_t left = CHANNEL_DRAIN_BYTES;
 	char dropped[256];
 
 	snprintf(message.as.text, sizeof message.as.text, "%s", text);
 	if (channel_send(channel, &message, deadline_ms) ||
 	    shutdown(channel->fd, SHUT_WR) == -1)
 		return;
-	while (wait_for(channel->fd, POLLIN, deadline_ms) == ERROR_NONE &&
+	while (left > 0 &&
+	       wait_for(channel->fd, POLLIN, deadline_ms) == ERROR_NONE &&
 	       clock_left_ms(deadline_ms) > 0) {
 		ssize_t got =
 		    recv(channel->fd, dropped, sizeof dropped, MSG_DONTWAIT);
@@ -158,5 +160,7 @@ channel_refuse(struct channel *channel, const char *text, int64_t deadline_ms)
 		if (got == 0 ||
 		    (got == -1 && errno != EINTR && errno != EAGAIN))
 			return;
+		if (got > 0)
+			left -= left < (size_t)got ? left : (size_t)got;
 	}
 }

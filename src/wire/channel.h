@@ -21,6 +21,9 @@
 
 /* Some twenty announcements; a peer that is further behind has to catch up. */
 #define CHANNEL_QUEUE_BYTES 1024
+/* So much is read of a peer that is refused. No message of the protocol fills a
+ * hundredth of it. */
+#define CHANNEL_DRAIN_BYTES ((size_t)64 * 1024)
 
 struct channel {
 	/* Read-only for users. */
@@ -83,8 +86,8 @@ const char *channel_rest(const struct channel *channel, size_t *size);
 
 /*
  * Tell the peer why it is refused, and let it read that: send an Error, end our
- * sending side, then read and drop what still comes, until the peer ends or
- * deadline_ms. Closing at once could reset the connection, and the message
+ * sending side, then read and drop what still comes, until the peer ends, for
+ * CHANNEL_DRAIN_BYTES, or until deadline_ms. Closing at once could reset the connection, and the message
  * would be lost on its way. Failures are ignored.
  */
 void channel_refuse(

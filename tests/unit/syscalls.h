@@ -254,8 +254,8 @@ syscalls_receive(int fd, void *bytes, size_t size, int flags, int way)
 	size_t *since = &syscalls.since_mark[way];
 	size_t mark = syscalls.plan.mark;
 	size_t most = mark > *since ? mark - *since : mark;
-	ssize_t got = recvfrom(fd, bytes,
-	    mark > 0 && size > most ? most : size, flags, NULL, NULL);
+	ssize_t got = recvfrom(fd, bytes, mark > 0 && size > most ? most : size,
+	    flags, NULL, NULL);
 
 	if (mark > 0 && got > 0 && (flags & MSG_PEEK) == 0)
 		*since = mark > *since ? *since + (size_t)got : (size_t)got;

@@ -17,8 +17,11 @@
 
 /* How much send() takes at a time; 0: as much as the system. */
 static size_t send_most;
-/* Whether recv() never comes to an end. */
+/* Whether recv() never comes to an end, and how many bytes it gives at a time at
+ * most; with few it takes its time. */
 static atomic_bool flooded;
+static size_t flood_most = SIZE_MAX;
+static atomic_size_t flood_taken;
 
 /* In place of the system's, so that it can be slow or never end. */
 ssize_t
@@ -33,7 +36,12 @@ ssize_t
 recv(int fd, void *bytes, size_t size, int flags)
 {
 	if (atomic_load(&flooded)) {
+		if (size > flood_most) {
+			size = flood_most;
+			poll(NULL, 0, 1);
+		}
 		memset(bytes, ' ', size);
+		flood_taken += size;
 		return (ssize_t)size;
 	}
 	return recvfrom(fd, bytes, size, flags, NULL, NULL);
@@ -488,7 +496,7 @@ begin_refusal(struct refusal *refusal)
 START_TEST(who_is_refused_reads_why_though_it_goes_on_sending)
 {
 	static const char expected[] = "{\"Error\":\"port already in use\"}";
-	static const char more[100000];
+	static const char more[30000];
 	struct refusal refusal = {
 	    .text = "port already in use", .deadline_ms = soon()};
 
@@ -521,17 +529,36 @@ START_TEST(a_refusal_ends_at_its_deadline)
 }
 END_TEST
 
-START_TEST(a_refusal_of_a_flood_ends_at_its_deadline)
+START_TEST(a_refusal_of_a_flood_ends_after_so_many_bytes)
 {
 	struct refusal refusal = {.text = "x"};
 
 	start();
 	say("one of very many");
 	atomic_store(&flooded, true);
+	refusal.deadline_ms = soon();
+	begin_refusal(&refusal);
+	pthread_join(refusal.thread, NULL);
+	ck_assert_int_lt(refusal.done_ms, refusal.deadline_ms);
+	ck_assert_uint_ge(flood_taken, CHANNEL_DRAIN_BYTES);
+	ck_assert_uint_lt(flood_taken, CHANNEL_DRAIN_BYTES + 1024);
+	close(theirs);
+}
+END_TEST
+
+START_TEST(a_refusal_of_one_who_dribbles_ends_at_its_deadline)
+{
+	struct refusal refusal = {.text = "x"};
+
+	start();
+	say("one of very many");
+	flood_most = 1;
+	atomic_store(&flooded, true);
 	refusal.deadline_ms = clock_now_ms() + 200;
 	begin_refusal(&refusal);
 	pthread_join(refusal.thread, NULL);
 	ck_assert_int_ge(refusal.done_ms, refusal.deadline_ms);
+	ck_assert_uint_lt(flood_taken, CHANNEL_DRAIN_BYTES);
 	close(theirs);
 }
 END_TEST
@@ -566,5 +593,7 @@ SUITE_MAIN("channel", messages_arrive_in_order,
     sending_goes_on_when_the_peer_reads_again,
     sending_to_a_peer_that_is_gone_is_a_reset_and_no_signal,
     who_is_refused_reads_why_though_it_goes_on_sending,
-    a_refusal_ends_at_its_deadline, a_refusal_of_a_flood_ends_at_its_deadline,
+    a_refusal_ends_at_its_deadline,
+    a_refusal_of_a_flood_ends_after_so_many_bytes,
+    a_refusal_of_one_who_dribbles_ends_at_its_deadline,
     a_refusal_of_a_peer_that_is_gone_ends_at_once)
