@@ -64,6 +64,7 @@ librebore_a_SOURCES = \
 	%D%/server/proxy.c	%D%/server/proxy.h \
 	%D%/server/grants.c	%D%/server/grants.h \
 	%D%/server/handout.c	%D%/server/handout.h \
+	%D%/server/janitor.c	%D%/server/janitor.h \
 	%D%/server/link.c	%D%/server/link.h \
 	%D%/server/registry.c	%D%/server/registry.h \
 	%D%/server/server.c	%D%/server/server.h \

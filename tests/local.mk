@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test_grants \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
+	%D%/unit/test_janitor \
 	%D%/unit/test_listen \
 	%D%/unit/test_lock \
 	%D%/unit/test_log \

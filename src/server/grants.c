@@ -87,19 +87,38 @@ print(const struct grants *grants)
 	return text;
 }
 
-static void
-save(struct grants *grants)
+/* Write what is granted now. Returns whether that was possible. */
+static bool
+write_file(struct grants *grants)
 {
+	enum error error = ERROR_MEMORY;
 	char *text;
 
 	lock_take(&grants->lock);
 	grants->due_ms = CLOCK_NEVER;
 	text = print(grants);
 	lock_give(&grants->lock);
-	/* Only one thread writes: the acceptor, or the last. */
-	if (text == NULL || statefile_write(&grants->file, text, strlen(text)))
-		log_warning("cannot write the state file: %s", strerror(errno));
+	/* Only one thread writes: the janitor, or the last. */
+	if (text != NULL)
+		error = statefile_write(&grants->file, text, strlen(text));
+	if (error && !grants->failing)
+		log_warning("cannot write the state file, and tries again: %s",
+		    text ? strerror(errno) : error_text(error));
+	else if (error == ERROR_NONE && grants->failing)
+		log_info("the state file is written again");
+	grants->failing = error != ERROR_NONE;
 	free(text);
+	return error == ERROR_NONE;
+}
+
+void
+grants_save(struct grants *grants)
+{
+	if (grants_due_ms(grants) == CLOCK_NEVER || write_file(grants))
+		return;
+	lock_take(&grants->lock);
+	grants->due_ms = clock_now_ms() + GRANTS_RETRY_MS;
+	lock_give(&grants->lock);
 }
 
 enum error
@@ -110,6 +129,7 @@ grants_start(struct grants *grants, const char *state_path, pid_t *holder)
 	enum error error;
 
 	grants->due_ms = CLOCK_NEVER;
+	grants->failing = false;
 	grants->file = (struct statefile)STATEFILE_INITIALIZER;
 	grants->changed = (struct wakeup)WAKEUP_INITIALIZER;
 	lock_init(&grants->lock);
@@ -189,14 +209,14 @@ grants_save_if_due(struct grants *grants)
 	if (grants->changed.read_fd != -1)
 		wakeup_clear(&grants->changed);
 	if (clock_now_ms() >= grants_due_ms(grants))
-		save(grants);
+		grants_save(grants);
 }
 
 void
 grants_end(struct grants *grants)
 {
-	if (grants_due_ms(grants) != CLOCK_NEVER)
-		save(grants);
+	if (!grants->failing)
+		grants_save(grants);
 	statefile_close(&grants->file);
 	wakeup_close(&grants->changed);
 	lock_destroy(&grants->lock);

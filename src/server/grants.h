@@ -21,6 +21,8 @@
 #define GRANTS_RESERVED_MS 90000
 /* Changes of a second are written together. */
 #define GRANTS_DELAY_MS 1000
+/* What could not be written, on a full disk, is tried again after this. */
+#define GRANTS_RETRY_MS 5000
 
 #define GRANTS_BYTES (65536 / 8)
 
@@ -32,7 +34,10 @@ struct grants {
 	uint8_t before[GRANTS_BYTES]; /* the restart */
 	int64_t reserved_until_ms;
 	int64_t due_ms;
+	/* Of the thread that saves. */
 	struct statefile file;
+	bool failing;
+
 	struct wakeup changed;
 };
 
@@ -46,7 +51,7 @@ struct grants {
 enum error grants_start(
     struct grants *grants, const char *state_path, pid_t *holder);
 
-/* Threads, of all that follow: any, but for grants_end(). */
+/* Threads, of all that follow: any, unless said otherwise. */
 void grants_add(struct grants *grants, uint16_t port);
 void grants_remove(struct grants *grants, uint16_t port);
 
@@ -56,13 +61,21 @@ bool grants_is_reserved(struct grants *grants, uint16_t port);
 /*
  * Returns when grants_save_if_due() is due; CLOCK_NEVER: the file is up to date.
  * That may change when the descriptor of grants_fd() becomes readable; -1: it
- * does not change. Threads, of these three: one.
+ * does not change.
  */
 int64_t grants_due_ms(struct grants *grants);
 int grants_fd(const struct grants *grants);
-void grants_save_if_due(struct grants *grants);
 
-/* Write the file if it is not up to date, and release everything. */
+/*
+ * Write the file if that is due, or if it is not up to date. Where it cannot be
+ * written, that is logged once, and is due again after GRANTS_RETRY_MS. Waits for
+ * the disk. Threads: one, the janitor (janitor.h).
+ */
+void grants_save_if_due(struct grants *grants);
+void grants_save(struct grants *grants);
+
+/* Write the file if it is not up to date and could be written last time, and
+ * release everything. Threads: the last. */
 void grants_end(struct grants *grants);
 
 #endif

@@ -16,13 +16,14 @@
 #include "os/wakeup.h"
 #include "server/context.h"
 #include "server/handout.h"
+#include "server/janitor.h"
 #include "server/session.h"
 #include "server/spares.h"
 #include "server/tunnel.h"
 
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
-/* How long sessions may take to end. */
+/* How long sessions may take to end, and then the disk. */
 #define END_MS 500
 /* A restarted server listens again within this, as a rule. */
 #define BYE_RETRY_MS 1000
@@ -37,6 +38,7 @@ struct server {
 	struct wakeup stop; /* once sent it stays readable */
 	struct listener listener;
 	pthread_t acceptor;
+	struct janitor janitor;
 	struct context context;
 };
 
@@ -64,17 +66,6 @@ accept_clients(struct server *server)
 	return REST_MS;
 }
 
-/* How long the acceptor waits: for its rest, and to write the state file. */
-static int
-wait_ms(struct server *server, int rest_ms)
-{
-	int64_t due_ms = grants_due_ms(&server->context.grants);
-
-	if (rest_ms > 0)
-		due_ms = clock_earlier(due_ms, clock_now_ms() + rest_ms);
-	return clock_left_ms(due_ms);
-}
-
 static void *
 run_acceptor(void *argument)
 {
@@ -87,13 +78,10 @@ run_acceptor(void *argument)
 		    {.fd = server->stop.read_fd, .events = POLLIN},
 		    {.fd = rest_ms > 0 ? -1 : fds[0], .events = POLLIN},
 		    {.fd = rest_ms > 0 ? -1 : fds[1], .events = POLLIN},
-		    {.fd = grants_fd(&server->context.grants),
-			.events = POLLIN},
 		};
-		int ready = poll(slots, 4, wait_ms(server, rest_ms));
+		int ready = poll(slots, 3, rest_ms > 0 ? rest_ms : -1);
 
 		rest_ms = 0;
-		grants_save_if_due(&server->context.grants);
 		if (ready == -1)
 			continue;
 		if (slots[0].revents != 0)
@@ -197,10 +185,13 @@ server_start(const struct server_options *options, struct server **server,
 		return ERROR_MEMORY;
 	error = fill(made, options, failure);
 	if (error == ERROR_NONE)
+		error = janitor_start(&made->janitor, &made->context.grants);
+	if (error == ERROR_NONE)
 		error = thread_start(&made->acceptor, "rebore-accept",
 		    THREAD_STACK_BYTES, run_acceptor, made);
 	if (error) {
 		saved = errno;
+		janitor_stop(&made->janitor, CLOCK_NEVER); /* nothing is due */
 		destroy(made);
 		errno = saved;
 		return error;
@@ -220,6 +211,7 @@ void
 server_stop(struct server *server)
 {
 	struct context *context;
+	enum error error;
 	unsigned left;
 
 	if (server == NULL)
@@ -240,6 +232,11 @@ server_stop(struct server *server)
 	atomic_store(&context->ending, true);
 	registry_visit(&context->registry, tunnel_wake);
 	roster_interrupt_all(&context->active);
-	if (crew_stop(context->crew, clock_now_ms() + END_MS) == ERROR_NONE)
+	error = crew_stop(context->crew, clock_now_ms() + END_MS);
+	/* Last: until then ports may be granted. */
+	if (janitor_stop(&server->janitor, clock_now_ms() + END_MS))
+		log_warning("the state file is not written: the disk does not "
+			    "answer");
+	else if (error == ERROR_NONE)
 		destroy(server);
 }

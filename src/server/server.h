@@ -68,7 +68,8 @@ void server_address(const struct server *server, struct address *address);
  * End it: no new connections, clients are told, proxied connections may go on
  * for drain_s and are reset then, ports are released.
  *
- * Takes half a second more than drain_s at the most: what has not ended then is
+ * Takes a second more than drain_s at the most: half of it for threads to end,
+ * half for the disk with the state file. What has not ended then is
  * left to the end of the process. NULL is legal.
  */
 void server_stop(struct server *server);
