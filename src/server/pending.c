@@ -4,8 +4,18 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
+
+/* Where poll() does not tell of an end of file by itself, it tells of anything
+ * to read; is_end() looks closer. */
+#ifndef POLLRDHUP
+#define POLLRDHUP POLLIN
+#endif
+
+/* So many visitors are looked at with one call. */
+#define LOOK_MOST 32
 
 void
 pending_init(struct pending *pending)
@@ -26,6 +36,7 @@ pending_group_init(struct pending_group *group)
 	group->oldest = NULL;
 	group->newest = NULL;
 	group->next = NULL;
+	group->look = NULL;
 	group->count = 0;
 }
 
@@ -73,6 +84,8 @@ unlink_visitor(struct pending *pending, struct pending_visitor **link)
 	group->count--;
 	if (group->next == visitor)
 		group->next = visitor->newer;
+	if (group->look == visitor)
+		group->look = visitor->newer;
 	if (visitor->older != NULL)
 		visitor->older->newer = visitor->newer;
 	else
@@ -148,28 +161,107 @@ pending_expire(
 	return visitor;
 }
 
-/* Asks without waiting, so a lock may be held. */
-static bool
-is_reset(const struct pending_visitor *visitor)
-{
-	struct pollfd slot = {.fd = visitor->fd};
+/* Some visitors of a group, for poll(). What it says may be of another's socket
+ * by then: it counts only if the visitor still waits afterwards. */
+struct look {
+	struct pollfd slots[LOOK_MOST];
+	struct uuid uuids[LOOK_MOST];
+	unsigned count;
+};
 
-	return poll(&slot, 1, 0) == 1 && (slot.revents & POLLERR) != 0;
+/* Take the next visitors to look at; of those that have sent nothing that is
+ * kept, if silent. */
+static void
+look_on(struct pending *pending, struct pending_group *group, bool silent,
+    struct look *look)
+{
+	look->count = 0;
+	lock_take(&pending->lock);
+	while (group->look != NULL && look->count < LOOK_MOST) {
+		const struct pending_visitor *visitor = group->look;
+
+		group->look = visitor->newer;
+		if (silent && visitor->kept_size > 0)
+			continue;
+		look->uuids[look->count] = visitor->uuid;
+		look->slots[look->count++] = (struct pollfd){
+		    .fd = visitor->fd, .events = silent ? POLLRDHUP : 0};
+	}
+	lock_give(&pending->lock);
+}
+
+/* Whether the first that can be read is the end of file. */
+static bool
+is_end(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool
+has_left(const struct pollfd *slot, bool silent)
+{
+	if ((slot->revents & POLLERR) != 0)
+		return true;
+	return silent && (slot->revents & (POLLRDHUP | POLLHUP)) != 0 &&
+	       is_end(slot->fd);
+}
+
+static void
+rewind_look(struct pending *pending, struct pending_group *group)
+{
+	lock_take(&pending->lock);
+	group->look = group->oldest;
+	lock_give(&pending->lock);
+}
+
+/*
+ * Take visitors that have left off their group, onto a list of its own, linked
+ * by newer: all, or the oldest alone. No lock is held while the system is asked.
+ */
+static struct pending_visitor *
+take_left(
+    struct pending *pending, struct pending_group *group, bool silent, bool all)
+{
+	struct pending_visitor *first = NULL;
+	struct pending_visitor **last = &first;
+	struct look look;
+
+	rewind_look(pending, group);
+	do {
+		look_on(pending, group, silent, &look);
+		if (look.count == 0 || poll(look.slots, look.count, 0) <= 0)
+			continue;
+		for (unsigned i = 0; i < look.count && (all || first == NULL);
+		     i++) {
+			if (!has_left(&look.slots[i], silent))
+				continue;
+			*last = pending_take(pending, &look.uuids[i]);
+			if (*last != NULL)
+				last = &(*last)->newer;
+			*last = NULL;
+		}
+	} while (look.count == LOOK_MOST && (all || first == NULL));
+	return first;
 }
 
 struct pending_visitor *
 pending_take_reset(struct pending *pending, struct pending_group *group)
 {
-	struct pending_visitor *visitor;
+	return take_left(pending, group, false, true);
+}
 
-	lock_take(&pending->lock);
-	visitor = group->oldest;
-	while (visitor != NULL && !is_reset(visitor))
-		visitor = visitor->newer;
-	if (visitor != NULL)
-		unlink_known(pending, visitor);
-	lock_give(&pending->lock);
-	return visitor;
+struct pending_visitor *
+pending_take_silent(struct pending *pending, struct pending_group *group)
+{
+	return take_left(pending, group, true, false);
+}
+
+struct pending_visitor *
+pending_next(struct pending_visitor *visitor)
+{
+	return visitor->newer;
 }
 
 unsigned

@@ -48,6 +48,8 @@ struct pending_group {
 	struct pending_visitor *oldest, *newest;
 	/* The first that is not announced; NULL: all are. */
 	struct pending_visitor *next;
+	/* The next that is to be looked at. */
+	struct pending_visitor *look;
 	unsigned count;
 };
 
@@ -102,9 +104,24 @@ struct pending_visitor *pending_take(
 struct pending_visitor *pending_expire(
     struct pending *pending, struct pending_group *group, int64_t now_ms);
 
-/* Take a visitor of group that has reset its connection while it waited, or
- * NULL. One that has only ended its sending side goes on waiting. */
+/*
+ * Take the visitors of group that have reset their connections while they
+ * waited. One that has only ended its sending side goes on waiting.
+ *
+ * Returns the first of them, the caller's now as the others are, which
+ * pending_next() returns; or NULL. Costs a system call for 32 that wait. Threads,
+ * of this and pending_take_silent(): one for a group.
+ */
 struct pending_visitor *pending_take_reset(
+    struct pending *pending, struct pending_group *group);
+
+/* Returns the one behind visitor; before visitor is released. */
+struct pending_visitor *pending_next(struct pending_visitor *visitor);
+
+/* Take the oldest visitor of group that has ended its connection, or its sending
+ * side, without having sent a byte: a health check, as a rule. Returns it, or
+ * NULL. */
+struct pending_visitor *pending_take_silent(
     struct pending *pending, struct pending_group *group);
 
 /* Returns when the oldest visitor of group expires, or CLOCK_NEVER. */

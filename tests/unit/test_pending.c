@@ -1,7 +1,17 @@
-/* What pending.h promises: each visitor leaves once, and in order. */
+/*
+ * What pending.h promises: each visitor leaves once, and in order. pending.c is
+ * part of this program, so that its system calls are counted.
+ */
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+
+static int poll_counted(struct pollfd *slots, nfds_t count, int time_ms);
+
+#define poll poll_counted
+#include "server/pending.c" /* NOLINT(bugprone-suspicious-include) */
+#undef poll
 
 #include "base/clock.h"
 #include "server/pending.h"
@@ -13,6 +23,15 @@
 static struct pending pending;
 static struct pending_group group, other;
 static struct pending_visitor visitors[MANY];
+
+static unsigned polls;
+
+static int
+poll_counted(struct pollfd *slots, nfds_t count, int time_ms)
+{
+	polls++;
+	return poll(slots, count, time_ms);
+}
 
 /* Names that differ in their last bytes only: all in one bucket. */
 static struct uuid
@@ -33,6 +52,9 @@ start(void)
 	pending_group_init(&group);
 	pending_group_init(&other);
 	memset(visitors, 0x5a, sizeof visitors);
+	for (unsigned i = 0; i < MANY; i++)
+		visitors[i].kept_size = 0;
+	polls = 0;
 }
 
 static struct pending_visitor *
@@ -343,6 +365,84 @@ START_TEST(only_a_visitor_that_was_reset_is_taken_as_such)
 }
 END_TEST
 
+/* As many as there are waited in vain; those that have left are the last. */
+START_TEST(looking_for_resets_goes_once_through_all)
+{
+	int ours, theirs, quiet, other_end;
+	struct pending_visitor *visitor;
+	unsigned found = 0;
+
+	start();
+	sockets_tcp(&quiet, &other_end, 0);
+	sockets_tcp(&ours, &theirs, 0);
+	sockets_reset(theirs);
+	sockets_expect_broken(ours);
+	for (unsigned i = 0; i < MANY; i++) {
+		put(&group, i, 1000);
+		visitors[i].fd = i < MANY / 2 ? quiet : ours;
+	}
+	visitor = pending_take_reset(&pending, &group);
+	for (; visitor != NULL; visitor = pending_next(visitor), found++)
+		ck_assert_ptr_eq(visitor, &visitors[MANY / 2 + found]);
+	ck_assert_uint_eq(found, MANY / 2);
+	ck_assert_uint_eq(pending_count(&pending, &group), MANY / 2);
+	ck_assert_msg(polls <= MANY / 20, "%u calls", polls);
+	pending_destroy(&pending);
+}
+END_TEST
+
+START_TEST(one_that_has_ended_without_a_byte_is_silent)
+{
+	int ours[4], theirs[4];
+
+	start();
+	for (unsigned i = 0; i < 4; i++) {
+		sockets_tcp(&ours[i], &theirs[i], 0);
+		put(&group, i, 1000);
+		visitors[i].fd = ours[i];
+	}
+	ck_assert_ptr_null(pending_take_silent(&pending, &group));
+	/* A question, and one whose question a spare has read. */
+	sockets_write(theirs[0], "question");
+	ck_assert_int_eq(shutdown(theirs[0], SHUT_WR), 0);
+	visitors[1].kept_size = 1;
+	ck_assert_int_eq(shutdown(theirs[1], SHUT_WR), 0);
+	/* One that may have more to say. */
+	sockets_write(theirs[2], "question");
+	sockets_wait_for_end(ours[0]);
+	sockets_wait_for_end(ours[1]);
+	ck_assert_ptr_null(pending_take_silent(&pending, &group));
+	close(theirs[3]);
+	sockets_wait_for_end(ours[3]);
+	ck_assert_ptr_eq(pending_take_silent(&pending, &group), &visitors[3]);
+	ck_assert_ptr_null(pending_take_silent(&pending, &group));
+	ck_assert_uint_eq(pending_count(&pending, &group), 3);
+	pending_destroy(&pending);
+}
+END_TEST
+
+START_TEST(of_many_silent_ones_the_oldest_goes)
+{
+	int ours, theirs;
+
+	start();
+	sockets_tcp(&ours, &theirs, 0);
+	close(theirs);
+	sockets_wait_for_end(ours);
+	for (unsigned i = 0; i < MANY; i++) {
+		put(&group, i, 1000);
+		visitors[i].fd = ours;
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		ck_assert_ptr_eq(
+		    pending_take_silent(&pending, &group), &visitors[i]);
+	ck_assert_ptr_null(pending_take_silent(&pending, &group));
+	/* Whoever finds one looks no further. */
+	ck_assert_uint_le(polls, MANY + 1);
+	pending_destroy(&pending);
+}
+END_TEST
+
 static atomic_uint left[MANY];
 
 static void *
@@ -386,5 +486,8 @@ SUITE_MAIN("pending", a_visitor_is_taken_once,
     groups_do_not_see_each_other, names_that_differ_in_one_byte_are_different,
     each_visitor_is_announced_once_and_in_order, who_has_left_is_not_announced,
     after_a_rewind_all_are_announced_again, the_count_is_of_those_who_wait,
-    only_a_visitor_that_was_reset_is_taken_as_such, many_leave_in_any_order,
+    only_a_visitor_that_was_reset_is_taken_as_such,
+    looking_for_resets_goes_once_through_all,
+    one_that_has_ended_without_a_byte_is_silent,
+    of_many_silent_ones_the_oldest_goes, many_leave_in_any_order,
     a_visitor_that_two_want_goes_to_one_of_them)
