@@ -37,6 +37,8 @@ struct config {
 	const char *secret_file;
 	/* The secret was an argument: others could have seen it. */
 	bool secret_in_argv;
+	/* What is odd about its file, as secretfile.h; NULL: nothing. */
+	const char *secret_oddity;
 	/* The secret is the empty one, which is valid, and no protection. */
 	bool secret_empty;
 };

@@ -262,6 +262,13 @@ warn_of_secret(const struct config *config)
 	if (config->secret_empty)
 		say(config, log_warning,
 		    "the secret is empty: anybody can guess it");
+	if (config->secret_oddity != NULL)
+		say(config, log_warning, "the secret file %s",
+		    config->secret_oddity);
+	if (config->command == CONFIG_SERVER && !config->server.has_secret)
+		say(config, log_warning,
+		    "no secret: anybody who reaches the control port can have "
+		    "a public port; --secret-file keeps strangers out");
 }
 
 /* In the process that stays. */

@@ -556,18 +556,18 @@ enum options_result
 options_read_secret(
     struct config *config, char error[static OPTIONS_ERROR_SIZE])
 {
-	char secret[SECRETFILE_SECRET_SIZE];
+	struct secretfile file;
 	char why[SECRETFILE_WHY_SIZE];
 	char path[VALUE_SIZE];
-	size_t size = 0;
 	enum options_result result = OPTIONS_RUN;
 
 	error[0] = '\0';
 	if (config->secret_file == NULL)
 		return OPTIONS_RUN;
-	if (secretfile_read(config->secret_file, secret, &size, why) ==
+	if (secretfile_read(config->secret_file, false, &file, why) ==
 	    ERROR_NONE) {
-		options_take_secret(config, secret, size);
+		options_take_secret(config, file.secret, file.size);
+		config->secret_oddity = file.oddity;
 		config->secret_file = NULL;
 	} else {
 		escape_text(config->secret_file, strlen(config->secret_file),
@@ -576,6 +576,6 @@ options_read_secret(
 		    path, why);
 		result = OPTIONS_FAILED;
 	}
-	secret_wipe(secret, sizeof secret);
+	secretfile_wipe(&file);
 	return result;
 }

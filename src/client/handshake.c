@@ -39,6 +39,8 @@ static const struct verdict {
 	"on the server"},
     {"port already in use", HANDSHAKE_PORT_TAKEN,
 	"; on the server another client or program holds the public port"},
+    {AUTH_NO_SECRET, HANDSHAKE_FAILED,
+	", but one is given here; give both ends the same, or none"},
 };
 
 #define REPORT_PRINTF __attribute__((__format__(__printf__, 3, 4)))
@@ -186,6 +188,26 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 	return error;
 }
 
+/* Another message came in place of a challenge. Only what a server of the
+ * protocol says first when it has no secret is evidence that it has none. */
+static void
+report_no_challenge(struct handshake *handshake, const struct message *message)
+{
+	if (message->kind == MESSAGE_HELLO ||
+	    message->kind == MESSAGE_HEARTBEAT ||
+	    message->kind == MESSAGE_CONNECTION)
+		report(handshake, HANDSHAKE_REFUSED,
+		    "the server runs without a secret, but one is given here; "
+		    "give both ends the same, or none");
+	else
+		report(handshake, HANDSHAKE_FAILED,
+		    "the server sent %s in place of a challenge; is it a "
+		    "server of rebore or bore?",
+		    message->kind == MESSAGE_UNKNOWN
+			? message->as.text
+			: message_name(message->kind));
+}
+
 /* Wait for the challenge and queue the answer. */
 static enum error
 authenticate(struct handshake *handshake)
@@ -213,11 +235,29 @@ authenticate(struct handshake *handshake)
 		    handshake, HANDSHAKE_FAILED, message.as.text);
 		error = ERROR_DENIED;
 	} else {
-		report(handshake, HANDSHAKE_REFUSED,
-		    "the server runs without a secret, but one is given here; "
-		    "give both ends the same, or none");
+		report_no_challenge(handshake, &message);
 		error = ERROR_DENIED;
 	}
+	return error;
+}
+
+/* Wait for the answer to our Hello. */
+static enum error
+await_answer(struct handshake *handshake, struct message *message)
+{
+	int64_t deadline_ms = clock_now_ms() + HANDSHAKE_MS;
+	bool is_hint;
+	enum error error;
+
+	do {
+		error =
+		    channel_receive(&handshake->channel, message, deadline_ms);
+		/* Said before it heard us: the way to it is slow. */
+		is_hint = error == ERROR_NONE &&
+		          message->kind == MESSAGE_ERROR &&
+		          !handshake->options->has_secret &&
+		          strcmp(message->as.text, AUTH_NO_SECRET) == 0;
+	} while (is_hint);
 	return error;
 }
 
@@ -302,8 +342,7 @@ shake_hands(struct handshake *handshake)
 		return ERROR_STOPPED;
 	error = say_hello(handshake);
 	if (error == ERROR_NONE)
-		error = channel_receive(&handshake->channel, &message,
-		    clock_now_ms() + HANDSHAKE_MS);
+		error = await_answer(handshake, &message);
 	if (error) {
 		report_channel(handshake, error);
 		return error;

@@ -35,8 +35,8 @@ static void
 learn(struct reconnect *reconnect, const struct reconnect_end *end,
     int64_t now_ms)
 {
-	bool is_good = !end->displaced &&
-	               (end->stood_ms >= GOOD_AFTER_MS || end->carried);
+	bool is_good =
+	    !end->displaced && (end->stood_ms >= GOOD_AFTER_MS || end->carried);
 
 	if (!end->stood)
 		return;
@@ -93,8 +93,8 @@ reconnect_next(struct reconnect *reconnect, const struct reconnect_end *end,
 	if (end->bye)
 		delay_ms = delay_of_bye(reconnect, end->retry_ms, random);
 	if (!end->at_once && (!end->bye || reconnect->hasty > HASTY_MOST))
-		delay_ms = max_u32(
-		    delay_ms, backoff_next_within(&reconnect->backoff,
-				  longest(reconnect, now_ms), random));
+		delay_ms =
+		    max_u32(delay_ms, backoff_next_within(&reconnect->backoff,
+					  longest(reconnect, now_ms), random));
 	return max_u32(delay_ms, RECONNECT_LEAST_MS);
 }

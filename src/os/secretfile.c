@@ -46,7 +46,8 @@ is_credential(const char *path)
 
 /* Whether fd is a file that may hold a secret */
 static enum error
-check(int fd, const char *path, char why[static SECRETFILE_WHY_SIZE])
+check(int fd, const char *path, bool again, bool *is_regular,
+    char why[static SECRETFILE_WHY_SIZE])
 {
 	mode_t forbidden = S_IRWXO | (is_credential(path) ? 0 : S_IRWXG);
 	struct stat status;
@@ -55,6 +56,12 @@ check(int fd, const char *path, char why[static SECRETFILE_WHY_SIZE])
 	if (fstat(fd, &status) == -1) {
 		snprintf(why, SECRETFILE_WHY_SIZE, "%s", strerror(errno));
 		return ERROR_SYSTEM;
+	}
+	*is_regular = S_ISREG(status.st_mode);
+	if (S_ISFIFO(status.st_mode) && again) {
+		snprintf(why, SECRETFILE_WHY_SIZE,
+		    "is a pipe, which cannot be read again");
+		return ERROR_INVALID;
 	}
 	if (S_ISFIFO(status.st_mode))
 		return ERROR_NONE;
@@ -71,53 +78,91 @@ check(int fd, const char *path, char why[static SECRETFILE_WHY_SIZE])
 	return ERROR_DENIED;
 }
 
-/* Read to the end, or until secret is full. */
+/* Read to the end, or until there is no room. */
 static enum error
-read_all(int fd, char secret[static SECRETFILE_SECRET_SIZE], size_t *size)
+read_all(int fd, struct secretfile *file)
 {
 	ssize_t got;
 
-	*size = 0;
 	do {
-		got = read(fd, secret + *size, SECRETFILE_SECRET_SIZE - *size);
+		got = read(fd, file->secret + file->size,
+		    SECRETFILE_SECRET_SIZE - file->size);
 		if (got > 0)
-			*size += (size_t)got;
+			file->size += (size_t)got;
 	} while (got > 0 || (got == -1 && errno == EINTR));
 	return got == -1 ? ERROR_SYSTEM : ERROR_NONE;
 }
 
-static void
-strip_newline(const char *secret, size_t *size)
+static bool
+is_blank(char character)
 {
-	if (*size == 0 || secret[*size - 1] != '\n')
-		return;
-	--*size;
-	if (*size > 0 && secret[*size - 1] == '\r')
-		--*size;
+	return character == ' ' || character == '\t';
+}
+
+/* secret: without the newline at its end. */
+static const char *
+find_oddity(const char *secret, size_t size)
+{
+	char last = size > 0 ? secret[size - 1] : 'x';
+
+	if (last == '\n' || last == '\r')
+		return "ends in more than one newline; all but the last are "
+		       "part of the secret";
+	if (memchr(secret, '\0', size) != NULL)
+		return "has a NUL byte, which is part of the secret";
+	if (memchr(secret, '\n', size) != NULL)
+		return "has more than one line; all of them are the secret";
+	if (size >= 3 && memcmp(secret, "\xef\xbb\xbf", 3) == 0)
+		return "begins with a byte order mark, which is part of the "
+		       "secret";
+	if (is_blank(last) || (size > 0 && is_blank(secret[0])))
+		return "has blanks around the secret, which are part of it";
+	return NULL;
+}
+
+/* Cut off one newline, and look whether the rest is what a person meant. */
+static void
+trim(struct secretfile *file)
+{
+	size_t size = file->size;
+	bool has_cr = false;
+
+	if (size > 0 && file->secret[size - 1] == '\n') {
+		size--;
+		has_cr = size > 0 && file->secret[size - 1] == '\r';
+		size -= has_cr;
+	}
+	file->size = size;
+	file->oddity = find_oddity(file->secret, size);
+	if (file->oddity == NULL && has_cr)
+		file->oddity = "ends in CR LF, as files of Windows do; neither "
+			       "is part of the secret";
 }
 
 enum error
-secretfile_read(const char *path, char secret[static SECRETFILE_SECRET_SIZE],
-    size_t *size, char why[static SECRETFILE_WHY_SIZE])
+secretfile_read(const char *path, bool again, struct secretfile *file,
+    char why[static SECRETFILE_WHY_SIZE])
 {
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (again ? O_NONBLOCK : 0);
 	enum error error;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, flags);
 
+	memset(file, 0, sizeof *file);
 	if (fd == -1) {
 		error = error_of_errno();
 		snprintf(why, SECRETFILE_WHY_SIZE, "%s", strerror(errno));
 		goto out;
 	}
-	error = check(fd, path, why);
+	error = check(fd, path, again, &file->is_regular, why);
 	if (error != ERROR_NONE)
 		goto out;
-	error = read_all(fd, secret, size);
+	error = read_all(fd, file);
 	if (error != ERROR_NONE) {
 		snprintf(why, SECRETFILE_WHY_SIZE, "%s", strerror(errno));
 		goto out;
 	}
-	strip_newline(secret, size);
-	if (*size > SECRETFILE_BYTES_MOST) {
+	trim(file);
+	if (file->size > SECRETFILE_BYTES_MOST) {
 		error = ERROR_INVALID;
 		snprintf(why, SECRETFILE_WHY_SIZE,
 		    "is longer than %d bytes, the most that a secret may have",
@@ -125,7 +170,13 @@ secretfile_read(const char *path, char secret[static SECRETFILE_SECRET_SIZE],
 	}
 out:
 	if (error != ERROR_NONE)
-		secret_wipe(secret, SECRETFILE_SECRET_SIZE);
+		secretfile_wipe(file);
 	fd_close(&fd);
 	return error;
+}
+
+void
+secretfile_wipe(struct secretfile *file)
+{
+	secret_wipe(file, sizeof *file);
 }

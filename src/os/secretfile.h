@@ -4,6 +4,7 @@
 #ifndef REBORE_OS_SECRETFILE_H
 #define REBORE_OS_SECRETFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -15,6 +16,19 @@
 /* Room for every reason, which may hold a path in quotes. */
 #define SECRETFILE_WHY_SIZE 320
 
+/* What a file held. As good as the secret: wipe it when it is done with. */
+struct secretfile {
+	/* The content, without one newline (or CR LF) at the end. */
+	char secret[SECRETFILE_SECRET_SIZE];
+	/* Its bytes, 0 to SECRETFILE_BYTES_MOST. */
+	size_t size;
+	/* It can be read again: no pipe. */
+	bool is_regular;
+	/* What a person may not have meant, as a phrase behind the name of the
+	 * file; NULL: nothing. */
+	const char *oddity;
+};
+
 /*
  * Read the secret in the file path: a regular file, or a pipe (which is read to
  * its end; /dev/fd/N of a shell's process substitution is one).
@@ -23,14 +37,16 @@
  * $CREDENTIALS_DIRECTORY of systemd.exec(5), group may read: the bits there
  * show an access list that lets only the service in.
  *
- * secret: on success the content, without one newline (or CR LF) at the end;
- * the caller's to wipe. size: its bytes, 0 to SECRETFILE_BYTES_MOST.
+ * again: it was read before. A pipe is refused then: its content is gone, and
+ * opening it would wait.
+ * file: on success filled, else wiped; the caller's to wipe.
  * why: on failure a phrase that says what is wrong and what to type.
  * Returns ERROR_DENIED, ERROR_INVALID (no secret file, or too long) or
  * ERROR_SYSTEM.
  */
-enum error secretfile_read(const char *path,
-    char secret[static SECRETFILE_SECRET_SIZE], size_t *size,
-    char why[static SECRETFILE_WHY_SIZE]);
+enum error secretfile_read(const char *path, bool again,
+    struct secretfile *file, char why[static SECRETFILE_WHY_SIZE]);
+
+void secretfile_wipe(struct secretfile *file);
 
 #endif

@@ -22,6 +22,7 @@ pending_init(struct pending *pending)
 {
 	lock_init(&pending->lock);
 	memset(pending->buckets, 0, sizeof pending->buckets);
+	pending->announced_ms = INT64_MIN;
 }
 
 void
@@ -287,9 +288,21 @@ pending_announce(struct pending *pending, struct pending_group *group,
 		*uuid = visitor->uuid;
 		visitor->expires_ms = expires_ms;
 		group->next = visitor->newer;
+		pending->announced_ms = clock_now_ms();
 	}
 	lock_give(&pending->lock);
 	return visitor != NULL;
+}
+
+bool
+pending_is_quiet(struct pending *pending, int64_t since_ms)
+{
+	bool is_quiet;
+
+	lock_take(&pending->lock);
+	is_quiet = pending->announced_ms < since_ms;
+	lock_give(&pending->lock);
+	return is_quiet;
 }
 
 void

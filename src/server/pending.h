@@ -58,6 +58,7 @@ struct pending {
 	struct lock lock;
 	/* Under lock. */
 	struct pending_visitor *buckets[PENDING_BUCKETS];
+	int64_t announced_ms; /* the last one */
 };
 
 void pending_init(struct pending *pending);
@@ -86,6 +87,9 @@ unsigned pending_count(struct pending *pending, struct pending_group *group);
  */
 bool pending_announce(struct pending *pending, struct pending_group *group,
     int64_t expires_ms, struct uuid *uuid);
+
+/* Whether no visitor was announced since then. */
+bool pending_is_quiet(struct pending *pending, int64_t since_ms);
 
 /* Nobody has heard the announcements: all visitors of group are to be announced
  * again, and until then expire at expires_ms. */

@@ -20,6 +20,11 @@
 
 /* For each message of the handshake. */
 #define HANDSHAKE_MS 3000
+/* A peer that is silent for so long may wait for a challenge. */
+#define HINT_MS 2000
+/* Nor is it, if a visitor was announced within this, a late data connection: a
+ * client gives an announcement up after 9 s, and dials for 3 s. */
+#define QUIET_MS 12000
 /* To read why one is refused. */
 #define REFUSE_MS 1000
 
@@ -39,6 +44,7 @@ struct session {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct roster_entry entry;
 	struct channel channel;
+	bool hinted;
 };
 
 static void
@@ -83,7 +89,8 @@ reject(struct session *session, enum error error)
 		refuse(session, "unable to parse message");
 		break;
 	case ERROR_CLOSED:
-		log_info("%s left without a word", peer);
+		if (!session->hinted)
+			log_info("%s left without a word", peer);
 		break;
 	default:
 		log_warning("%s dropped: %s", peer,
@@ -93,16 +100,56 @@ reject(struct session *session, enum error error)
 	}
 }
 
+/*
+ * A client with a secret waits for a challenge and would never learn that there
+ * is none. One whose first message is late takes no harm, unless it is a data
+ * connection: whatever comes on that is the visitor's.
+ */
+static void
+hint(struct session *session)
+{
+	struct message message = {.kind = MESSAGE_ERROR};
+	size_t size;
+
+	channel_rest(&session->channel, &size);
+	if (size > 0 || !pending_is_quiet(&session->context->pending,
+			    clock_now_ms() - QUIET_MS))
+		return;
+	session->hinted = true;
+	log_warning("%s is silent: it may wait for a challenge, as a client "
+		    "with a secret does; this server has none",
+	    session->peer);
+	snprintf(message.as.text, sizeof message.as.text, "%s", AUTH_NO_SECRET);
+	if (channel_put(&session->channel, &message) == ERROR_NONE)
+		(void)channel_flush(&session->channel);
+}
+
+/* Wait for the message that tells the role, without a secret. */
+static enum error
+hear_anybody(struct session *session, struct message *message)
+{
+	int64_t start_ms = clock_now_ms();
+	enum error error =
+	    channel_receive(&session->channel, message, start_ms + HINT_MS);
+
+	if (error != ERROR_TIMEOUT)
+		return error;
+	hint(session);
+	return channel_receive(
+	    &session->channel, message, start_ms + HANDSHAKE_MS);
+}
+
 /* Wait for the answer to the challenge, and the message that tells the role. */
 static enum error
 hear(struct session *session, struct message *message)
 {
 	const struct auth_key *key = session->context->key;
-	enum error error = ERROR_NONE;
+	enum error error;
 
-	if (key != NULL)
-		error = auth_await_answer(&session->channel, key,
-		    session->challenge, clock_now_ms() + HANDSHAKE_MS);
+	if (key == NULL)
+		return hear_anybody(session, message);
+	error = auth_await_answer(&session->channel, key, session->challenge,
+	    clock_now_ms() + HANDSHAKE_MS);
 	if (error == ERROR_NONE)
 		error = channel_receive(
 		    &session->channel, message, clock_now_ms() + HANDSHAKE_MS);

@@ -18,6 +18,10 @@
 #include "wire/channel.h"
 #include "wire/message.h"
 
+/* What a server without a secret says in an Error to a peer that waits, perhaps for
+ * a challenge. The connection goes on. */
+#define AUTH_NO_SECRET "this server has no secret and asks for none"
+
 #define AUTH_TAG_BYTES 32
 /* 64 digits and NUL */
 #define AUTH_TAG_TEXT_SIZE 65

@@ -96,6 +96,13 @@ with Scene() as scene:
         peer.send(message)
         check(client, REFUSED, "runs without a secret")
 
+    def no_message_of_a_server(message):
+        """As a portal might answer, or a server of another kind"""
+        fake = scene.fake_server()
+        client = scene.client(1, fake, "-s", SECRET, connected=False, name="client-portal")
+        fake.accept().send(message)
+        check(client, None, "in place of a challenge")
+
     def no_evidence(act, secret, pattern):
         fake = scene.fake_server()
         options = ["-s", SECRET] if secret else []
@@ -111,6 +118,9 @@ with Scene() as scene:
     tests += [error_instead_of_challenge, error_behind_authenticate, challenge_without_secret]
     for message in ({"Hello": 4242}, "Heartbeat", {"Connection": str(uuid.uuid4())}):
         tests.append(lambda message=message: other_message_for_challenge(message))
+    for message in ({"error": "login required"}, "Welcome", {"Accept": str(uuid.uuid4())}, "Taken", "Bye",
+                    {"Authenticate": "00"}, {"Announce": {"version": 1, "can": []}}):
+        tests.append(lambda message=message: no_message_of_a_server(message))
     hint = "may run without a secret"
     held = []
     for act, with_secret, pattern in (

@@ -13,9 +13,8 @@
 
 static char folder[PATH_SIZE];
 static char path[PATH_SIZE + 16];
-static char secret[SECRETFILE_SECRET_SIZE];
+static struct secretfile file;
 static char why[SECRETFILE_WHY_SIZE];
-static size_t size;
 
 /* Each case runs in a process of its own, in a new folder. */
 static void
@@ -67,10 +66,56 @@ START_TEST(one_newline_at_the_end_is_not_part_of_the_secret)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		write_file(cases[i].content, strlen(cases[i].content), 0600);
 		ck_assert_int_eq(
-		    secretfile_read(path, secret, &size, why), ERROR_NONE);
-		ck_assert_uint_eq(size, strlen(cases[i].secret));
-		ck_assert_int_eq(memcmp(secret, cases[i].secret, size), 0);
+		    secretfile_read(path, false, &file, why), ERROR_NONE);
+		ck_assert_uint_eq(file.size, strlen(cases[i].secret));
+		ck_assert_int_eq(
+		    memcmp(file.secret, cases[i].secret, file.size), 0);
 	}
+	end();
+}
+END_TEST
+
+START_TEST(what_a_person_may_not_have_meant_is_odd)
+{
+	static const struct {
+		const char *content;
+		const char *oddity; /* a part of it; NULL: nothing is odd */
+	} cases[] = {
+	    {"abc", NULL},
+	    {"abc\n", NULL},
+	    {"a b c\n", NULL},
+	    {"", NULL},
+	    {"\n", NULL},
+	    {"abc\r\n", "CR LF"},
+	    {"\r\n", "CR LF"},
+	    {"abc\n\n", "more than one newline"},
+	    {"\n\n", "more than one newline"},
+	    {"abc\r\n\r\n", "more than one newline"},
+	    {"abc\r", "more than one newline"},
+	    {"abc\ndef\n", "more than one line"},
+	    {"abc\r\ndef\r\n", "more than one line"},
+	    {"\xef\xbb\xbf"
+	     "abc\n",
+		"byte order mark"},
+	    {" abc\n", "blanks"},
+	    {"abc\t\n", "blanks"},
+	};
+
+	start("s");
+	for (size_t i = 0; i < SUITE_LENGTH(cases); i++) {
+		const char *oddity = cases[i].oddity;
+
+		write_file(cases[i].content, strlen(cases[i].content), 0600);
+		ck_assert_int_eq(
+		    secretfile_read(path, false, &file, why), ERROR_NONE);
+		if (oddity == NULL)
+			ck_assert_ptr_null(file.oddity);
+		else
+			ck_assert_ptr_nonnull(strstr(file.oddity, oddity));
+	}
+	write_file("a\0b", 3, 0600);
+	ck_assert_int_eq(secretfile_read(path, false, &file, why), ERROR_NONE);
+	ck_assert_ptr_nonnull(strstr(file.oddity, "NUL"));
 	end();
 }
 END_TEST
@@ -87,16 +132,16 @@ START_TEST(a_file_of_others_is_refused_with_the_command_to_type)
 	    "others can read it; type: chmod 600 %s", path);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		write_file("abc", 3, bad[i]);
-		memset(secret, 'x', sizeof secret);
+		memset(file.secret, 'x', sizeof file.secret);
 		ck_assert_int_eq(
-		    secretfile_read(path, secret, &size, why), ERROR_DENIED);
+		    secretfile_read(path, false, &file, why), ERROR_DENIED);
 		ck_assert_str_eq(why, expected);
-		ck_assert_int_eq(secret[0], '\0');
+		ck_assert_int_eq(file.secret[0], '\0');
 	}
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		write_file("abc", 3, good[i]);
 		ck_assert_int_eq(
-		    secretfile_read(path, secret, &size, why), ERROR_NONE);
+		    secretfile_read(path, false, &file, why), ERROR_NONE);
 	}
 	end();
 }
@@ -107,7 +152,7 @@ START_TEST(the_command_quotes_a_path_for_the_shell)
 	start("a b");
 	write_file("abc", 3, 0644);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_DENIED);
+	    secretfile_read(path, false, &file, why), ERROR_DENIED);
 	ck_assert_ptr_nonnull(strstr(why, "chmod 600 '/tmp/"));
 	ck_assert_ptr_nonnull(strstr(why, "/a b'"));
 	end();
@@ -121,25 +166,25 @@ START_TEST(a_secret_has_at_most_4096_bytes)
 	start("s");
 	memset(content, 'a', sizeof content);
 	write_file(content, 4096, 0600);
-	ck_assert_int_eq(secretfile_read(path, secret, &size, why), ERROR_NONE);
-	ck_assert_uint_eq(size, 4096);
+	ck_assert_int_eq(secretfile_read(path, false, &file, why), ERROR_NONE);
+	ck_assert_uint_eq(file.size, 4096);
 	write_file(content, 4097, 0600);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_INVALID);
+	    secretfile_read(path, false, &file, why), ERROR_INVALID);
 	ck_assert_ptr_nonnull(strstr(why, "4096"));
-	ck_assert_int_eq(secret[0], '\0');
+	ck_assert_int_eq(file.secret[0], '\0');
 	write_file(content, sizeof content, 0600);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_INVALID);
+	    secretfile_read(path, false, &file, why), ERROR_INVALID);
 	content[4096] = '\r';
 	content[4097] = '\n';
 	write_file(content, 4098, 0600);
-	ck_assert_int_eq(secretfile_read(path, secret, &size, why), ERROR_NONE);
-	ck_assert_uint_eq(size, 4096);
+	ck_assert_int_eq(secretfile_read(path, false, &file, why), ERROR_NONE);
+	ck_assert_uint_eq(file.size, 4096);
 	content[4098] = '\n';
 	write_file(content, 4099, 0600);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_INVALID);
+	    secretfile_read(path, false, &file, why), ERROR_INVALID);
 	end();
 }
 END_TEST
@@ -154,10 +199,28 @@ START_TEST(a_pipe_is_read_to_its_end)
 	ck_assert_int_eq(write(ends[1], "c\n", 2), 2);
 	close(ends[1]);
 	snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-	ck_assert_int_eq(secretfile_read(name, secret, &size, why), ERROR_NONE);
-	ck_assert_uint_eq(size, 3);
-	ck_assert_int_eq(memcmp(secret, "abc", 3), 0);
+	ck_assert_int_eq(secretfile_read(name, false, &file, why), ERROR_NONE);
+	ck_assert_uint_eq(file.size, 3);
+	ck_assert_int_eq(memcmp(file.secret, "abc", 3), 0);
+	ck_assert(!file.is_regular);
 	close(ends[0]);
+}
+END_TEST
+
+START_TEST(a_pipe_is_not_read_again)
+{
+	start("s");
+	/* Nobody writes: opening it would wait. */
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(
+	    secretfile_read(path, true, &file, why), ERROR_INVALID);
+	ck_assert_ptr_nonnull(strstr(why, "pipe"));
+	unlink(path);
+	write_file("abc", 3, 0600);
+	ck_assert_int_eq(secretfile_read(path, true, &file, why), ERROR_NONE);
+	ck_assert(file.is_regular);
+	ck_assert_uint_eq(file.size, 3);
+	end();
 }
 END_TEST
 
@@ -165,12 +228,12 @@ START_TEST(what_is_no_file_is_refused)
 {
 	start("s");
 	ck_assert_int_eq(
-	    secretfile_read(folder, secret, &size, why), ERROR_INVALID);
+	    secretfile_read(folder, false, &file, why), ERROR_INVALID);
 	ck_assert_str_eq(why, "must be a regular file or a pipe");
 	ck_assert_int_eq(
-	    secretfile_read("/dev/null", secret, &size, why), ERROR_INVALID);
+	    secretfile_read("/dev/null", false, &file, why), ERROR_INVALID);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_SYSTEM);
+	    secretfile_read(path, false, &file, why), ERROR_SYSTEM);
 	ck_assert_str_eq(why, "No such file or directory");
 	end();
 }
@@ -183,24 +246,24 @@ START_TEST(a_credential_of_systemd_may_be_read_by_its_group)
 	start("s");
 	write_file("abc", 3, 0440);
 	setenv("CREDENTIALS_DIRECTORY", folder, 1);
-	ck_assert_int_eq(secretfile_read(path, secret, &size, why), ERROR_NONE);
+	ck_assert_int_eq(secretfile_read(path, false, &file, why), ERROR_NONE);
 	write_file("abc", 3, 0444);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_DENIED);
+	    secretfile_read(path, false, &file, why), ERROR_DENIED);
 	write_file("abc", 3, 0440);
 	/* Out of that folder again */
 	snprintf(around, sizeof around, "%s/../%s/s", folder,
 	    strrchr(folder, '/') + 1);
 	ck_assert_int_eq(
-	    secretfile_read(around, secret, &size, why), ERROR_DENIED);
+	    secretfile_read(around, false, &file, why), ERROR_DENIED);
 	/* Another folder, whose name only starts like this one */
 	folder[strlen(folder) - 1] = '\0';
 	setenv("CREDENTIALS_DIRECTORY", folder, 1);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_DENIED);
+	    secretfile_read(path, false, &file, why), ERROR_DENIED);
 	setenv("CREDENTIALS_DIRECTORY", "", 1);
 	ck_assert_int_eq(
-	    secretfile_read(path, secret, &size, why), ERROR_DENIED);
+	    secretfile_read(path, false, &file, why), ERROR_DENIED);
 	unlink(path);
 	path[strlen(path) - 2] = '\0';
 	rmdir(path);
@@ -208,6 +271,7 @@ START_TEST(a_credential_of_systemd_may_be_read_by_its_group)
 END_TEST
 
 SUITE_MAIN("secretfile", one_newline_at_the_end_is_not_part_of_the_secret,
+    what_a_person_may_not_have_meant_is_odd, a_pipe_is_not_read_again,
     a_file_of_others_is_refused_with_the_command_to_type,
     the_command_quotes_a_path_for_the_shell, a_secret_has_at_most_4096_bytes,
     a_pipe_is_read_to_its_end, what_is_no_file_is_refused,
