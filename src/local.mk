@@ -66,6 +66,7 @@ librebore_a_SOURCES = \
 	%D%/server/handout.c	%D%/server/handout.h \
 	%D%/server/janitor.c	%D%/server/janitor.h \
 	%D%/server/link.c	%D%/server/link.h \
+	%D%/server/pulse.c	%D%/server/pulse.h \
 	%D%/server/registry.c	%D%/server/registry.h \
 	%D%/server/server.c	%D%/server/server.h \
 	%D%/server/spares.c	%D%/server/spares.h \

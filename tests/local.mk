@@ -41,6 +41,7 @@ unit_tests = \
 	%D%/unit/test_pipes \
 	%D%/unit/test_ports \
 	%D%/unit/test_reconnect \
+	%D%/unit/test_pulse \
 	%D%/unit/test_registry \
 	%D%/unit/test_relay \
 	%D%/unit/test_relay_paths \
@@ -83,6 +84,7 @@ e2e_tests = \
 	%D%/e2e/first_failure_is_retried.py \
 	%D%/e2e/flapping_server.py \
 	%D%/e2e/hangup.py \
+	%D%/e2e/heard_by_its_data.py \
 	%D%/e2e/heartbeat_timeout.py \
 	%D%/e2e/idle_memory.py \
 	%D%/e2e/init.py \

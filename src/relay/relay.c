@@ -144,10 +144,13 @@ step(const struct relay *relay, struct relay_flow *flow, short from, short to)
 	return error;
 }
 
+/* Many relays tell the same: what is set already is not written again, so that
+ * they do not contend for it. */
 static void
-tell_carried(const struct relay *relay, const struct relay_flow *inward)
+tell_carried(const struct relay *relay)
 {
-	if (relay->carried != NULL && inward->moved > 0)
+	if (relay->carried != NULL &&
+	    !atomic_load_explicit(relay->carried, memory_order_relaxed))
 		atomic_store_explicit(
 		    relay->carried, true, memory_order_relaxed);
 }
@@ -168,8 +171,11 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	enum error error = ERROR_NONE;
 
 	while (error == ERROR_NONE && !(inward->told && outward->told)) {
+		uint64_t moved = inward->moved;
+
 		error = step(relay, inward, slots[0].revents, slots[1].revents);
-		tell_carried(relay, inward);
+		if (inward->moved != moved)
+			tell_carried(relay);
 		if (error == ERROR_NONE)
 			error = step(
 			    relay, outward, slots[1].revents, slots[0].revents);

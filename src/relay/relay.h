@@ -31,8 +31,8 @@ struct relay {
 	size_t kept_size;
 	/* Of both sockets; ends the relay when it is interrupted. */
 	const struct roster_entry *entry;
-	/* Set once bytes of the data connection have been written to the end;
-	 * NULL: nobody asks. */
+	/* Set whenever bytes of the data connection have been written to the
+	 * end; whoever asks may clear it. NULL: nobody asks. */
 	atomic_bool *carried;
 
 	/* Written by relay_run(): bytes from the data connection to the end,

@@ -172,6 +172,12 @@ link_can(const struct link *link, enum message_ability ability)
 	return link->announced && (link->who.can & (unsigned)ability) != 0;
 }
 
+void
+link_hear(struct link *link)
+{
+	link->heard_ms = clock_now_ms();
+}
+
 bool
 link_has_room(const struct link *link)
 {

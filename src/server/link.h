@@ -83,6 +83,9 @@ enum error link_read(struct link *link, enum link_event *event);
 /* Whether the client has announced itself, and this. */
 bool link_can(const struct link *link, enum message_ability ability);
 
+/* The client was heard elsewhere: that counts as well as a heartbeat. */
+void link_hear(struct link *link);
+
 /* Whether one more message can be queued. */
 bool link_has_room(const struct link *link);
 

@@ -15,6 +15,7 @@
 #include "base/uuid.h"
 #include "net/address.h"
 #include "os/lock.h"
+#include "server/pulse.h"
 
 /* A power of two; a bucket holds five visitors when 20,000 wait. */
 #define PENDING_BUCKETS 4096
@@ -36,6 +37,8 @@ struct pending_visitor {
 	bool expecting;
 	/* How much of it went ahead of the relay. */
 	size_t ahead;
+	/* Of the client that is to serve it, a reference; NULL: none. */
+	struct pulse *pulse;
 
 	/* Private, under the lock of pending. */
 	struct pending_visitor *next_in_bucket;

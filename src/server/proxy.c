@@ -43,6 +43,7 @@ finish(struct context *context, struct pending_visitor *visitor)
 	proxy_expect(context, visitor, false);
 	fd_close(&visitor->fd);
 	buffers_return(visitor->kept);
+	pulse_release(visitor->pulse);
 	shelf_give(&context->visitors, visitor);
 	budget_give(&context->budget, BUDGET_VISITOR);
 }
@@ -63,6 +64,7 @@ proxy_run(struct proxy *proxy)
 	    .data_fd = proxy->data_fd,
 	    .end_fd = visitor->fd,
 	    .entry = &proxy->entry,
+	    .carried = visitor->pulse ? &visitor->pulse->heard : NULL,
 	    .early = proxy->early,
 	    .early_size = proxy->early_size,
 	    .kept = visitor->kept,
@@ -71,6 +73,8 @@ proxy_run(struct proxy *proxy)
 	enum relay_outcome outcome;
 
 	proxy_expect(context, visitor, false);
+	pulse_beat(
+	    visitor->pulse); /* the client has just said Accept or Taken */
 	if (proxy->is_entered || roster_enter(&context->active, &proxy->entry,
 				     proxy->data_fd, visitor->fd)) {
 		visitor->kept = NULL; /* the relay takes it */

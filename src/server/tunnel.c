@@ -69,6 +69,7 @@ struct tunnel {
 	int64_t silent_ms;    /* none had ended in silence: look again then */
 	bool parted;          /* the server stops; the client is told */
 	struct pending_group visitors;
+	struct pulse *pulse; /* of the client that announced itself last */
 	struct registry_instance instance; /* while link is announced */
 	char peer[ADDRESS_TEXT_SIZE];      /* of the last link */
 };
@@ -134,6 +135,7 @@ tunnel_release(struct tunnel *tunnel)
 {
 	if (atomic_fetch_sub(&tunnel->references, 1) != 1)
 		return;
+	pulse_release(tunnel->pulse);
 	spares_destroy(&tunnel->spares);
 	wakeup_close(&tunnel->wakeup);
 	lock_destroy(&tunnel->lock);
@@ -378,6 +380,7 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
 	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
+	visitor->pulse = pulse_hold(tunnel->pulse);
 	log_visitor(visitor);
 	if (hand_out(tunnel, visitor))
 		return;
@@ -475,12 +478,26 @@ drop_all(struct tunnel *tunnel)
 		drop(tunnel, visitor, "its tunnel has ended");
 }
 
+/* What its data connections tell of this client, over all its control
+ * connections. Without memory only heartbeats do. */
+static void
+feel_pulse(struct tunnel *tunnel)
+{
+	const struct uuid *instance = &tunnel->link->who.instance;
+
+	if (pulse_is_of(tunnel->pulse, instance))
+		return;
+	pulse_release(tunnel->pulse);
+	tunnel->pulse = pulse_create(instance);
+}
+
 /* The client has said who it is: grant what it can use. */
 static void
 welcome_announced(struct tunnel *tunnel)
 {
 	struct link *link = tunnel->link;
 
+	feel_pulse(tunnel);
 	link_put_announce(link);
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
@@ -597,6 +614,8 @@ serve_link(struct tunnel *tunnel)
 		detach(tunnel, false);
 		return;
 	}
+	if (pulse_take(tunnel->pulse))
+		link_hear(link);
 	if (error == ERROR_NONE)
 		error = link_do_due(link);
 	if (error == ERROR_NONE && is_condemned(tunnel)) {
