@@ -224,6 +224,8 @@ rest_once(struct client *client, int64_t *end_ms)
 	};
 	int64_t look_ms = clock_earlier(*end_ms, clock_now_ms() + LOOK_MS);
 
+	identity_save_if_due(&client->identity);
+	look_ms = clock_earlier(look_ms, identity_due_ms(&client->identity));
 	timer_set(client->timer_fd, *end_ms);
 	if (poll(slots, 4, clock_left_ms(look_ms)) == -1)
 		return ERROR_AGAIN; /* EINTR or no memory: wait on */

@@ -472,6 +472,8 @@ static enum error
 wait_and_see(struct standing *standing)
 {
 	struct control *control = standing->control;
+	int64_t until_ms =
+	    clock_earlier(due_ms(standing), identity_due_ms(control->identity));
 	struct rival *rival = &standing->rival;
 	struct pollfd slots[] = {
 	    {.fd = standing->dead ? -1 : standing->current->fd,
@@ -482,8 +484,9 @@ wait_and_see(struct standing *standing)
 	};
 	enum error error = ERROR_NONE;
 
-	if (poll(slots, 4, clock_left_ms(due_ms(standing))) == -1)
+	if (poll(slots, 4, clock_left_ms(until_ms)) == -1)
 		return ERROR_NONE; /* EINTR or no memory: look again */
+	identity_save_if_due(control->identity);
 	if (slots[1].revents != 0)
 		return ERROR_STOPPED;
 	if (slots[0].revents != 0)

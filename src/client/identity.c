@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -58,6 +59,8 @@ save(struct identity *identity)
 	lock_assert_held(&identity->lock);
 	if (identity->file.path == NULL)
 		return;
+	identity->is_due = false;
+	identity->saved_ms = clock_now_ms();
 	identity->reserved = identity->attempt + RESERVE;
 	uuid_print(&identity->instance, instance);
 	object = json_pack("{s:s, s:I, s:i}", "instance", instance, "attempt",
@@ -68,6 +71,21 @@ save(struct identity *identity)
 	    statefile_write(&identity->file, text, strlen(text)))
 		log_warning("cannot write the state file: %s", strerror(errno));
 	free(text);
+}
+
+static int64_t
+due_ms(const struct identity *identity)
+{
+	return identity->is_due ? identity->saved_ms + IDENTITY_SAVE_EVERY_MS
+	                        : CLOCK_NEVER;
+}
+
+static void
+save_if_due(struct identity *identity)
+{
+	lock_assert_held(&identity->lock);
+	if (clock_now_ms() >= due_ms(identity))
+		save(identity);
 }
 
 static void
@@ -106,6 +124,8 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	}
 	lock_take(&identity->lock);
 	save(identity);
+	/* The port that will be granted in a moment need not wait. */
+	identity->saved_ms -= IDENTITY_SAVE_EVERY_MS;
 	lock_give(&identity->lock);
 	return ERROR_NONE;
 }
@@ -140,14 +160,38 @@ identity_set_port(struct identity *identity, uint16_t port)
 	lock_take(&identity->lock);
 	if (identity->port != port) {
 		identity->port = port;
-		save(identity);
+		identity->is_due = identity->file.path != NULL;
+		save_if_due(identity);
 	}
+	lock_give(&identity->lock);
+}
+
+int64_t
+identity_due_ms(struct identity *identity)
+{
+	int64_t when_ms;
+
+	lock_take(&identity->lock);
+	when_ms = due_ms(identity);
+	lock_give(&identity->lock);
+	return when_ms;
+}
+
+void
+identity_save_if_due(struct identity *identity)
+{
+	lock_take(&identity->lock);
+	save_if_due(identity);
 	lock_give(&identity->lock);
 }
 
 void
 identity_end(struct identity *identity)
 {
+	lock_take(&identity->lock);
+	if (identity->is_due)
+		save(identity);
+	lock_give(&identity->lock);
 	statefile_close(&identity->file);
 	lock_destroy(&identity->lock);
 }

@@ -9,6 +9,7 @@
 #ifndef REBORE_CLIENT_IDENTITY_H
 #define REBORE_CLIENT_IDENTITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,9 @@
 #include "base/uuid.h"
 #include "os/lock.h"
 #include "os/statefile.h"
+
+/* Flash wears out, and every write waits for the disk. */
+#define IDENTITY_SAVE_EVERY_MS 2000
 
 /* Fields are private. */
 struct identity {
@@ -28,6 +32,8 @@ struct identity {
 	uint64_t reserved; /* in the state file: no attempt reaches it */
 	uint16_t port;     /* granted last; 0: none */
 	struct statefile file;
+	int64_t saved_ms; /* when it was written last */
+	bool is_due;      /* it is to be written again, not too soon */
 };
 
 /*
@@ -44,11 +50,24 @@ enum error identity_start(
 /* Returns the number of the next attempt. Threads: any. */
 uint64_t identity_next_attempt(struct identity *identity);
 
-/* The port that was granted last, 0: none. Threads: any. */
+/*
+ * The port that was granted last, 0: none. Threads: any.
+ *
+ * A change is in the state file when identity_set_port() returns, but no server
+ * can have it written more often than once in IDENTITY_SAVE_EVERY_MS: what comes
+ * sooner is left to identity_save_if_due().
+ */
 uint16_t identity_port(struct identity *identity);
 void identity_set_port(struct identity *identity, uint16_t port);
 
-/* Release everything; the state file stays. */
+/* When the state file is to be written; CLOCK_NEVER: it is as it should be.
+ * Threads: any. */
+int64_t identity_due_ms(struct identity *identity);
+
+/* Write it if that time has come. Threads: any. */
+void identity_save_if_due(struct identity *identity);
+
+/* Write what is due, and release everything; the state file stays. */
 void identity_end(struct identity *identity);
 
 #endif

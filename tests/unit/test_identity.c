@@ -1,4 +1,8 @@
 /* What identity.h promises: the same client, and numbers that only grow. */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
 #include "base/random.h"
 #include "client/identity.h"
 #include "folder.h"
@@ -128,7 +132,63 @@ START_TEST(content_of_no_use_is_replaced)
 }
 END_TEST
 
+/* What a client that is killed now would find. */
+static unsigned
+port_in_file(void)
+{
+	const char *port = strstr(folder_read(), "\"port\":");
+
+	ck_assert_ptr_nonnull(port);
+	return (unsigned)strtoul(port + strlen("\"port\":"), NULL, 10);
+}
+
+START_TEST(a_new_port_is_written_at_once_but_not_all_the_time)
+{
+	int64_t due_ms;
+
+	folder_make();
+	start(folder_file);
+	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
+	identity_set_port(&identity, 1);
+	ck_assert_uint_eq(port_in_file(), 1);
+	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
+	/* A server that gives another one each time */
+	for (uint16_t port = 2; port < 100; port++)
+		identity_set_port(&identity, port);
+	ck_assert_uint_eq(identity_port(&identity), 99);
+	identity_save_if_due(&identity);
+	ck_assert_uint_eq(port_in_file(), 1);
+	due_ms = identity_due_ms(&identity);
+	ck_assert_int_le(due_ms, clock_now_ms() + IDENTITY_SAVE_EVERY_MS);
+	ck_assert_int_gt(due_ms, clock_now_ms());
+	while (clock_now_ms() < due_ms)
+		poll(NULL, 0, clock_left_ms(due_ms));
+	identity_save_if_due(&identity);
+	ck_assert_uint_eq(port_in_file(), 99);
+	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
+	/* What is due is not lost at the end. */
+	identity_set_port(&identity, 100);
+	ck_assert_uint_eq(port_in_file(), 99);
+	identity_end(&identity);
+	ck_assert_uint_eq(port_in_file(), 100);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(without_a_file_nothing_is_due)
+{
+	start(NULL);
+	identity_set_port(&identity, 1);
+	identity_set_port(&identity, 2);
+	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
+	identity_save_if_due(&identity);
+	identity_end(&identity);
+}
+END_TEST
+
 SUITE_MAIN("identity", attempts_count_up_from_one,
     without_a_file_each_process_is_another,
     with_a_file_it_is_the_same_after_a_restart,
-    a_restart_before_the_first_attempt_counts_on, content_of_no_use_is_replaced)
+    a_restart_before_the_first_attempt_counts_on, content_of_no_use_is_replaced,
+    a_new_port_is_written_at_once_but_not_all_the_time,
+    without_a_file_nothing_is_due)
