@@ -73,6 +73,7 @@ e2e_tests = \
 	%D%/e2e/clear_texts.py \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
+	%D%/e2e/control_number.py \
 	%D%/e2e/congestion.py \
 	%D%/e2e/daemon.py \
 	%D%/e2e/dead_spares.py \

@@ -37,8 +37,7 @@ open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
 	struct context *context = link->context;
 	uint16_t port;
 	struct listener listener;
-	enum error error = ports_open(&context->tunnels, &context->range,
-	    &context->grants, asked, &listener, &port);
+	enum error error = ports_open(&context->ports, asked, &listener, &port);
 
 	if (error)
 		return error;

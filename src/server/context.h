@@ -20,8 +20,6 @@
 struct context {
 	/* Set before the first thread starts, then read-only. */
 	const struct auth_key *key; /* NULL: no secret */
-	struct address tunnels;
-	struct ports_range range;
 	struct crew *crew;
 	unsigned unacknowledged_ms; /* TCP gives a control connection up */
 	unsigned
@@ -44,6 +42,7 @@ struct context {
 	struct pending pending;
 	struct registry registry;
 	struct grants grants;
+	struct ports ports;
 	/* Connections that have not said yet what they are for. */
 	struct roster silent;
 	/* Proxied connections. */

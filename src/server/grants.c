@@ -13,20 +13,20 @@
 #define CONTENT_SIZE ((size_t)65536 * 6 + 64)
 
 static bool
-has(const uint8_t *set, uint16_t port)
+has(const uint64_t *set, uint16_t port)
 {
-	return (set[port / 8] >> port % 8 & 1) != 0;
+	return (set[port / 64] >> port % 64 & 1) != 0;
 }
 
 static void
-put(uint8_t *set, uint16_t port, bool in)
+put(uint64_t *set, uint16_t port, bool in)
 {
-	uint8_t bit = (uint8_t)(1u << port % 8);
+	uint64_t bit = (uint64_t)1 << port % 64;
 
 	if (in)
-		set[port / 8] |= bit;
+		set[port / 64] |= bit;
 	else
-		set[port / 8] &= (uint8_t)~bit;
+		set[port / 64] &= ~bit;
 }
 
 /* Read the object {"ports": [N, ...]}. */
@@ -184,6 +184,19 @@ grants_is_reserved(struct grants *grants, uint16_t port)
 	           clock_now_ms() < grants->reserved_until_ms;
 	lock_give(&grants->lock);
 	return reserved;
+}
+
+uint64_t
+grants_free(struct grants *grants, unsigned word, bool reserved_too)
+{
+	uint64_t free_ports;
+
+	lock_take(&grants->lock);
+	free_ports = ~grants->granted[word];
+	if (!reserved_too && clock_now_ms() < grants->reserved_until_ms)
+		free_ports &= ~grants->before[word];
+	lock_give(&grants->lock);
+	return free_ports;
 }
 
 int64_t

@@ -24,14 +24,15 @@
 /* What could not be written, on a full disk, is tried again after this. */
 #define GRANTS_RETRY_MS 5000
 
-#define GRANTS_BYTES (65536 / 8)
+/* A set of ports, a bit each. */
+#define GRANTS_WORDS (65536 / 64)
 
 /* Fields are private. */
 struct grants {
 	struct lock lock;
 	/* Under lock. Sets of ports. */
-	uint8_t granted[GRANTS_BYTES];
-	uint8_t before[GRANTS_BYTES]; /* the restart */
+	uint64_t granted[GRANTS_WORDS];
+	uint64_t before[GRANTS_WORDS]; /* the restart */
 	int64_t reserved_until_ms;
 	int64_t due_ms;
 	/* Of the thread that saves. */
@@ -57,6 +58,12 @@ void grants_remove(struct grants *grants, uint16_t port);
 
 /* Whether a client that had port before a restart may return for it. */
 bool grants_is_reserved(struct grants *grants, uint16_t port);
+
+/*
+ * Returns which of the ports from 64 * word on, the first in the lowest bit, are
+ * neither granted nor, unless reserved_too, reserved. Others may have them.
+ */
+uint64_t grants_free(struct grants *grants, unsigned word, bool reserved_too);
 
 /*
  * Returns when grants_save_if_due() is due; CLOCK_NEVER: the file is up to date.

@@ -1,32 +1,17 @@
 /* ports - see ports.h */
 #include "server/ports.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "base/random.h"
-#include "net/listen.h"
 #include "net/tcp.h"
 
-/* With 15 % of the range free, so many random tries find a port in all but one
- * of 10^10 cases; then the range is walked. */
-#define RANDOM_TRIES 150
+/* When no other port is free, so many of those that were taken are asked for
+ * again, in turns. */
+#define ASK_AGAIN_MOST 64
 
-static enum error
-open_one(
-    const struct address *address, uint16_t port, struct listener *listener)
-{
-	struct address one = *address;
-
-	address_set_port(&one, port);
-	return listen_open(&one, listener);
-}
-
-/* Whether another port may do better than the one that gave error. */
-static bool
-is_of_port(enum error error)
-{
-	return error == ERROR_IN_USE || error == ERROR_DENIED;
-}
-
-/* How much a port is to be liked: what to be content with, from the best on. */
+/* Preference classes, best first. */
 enum liking {
 	LIKING_GOOD,
 	/* The system may give it to an outgoing connection just when the
@@ -36,79 +21,206 @@ enum liking {
 	LIKING_RESERVED,
 };
 
+/* What is looked for. */
 struct search {
-	const struct address *address;
-	struct grants *grants;
+	struct ports *ports;
 	uint16_t ephemeral_low, ephemeral_high;
 	enum liking worst;
+	/* Of those that others had when we asked last, or of the rest. */
+	bool again;
 };
 
+void
+ports_init(struct ports *ports, const struct address *address,
+    const struct ports_range *range, struct grants *grants)
+{
+	ports->address = *address;
+	ports->range = *range;
+	ports->grants = grants;
+	ports->control = 0;
+	lock_init(&ports->lock);
+	memset(ports->taken, 0, sizeof ports->taken);
+	ports->asked_again = 0;
+}
+
+void
+ports_destroy(struct ports *ports)
+{
+	lock_destroy(&ports->lock);
+}
+
+void
+ports_keep_control(struct ports *ports, uint16_t port)
+{
+	ports->control = port;
+}
+
+/* The ports from low to high, both included, in a word of a set. */
+static uint64_t
+span(unsigned word, unsigned low, unsigned high)
+{
+	unsigned first = word * 64;
+	unsigned last = first + 63;
+	uint64_t bits = UINT64_MAX;
+
+	if (low > last || high < first || low > high)
+		return 0;
+	if (low > first)
+		bits &= UINT64_MAX << (low - first);
+	if (high < last)
+		bits &= UINT64_MAX >> (last - high);
+	return bits;
+}
+
+/* The ports of a word that are looked for. */
+static uint64_t
+candidates(const struct search *search, unsigned word)
+{
+	struct ports *ports = search->ports;
+	uint64_t bits = span(word, ports->range.min, ports->range.max) &
+	                ~span(word, ports->control, ports->control);
+
+	lock_assert_held(&ports->lock);
+	bits &= search->again ? ports->taken[word] : ~ports->taken[word];
+	if (search->worst < LIKING_EPHEMERAL)
+		bits &=
+		    ~span(word, search->ephemeral_low, search->ephemeral_high);
+	if (bits != 0) /* its lock is a leaf below ours */
+		bits &= grants_free(
+		    ports->grants, word, search->worst >= LIKING_RESERVED);
+	return bits;
+}
+
+static uint16_t
+lowest_of(unsigned word, uint64_t bits)
+{
+	unsigned port = word * 64;
+
+	for (; (bits & 1) == 0; bits >>= 1)
+		port++;
+	return (uint16_t)port;
+}
+
+/* Returns the first port from start on, and round to it again, or 0. */
+static uint16_t
+find_from(const struct search *search, uint16_t start)
+{
+	unsigned first = search->ports->range.min / 64;
+	unsigned count = search->ports->range.max / 64 - first + 1;
+	uint64_t ahead = UINT64_MAX << start % 64;
+	uint64_t bits = 0;
+	unsigned word = 0;
+
+	for (unsigned i = 0; i <= count && bits == 0; i++) {
+		word = first + (start / 64 - first + i) % count;
+		bits = candidates(search, word);
+		if (i == 0)
+			bits &= ahead;
+		else if (i == count)
+			bits &= ~ahead;
+	}
+	return bits == 0 ? 0 : lowest_of(word, bits);
+}
+
+/* Returns the next port to try, or 0. */
+static uint16_t
+choose(const struct search *search)
+{
+	struct ports *ports = search->ports;
+	uint32_t size = (uint32_t)ports->range.max - ports->range.min + 1;
+	uint16_t start = ports->range.min;
+	uint16_t port;
+
+	if (!search->again)
+		start = (uint16_t)(start + random_u32() % size);
+	lock_take(&ports->lock);
+	if (search->again && ports->asked_again >= ports->range.min &&
+	    ports->asked_again < ports->range.max)
+		start = (uint16_t)(ports->asked_again + 1);
+	port = find_from(search, start);
+	if (search->again)
+		ports->asked_again = port;
+	lock_give(&ports->lock);
+	return port;
+}
+
+/* Whether another port may do better than the one that gave error. */
 static bool
-is_liked(const struct search *search, uint16_t port)
+is_of_port(enum error error)
 {
-	if (search->worst < LIKING_EPHEMERAL && port >= search->ephemeral_low &&
-	    port <= search->ephemeral_high)
-		return false;
-	return search->worst >= LIKING_RESERVED ||
-	       !grants_is_reserved(search->grants, port);
+	return error == ERROR_IN_USE || error == ERROR_DENIED;
 }
 
 static enum error
-open_if_liked(
-    const struct search *search, uint16_t port, struct listener *listener)
+open_one(struct ports *ports, uint16_t port, struct listener *listener)
 {
-	if (!is_liked(search, port))
-		return ERROR_IN_USE;
-	return open_one(search->address, port, listener);
+	struct address address = ports->address;
+	uint64_t bit = (uint64_t)1 << port % 64;
+	enum error error;
+
+	address_set_port(&address, port);
+	error = listen_open(&address, listener);
+	lock_take(&ports->lock);
+	if (is_of_port(error))
+		ports->taken[port / 64] |= bit;
+	else
+		ports->taken[port / 64] &= ~bit;
+	lock_give(&ports->lock);
+	return error;
 }
 
+/* Try ports, most at the most, until one can be had or none is left. */
 static enum error
-open_liked(const struct search *search, const struct ports_range *range,
+open_some(const struct search *search, unsigned *most,
     struct listener *listener, uint16_t *given)
 {
-	uint32_t size = (uint32_t)range->max - range->min + 1;
-	uint32_t start = random_u32() % size;
 	enum error error = ERROR_IN_USE;
 
-	for (uint32_t i = 0; i < RANDOM_TRIES && is_of_port(error); i++) {
-		*given = (uint16_t)(range->min + random_u32() % size);
-		error = open_if_liked(search, *given, listener);
-	}
-	for (uint32_t i = 0; i < size && is_of_port(error); i++) {
-		*given = (uint16_t)(range->min + (start + i) % size);
-		error = open_if_liked(search, *given, listener);
+	while (
+	    *most > 0 && is_of_port(error) && (*given = choose(search)) != 0) {
+		error = open_one(search->ports, *given, listener);
+		--*most;
 	}
 	return error;
 }
 
 static enum error
-open_any(const struct address *address, const struct ports_range *range,
-    struct grants *grants, struct listener *listener, uint16_t *given)
+open_any(struct ports *ports, struct listener *listener, uint16_t *given)
 {
-	struct search search = {.address = address, .grants = grants};
+	struct search search = {.ports = ports};
+	unsigned again_most = ASK_AGAIN_MOST;
 	enum error error = ERROR_IN_USE;
 
 	tcp_ephemeral_ports(&search.ephemeral_low, &search.ephemeral_high);
 	for (int worst = LIKING_GOOD;
 	     worst <= LIKING_RESERVED && is_of_port(error); worst++) {
+		/* Whoever has a port meanwhile is met once. */
+		unsigned most = UINT16_MAX;
+
 		search.worst = (enum liking)worst;
-		error = open_liked(&search, range, listener, given);
+		search.again = false;
+		error = open_some(&search, &most, listener, given);
+		search.again = true;
+		if (is_of_port(error))
+			error =
+			    open_some(&search, &again_most, listener, given);
 	}
 	return error;
 }
 
 enum error
-ports_open(const struct address *address, const struct ports_range *range,
-    struct grants *grants, uint16_t asked, struct listener *listener,
+ports_open(struct ports *ports, uint16_t asked, struct listener *listener,
     uint16_t *given)
 {
 	*listener = (struct listener)LISTENER_INITIALIZER;
 	*given = asked;
 	if (asked == 0)
-		return open_any(address, range, grants, listener, given);
-	if (asked < range->min || asked > range->max)
+		return open_any(ports, listener, given);
+	if (asked < ports->range.min || asked > ports->range.max)
 		return ERROR_INVALID;
-	return open_one(address, asked, listener);
+	if (asked == ports->control)
+		return ERROR_IN_USE;
+	return open_one(ports, asked, listener);
 }
 
 const char *

@@ -108,6 +108,7 @@ destroy(struct server *server)
 	roster_destroy(&context->silent);
 	pending_destroy(&context->pending);
 	registry_destroy(&context->registry);
+	ports_destroy(&context->ports);
 	grants_end(&context->grants);
 	listen_close(&server->listener);
 	wakeup_close(&server->stop);
@@ -119,11 +120,9 @@ fill_context(struct server *server)
 {
 	struct context *context = &server->context;
 	const struct server_options *options = &server->options;
+	const struct ports_range range = {options->min_port, options->max_port};
 
 	context->key = options->has_secret ? &options->key : NULL;
-	context->tunnels = options->tunnels;
-	context->range.min = options->min_port;
-	context->range.max = options->max_port;
 	context->unacknowledged_ms = UNACKNOWLEDGED_MS;
 	context->client_timeout_ms = options->client_timeout_s * 1000;
 	context->lease_ms = options->lease_s * 1000;
@@ -134,6 +133,8 @@ fill_context(struct server *server)
 	atomic_init(&context->ending, false);
 	atomic_init(&context->tidied_ms, 0);
 	registry_init(&context->registry);
+	ports_init(
+	    &context->ports, &options->tunnels, &range, &context->grants);
 	budget_init(&context->budget, fd_limit());
 	context->spares_most = budget_most(&context->budget) / SPARES_SHARE;
 	if (context->spares_most > SPARES_MOST)
@@ -152,6 +153,7 @@ fill(struct server *server, const struct server_options *options,
     struct server_failure *failure)
 {
 	struct context *context = &server->context;
+	struct address address;
 	enum error error;
 
 	server->options = *options;
@@ -168,6 +170,8 @@ fill(struct server *server, const struct server_options *options,
 		error = wakeup_open(&server->stop);
 	if (error == ERROR_NONE)
 		error = listen_open(&options->control, &server->listener);
+	if (error == ERROR_NONE && listen_address(&server->listener, &address))
+		ports_keep_control(&context->ports, address_port(&address));
 	return error;
 }
 

@@ -1,5 +1,17 @@
-/* What ports.h promises: the port asked for, or any of the range. */
+/*
+ * What ports.h promises: the port asked for, or any of the range. ports.c is part
+ * of this program, so that the ports that it tries to open are counted.
+ */
 #include <unistd.h>
+
+#include "net/listen.h"
+
+static enum error listen_counted(
+    const struct address *address, struct listener *listener);
+
+#define listen_open listen_counted
+#include "server/ports.c" /* NOLINT(bugprone-suspicious-include) */
+#undef listen_open
 
 #include "base/random.h"
 #include "net/tcp.h"
@@ -14,9 +26,19 @@
 #define RANGE_HIGH ((uint16_t)(RANGE_LOW + RANGE - 1))
 
 static struct grants grants;
+static struct ports ports;
 static struct address here;
 static uint16_t given;
 static int fd;
+
+static unsigned opened;
+
+static enum error
+listen_counted(const struct address *address, struct listener *listener)
+{
+	opened++;
+	return listen_open(address, listener);
+}
 
 static void
 start(void)
@@ -38,7 +60,10 @@ ask(uint16_t min, uint16_t max, uint16_t asked)
 	enum error error;
 
 	given = 0;
-	error = ports_open(&here, &range, &grants, asked, &listener, &given);
+	opened = 0;
+	if (ports.range.min != min || ports.range.max != max)
+		ports_init(&ports, &here, &range, &grants);
+	error = ports_open(&ports, asked, &listener, &given);
 	fd = listener.fds[0];
 	ck_assert_int_eq(listener.fds[1], -1);
 	return error;
@@ -231,6 +256,90 @@ START_TEST(zero_leaves_the_systems_own_ports_as_long_as_it_can)
 }
 END_TEST
 
+START_TEST(what_our_tunnels_have_is_not_asked_for)
+{
+	start();
+	for (unsigned port = 1; port <= UINT16_MAX; port++)
+		grants_add(&grants, (uint16_t)port);
+	ck_assert_int_eq(ask(1, UINT16_MAX, 0), ERROR_IN_USE);
+	ck_assert_uint_eq(opened, 0);
+	/* All but one, at the ends of words and of the range too. */
+	for (uint16_t port = RANGE_LOW; port <= RANGE_HIGH; port++) {
+		grants_remove(&grants, port);
+		if (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE)
+			ck_assert_uint_eq(given, port);
+		close(fd);
+		ck_assert_uint_ge(opened, 1);
+		ck_assert_uint_le(opened, 2); /* others may have it */
+		grants_add(&grants, port);
+		ck_assert_int_eq(ask(RANGE_LOW, RANGE_HIGH, 0), ERROR_IN_USE);
+		ck_assert_uint_eq(opened, 0);
+	}
+}
+END_TEST
+
+/* A range that is full of others' ports is searched once. */
+START_TEST(what_others_have_is_remembered)
+{
+	start();
+	while (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE)
+		;
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(ask(RANGE_LOW, RANGE_HIGH, 0), ERROR_IN_USE);
+		ck_assert_uint_le(opened, ASK_AGAIN_MOST);
+	}
+}
+END_TEST
+
+START_TEST(what_others_have_given_back_is_found_by_and_by)
+{
+	int taken[RANGE];
+	unsigned count = 0;
+	bool found = false;
+
+	start();
+	while (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE)
+		taken[count++] = fd;
+	ck_assert_uint_gt(count, 0);
+	close(taken[count / 2]);
+	for (int i = 0; i < RANGE / ASK_AGAIN_MOST + 1 && !found; i++)
+		found = ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE;
+	ck_assert(found);
+}
+END_TEST
+
+START_TEST(the_number_of_the_control_port_is_nobodys)
+{
+	uint16_t port;
+
+	start();
+	ck_assert_int_eq(ask(RANGE_LOW, RANGE_LOW + 3, 0), ERROR_NONE);
+	port = given;
+	close(fd);
+	ports_keep_control(&ports, port);
+	ck_assert_int_eq(ask(RANGE_LOW, RANGE_LOW + 3, port), ERROR_IN_USE);
+	ck_assert_int_eq(fd, -1);
+	while (ask(RANGE_LOW, RANGE_LOW + 3, 0) == ERROR_NONE)
+		ck_assert_uint_ne(given, port);
+}
+END_TEST
+
+START_TEST(reserved_ports_are_given_last)
+{
+	start();
+	grants.before[RANGE_LOW / 64] |= (uint64_t)1 << RANGE_LOW % 64;
+	grants.reserved_until_ms = INT64_MAX;
+	for (int i = 0; i < 20; i++)
+		if (ask(RANGE_LOW, RANGE_LOW + 1, 0) == ERROR_NONE) {
+			ck_assert_uint_eq(given, RANGE_LOW + 1);
+			close(fd);
+		}
+	grants_add(&grants, (uint16_t)(RANGE_LOW + 1));
+	if (ask(RANGE_LOW, RANGE_LOW + 1, 0) == ERROR_NONE)
+		ck_assert_uint_eq(given, RANGE_LOW);
+}
+END_TEST
+
 START_TEST(a_refusal_is_told_in_bores_words)
 {
 	static const struct {
@@ -260,4 +369,7 @@ SUITE_MAIN("ports", the_port_asked_for_is_opened,
     zero_finds_the_last_free_port_and_says_when_there_is_none,
     a_range_that_is_almost_full_is_searched_to_its_end, zero_is_random,
     zero_leaves_the_systems_own_ports_as_long_as_it_can,
+    what_our_tunnels_have_is_not_asked_for, what_others_have_is_remembered,
+    what_others_have_given_back_is_found_by_and_by,
+    the_number_of_the_control_port_is_nobodys, reserved_ports_are_given_last,
     a_refusal_is_told_in_bores_words)
