@@ -33,6 +33,9 @@ struct config {
 	/* NULL: none. Points into argv. */
 	const char *pid_file;
 
+	/* A proxied connection that is idle is asked so early. */
+	unsigned keepalive_s;
+
 	/* NULL: none, or read already. Points into argv. */
 	const char *secret_file;
 	/* The secret was an argument: others could have seen it. */

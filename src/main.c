@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "client/client.h"
 #include "config.h"
+#include "net/sockopt.h"
 #include "options.h"
 #include "os/daemon.h"
 #include "os/fd.h"
@@ -289,6 +290,7 @@ run(struct config *config, struct daemon *daemon)
 	}
 	if (!take_pidfile(config, &pidfile))
 		return STATUS_FAILED;
+	sockopt_set_proxied_idle(config->keepalive_s);
 	if (config->command == CONFIG_SERVER)
 		status = run_server(config, daemon);
 	else

@@ -10,8 +10,19 @@
 
 #include "base/log.h"
 
+#define INTERVAL_MOST_S 15
+
 const struct sockopt_keepalive sockopt_keepalive_control = {30, 10, 3};
-const struct sockopt_keepalive sockopt_keepalive_proxied = {60, 15, 4};
+struct sockopt_keepalive sockopt_keepalive_proxied = {
+    SOCKOPT_IDLE_S, INTERVAL_MOST_S, 4};
+
+void
+sockopt_set_proxied_idle(unsigned idle_s)
+{
+	sockopt_keepalive_proxied.idle_s = (int)idle_s;
+	sockopt_keepalive_proxied.interval_s =
+	    idle_s < INTERVAL_MOST_S ? (int)idle_s : INTERVAL_MOST_S;
+}
 
 /* Set an option. Returns false, with one warning a process, when refused. */
 static bool

@@ -8,6 +8,9 @@
 
 #include "base/error.h"
 
+/* Of proxied connections, unless set: NATs forget after 30 s and more. */
+#define SOCKOPT_IDLE_S 25
+
 /* TCP keepalive: first probe after idle_s, then every interval_s, dead after
  * probes without an answer. */
 struct sockopt_keepalive {
@@ -19,8 +22,12 @@ struct sockopt_keepalive {
 /* Control connections (rebore-protocol(7), TIME-OUTS). */
 extern const struct sockopt_keepalive sockopt_keepalive_control;
 /* Proxied connections and what may become one, so that a half-open one does not
- * stay for ever. */
-extern const struct sockopt_keepalive sockopt_keepalive_proxied;
+ * stay for ever, and a NAT on the way does not forget an idle one. */
+extern struct sockopt_keepalive sockopt_keepalive_proxied;
+
+/* Set when the first probe of proxied connections goes out, 1 s or later; the
+ * others follow as soon, but 15 s apart at the most. Before the first thread. */
+void sockopt_set_proxied_idle(unsigned idle_s);
 
 /*
  * Prepare a TCP socket that is connected or listens: TCP_NODELAY and keepalive.

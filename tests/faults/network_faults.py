@@ -4,8 +4,8 @@ import signal
 import subprocess
 import time
 
-from faults import (LOST, Probe, Stage, Stream, cable, described, main, need, nft, show, sysctl, times,
-                    told, within)
+from faults import (LOST, PATIENCE, Probe, Stage, Stream, ask, cable, described, eventually, main, need, nft, show,
+                    sysctl, times, told, within)
 
 
 def story(stage, name, fault, most_again, most_noticed=None, client_options=(), stream_survives=False,
@@ -106,6 +106,64 @@ def nat_forgets():
             ["conntrack", "-F"], check=True, stderr=subprocess.DEVNULL) and None, 4)
 
 
+def forgetful_nat(idle_s):
+    """The router forgets a connection that was idle for so long, and drops in silence what comes on it then."""
+    nft("add table ip nat", "add chain ip nat post { type nat hook postrouting priority 100; }",
+        'add rule ip nat post oifname "server" masquerade random')
+    nft('add rule inet faults forward ct state invalid drop',
+        'add rule inet faults input iifname "server" meta l4proto tcp drop')
+    sysctl("netfilter.nf_conntrack_tcp_loose", 0)
+    sysctl("netfilter.nf_conntrack_tcp_timeout_established", idle_s)
+    sysctl("netfilter.nf_conntrack_tcp_timeout_unacknowledged", idle_s)
+
+
+def connections_known():
+    """How many established ones the NAT knows: what has expired is not listed."""
+    listed = subprocess.run(["conntrack", "-L", "-p", "tcp", "--state", "ESTABLISHED"], check=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return len(listed.stdout.splitlines())
+
+
+def nat_forgets_spares():
+    """The first of the visitors behind that loses a moment to a dead spare, and no other does."""
+    need("conntrack")
+    with Stage() as stage:
+        forgetful_nat(2)
+        tunnel = stage.tunnel()
+        before = connections_known()
+        assert before >= 5, before  # control, and four spares
+        eventually(lambda: connections_known() == 1, "the NAT has forgotten all but the control connection")
+        delays_s = []
+        for _ in range(6):
+            start = time.monotonic()
+            with stage.visitor_host.connect(stage.server_host.address, tunnel.port) as visitor:
+                assert ask(visitor, b"x") == b"x"
+            delays_s.append(time.monotonic() - start)
+        told("a NAT forgets spares", more="visitors served after " + ", ".join(f"{delay:.3f}" for delay in delays_s))
+        show((tunnel.client, 0), (tunnel.server, 0))
+        assert not tunnel.client.count(LOST)
+        assert sum(delay > 0.15 * PATIENCE for delay in delays_s) <= 1, delays_s
+        within(max(delays_s), 0.5, "the first")
+
+
+def keepalive_outlasts_nat():
+    """Neither spares nor visitors who are silent die where --keepalive is shorter than the memory of the NAT."""
+    with Stage() as stage:
+        forgetful_nat(3)
+        tunnel = stage.tunnel(client_options=("--keepalive", 1), server_options=("--keepalive", 1))
+        with stage.visitor_host.connect(stage.server_host.address, tunnel.port) as visitor:
+            assert ask(visitor, b"before") == b"before"
+            time.sleep(7)  # the NAT's time is what this is about
+            visitor.settimeout(5 * PATIENCE)
+            assert ask(visitor, b"after") == b"after"
+        start = time.monotonic()
+        with stage.visitor_host.connect(stage.server_host.address, tunnel.port) as visitor:
+            assert ask(visitor, b"x") == b"x"
+        took = time.monotonic() - start
+        told("keepalive outlasts a NAT", more=f"a visitor served after {took:.3f} s")
+        within(took, 0.15, "over a spare that lives")
+
+
 def nat_forgets_bore_client():
     """A client of bore never notices; at least its server does, and gives its port to the next one."""
     need("conntrack")
@@ -153,4 +211,4 @@ def name_leads_elsewhere():
 
 
 main(link_down_and_up, address_replaced, default_route_replaced, link_flaps, other_links_flap,
-     nat_forgets, nat_forgets_bore_client, name_leads_elsewhere)
+     nat_forgets, keepalive_outlasts_nat, nat_forgets_bore_client, name_leads_elsewhere)
