@@ -8,6 +8,7 @@ librebore_a_SOURCES = \
 	%D%/options_table.c	%D%/options_table.h \
 	%D%/base/backoff.c	%D%/base/backoff.h \
 	%D%/base/clock.c	%D%/base/clock.h \
+	%D%/base/condense.c	%D%/base/condense.h \
 	%D%/base/error.c	%D%/base/error.h \
 	%D%/base/escape.c	%D%/base/escape.h \
 	%D%/base/hex.c		%D%/base/hex.h \
@@ -31,10 +32,12 @@ librebore_a_SOURCES = \
 	%D%/os/thread.c		%D%/os/thread.h \
 	%D%/os/stack.h		%D%/os/timer.h		%D%/os/wakeup.h \
 	%D%/net/address.c	%D%/net/address.h \
+	%D%/net/crowd.c		%D%/net/crowd.h \
 	%D%/net/dial.c		%D%/net/dial.h \
 	%D%/net/listen.c	%D%/net/listen.h \
 	%D%/net/resolve.c	%D%/net/resolve.h \
 	%D%/net/roster.c	%D%/net/roster.h \
+	%D%/net/source.c	%D%/net/source.h \
 	%D%/net/netwatch.h	%D%/net/tcp.h \
 	%D%/net/socket.h \
 	%D%/net/sockopt.c	%D%/net/sockopt.h \
@@ -59,6 +62,8 @@ librebore_a_SOURCES = \
 	%D%/server/budget.c	%D%/server/budget.h \
 	%D%/server/claim.c	%D%/server/claim.h \
 	%D%/server/context.c	%D%/server/context.h \
+	%D%/server/notices.c	%D%/server/notices.h \
+	%D%/server/penalties.c	%D%/server/penalties.h \
 	%D%/server/pending.c	%D%/server/pending.h \
 	%D%/server/ports.c	%D%/server/ports.h \
 	%D%/server/proxy.c	%D%/server/proxy.h \

@@ -19,7 +19,9 @@ unit_tests = \
 	%D%/unit/test_buffers \
 	%D%/unit/test_channel \
 	%D%/unit/test_clock \
+	%D%/unit/test_condense \
 	%D%/unit/test_crew \
+	%D%/unit/test_crowd \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
 	%D%/unit/test_escape \
@@ -36,6 +38,7 @@ unit_tests = \
 	%D%/unit/test_options \
 	%D%/unit/test_patience \
 	%D%/unit/test_options_suggest \
+	%D%/unit/test_penalties \
 	%D%/unit/test_pending \
 	%D%/unit/test_pidfile \
 	%D%/unit/test_pipes \
@@ -52,6 +55,7 @@ unit_tests = \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
 	%D%/unit/test_shelf \
+	%D%/unit/test_source \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack \
 	%D%/unit/test_stack_use \
@@ -75,6 +79,7 @@ e2e_tests = \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/control_number.py \
 	%D%/e2e/congestion.py \
+	%D%/e2e/crowded_out.py \
 	%D%/e2e/daemon.py \
 	%D%/e2e/dead_spares.py \
 	%D%/e2e/spares_after_resets.py \
@@ -126,6 +131,7 @@ e2e_tests = \
 	%D%/e2e/socket_options.py \
 	%D%/e2e/stalled_log.py \
 	%D%/e2e/stop.py \
+	%D%/e2e/stop_in_flood.py \
 	%D%/e2e/threads_run_out.py \
 	%D%/e2e/unaccepted_visitor.py \
 	%D%/e2e/units.py \

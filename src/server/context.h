@@ -6,12 +6,14 @@
 #ifndef REBORE_SERVER_CONTEXT_H
 #define REBORE_SERVER_CONTEXT_H
 
-#include "base/repeat.h"
+#include "net/crowd.h"
 #include "net/roster.h"
 #include "os/crew.h"
 #include "os/shelf.h"
 #include "server/budget.h"
 #include "server/grants.h"
+#include "server/notices.h"
+#include "server/penalties.h"
 #include "server/pending.h"
 #include "server/ports.h"
 #include "server/registry.h"
@@ -44,7 +46,8 @@ struct context {
 	struct grants grants;
 	struct ports ports;
 	/* Connections that have not said yet what they are for. */
-	struct roster silent;
+	struct crowd silent;
+	struct notices notices;
 	/* Proxied connections. */
 	struct roster active;
 	/* For sessions and handouts, which define what is in them; and struct
@@ -55,7 +58,7 @@ struct context {
 
 	struct lock lock;
 	/* Under lock. */
-	struct repeat told; /* of what had to be turned away */
+	struct penalties penalties;
 	int64_t reclaimed_ms;
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "net/listen.h"
 #include "os/fd.h"
 #include "os/thread.h"
@@ -21,6 +22,12 @@
 #include "server/spares.h"
 #include "server/tunnel.h"
 
+/* Connections taken at a time; then a stop and the log have their turn. */
+#define ACCEPT_MOST 64
+/* Connections without a first message: one of so many descriptors, ... */
+#define SILENT_SHARE 4
+/* ... but no more than these, as each has a thread. */
+#define SILENT_MOST 16384
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
 /* How long sessions may take to end, and then the disk. */
@@ -42,28 +49,42 @@ struct server {
 	struct context context;
 };
 
-/* Take the connections that have come. Returns for how long to rest. */
+/* Take connections that have come, up to a bound: the acceptor has more to do.
+ * Returns for how long to rest. */
 static int
 accept_clients(struct server *server)
 {
 	struct context *context = &server->context;
+	enum error error = ERROR_NONE;
 	struct address peer;
-	enum error error;
 	char why[160];
 	int fd;
 
-	do {
+	for (int i = 0;
+	     i < ACCEPT_MOST && (error == ERROR_NONE || error == ERROR_RESET);
+	     i++) {
 		error = listen_accept(&server->listener, &fd, &peer);
 		if (error == ERROR_NONE)
 			session_start(context, fd, &peer);
-	} while (error == ERROR_NONE || error == ERROR_RESET);
-	if (error == ERROR_AGAIN)
+	}
+	if (error == ERROR_NONE || error == ERROR_RESET || error == ERROR_AGAIN)
 		return 0;
 	snprintf(
 	    why, sizeof why, "cannot accept a connection: %s", strerror(errno));
 	context_warn_shed(context, why);
-	roster_interrupt_oldest(&context->silent);
+	crowd_interrupt_one(&context->silent);
 	return REST_MS;
+}
+
+/* How long the acceptor waits: for its rest, and to log what was counted. */
+static int
+wait_ms(struct server *server, int rest_ms)
+{
+	int64_t due_ms = notices_due_ms(&server->context.notices);
+
+	if (rest_ms > 0)
+		due_ms = clock_earlier(due_ms, clock_now_ms() + rest_ms);
+	return clock_left_ms(due_ms);
 }
 
 static void *
@@ -79,9 +100,10 @@ run_acceptor(void *argument)
 		    {.fd = rest_ms > 0 ? -1 : fds[0], .events = POLLIN},
 		    {.fd = rest_ms > 0 ? -1 : fds[1], .events = POLLIN},
 		};
-		int ready = poll(slots, 3, rest_ms > 0 ? rest_ms : -1);
+		int ready = poll(slots, 3, wait_ms(server, rest_ms));
 
 		rest_ms = 0;
+		notices_write_counts(&server->context.notices);
 		if (ready == -1)
 			continue;
 		if (slots[0].revents != 0)
@@ -105,7 +127,8 @@ destroy(struct server *server)
 	shelf_destroy(&context->handouts);
 	shelf_destroy(&context->sessions);
 	roster_destroy(&context->active);
-	roster_destroy(&context->silent);
+	crowd_destroy(&context->silent);
+	notices_destroy(&context->notices);
 	pending_destroy(&context->pending);
 	registry_destroy(&context->registry);
 	ports_destroy(&context->ports);
@@ -113,6 +136,12 @@ destroy(struct server *server)
 	listen_close(&server->listener);
 	wakeup_close(&server->stop);
 	free(server);
+}
+
+static uint64_t
+random_seed(void)
+{
+	return (uint64_t)random_u32() << 32 | random_u32();
 }
 
 static void
@@ -140,12 +169,23 @@ fill_context(struct server *server)
 	if (context->spares_most > SPARES_MOST)
 		context->spares_most = SPARES_MOST;
 	pending_init(&context->pending);
-	roster_init(&context->silent);
 	roster_init(&context->active);
 	shelf_init(&context->sessions, sizeof(struct session_order));
 	shelf_init(&context->handouts, sizeof(struct handout_order));
 	shelf_init(&context->visitors, sizeof(struct pending_visitor));
 	lock_init(&context->lock);
+	notices_init(&context->notices, random_seed());
+	context->penalties.seed = random_seed();
+}
+
+static enum error
+init_silent(struct context *context)
+{
+	unsigned most = budget_most(&context->budget) / SILENT_SHARE;
+
+	if (most > SILENT_MOST)
+		most = SILENT_MOST;
+	return crowd_init(&context->silent, most > 0 ? most : 1, random_seed());
 }
 
 static enum error
@@ -163,6 +203,8 @@ fill(struct server *server, const struct server_options *options,
 	error = grants_start(
 	    &context->grants, options->state_path, &failure->holder);
 	failure->of_state_file = error != ERROR_NONE;
+	if (error == ERROR_NONE)
+		error = init_silent(context);
 	context->crew = crew_create("rebore-session");
 	if (error == ERROR_NONE && context->crew == NULL)
 		error = ERROR_MEMORY;
@@ -226,7 +268,7 @@ server_stop(struct server *server)
 	listen_close(&server->listener);
 	atomic_store(&context->stopping, true);
 	registry_visit(&context->registry, tunnel_wake);
-	roster_interrupt_all(&context->silent);
+	crowd_interrupt_all(&context->silent);
 	left = roster_wait_empty(&context->active,
 	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
 	if (left > 0 && server->options.drain_s > 0)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/sockopt.h"
+#include "net/source.h"
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
@@ -41,8 +42,9 @@ struct session {
 	int fd;
 	const struct uuid *challenge;
 	struct address address;
+	uint64_t source;
 	char peer[ADDRESS_TEXT_SIZE];
-	struct roster_entry entry;
+	struct crowd_entry entry;
 	struct channel channel;
 	bool hinted;
 };
@@ -254,20 +256,6 @@ play_role(
 	}
 }
 
-/* The oldest silent one makes room for the newcomer. */
-static void
-make_room(struct context *context, unsigned silent)
-{
-	unsigned most = budget_most(&context->budget) / 2;
-
-	if (most > SESSION_SILENT_MOST)
-		most = SESSION_SILENT_MOST;
-	if (silent > most && roster_interrupt_oldest(&context->silent))
-		context_warn_shed(context,
-		    "too many connections have said nothing yet; the oldest "
-		    "is dropped");
-}
-
 /* Ends the session. */
 static void
 converse(struct session *session, struct role *role)
@@ -276,22 +264,24 @@ converse(struct session *session, struct role *role)
 	struct message message;
 	enum error error;
 	bool interrupted;
-	unsigned silent;
+	bool made_room;
 
-	silent =
-	    roster_enter(&context->silent, &session->entry, session->fd, -1);
-	if (silent == 0) {
+	if (crowd_enter(&context->silent, &session->entry, session->fd,
+		session->source, &made_room)) {
 		end(session);
 		return;
 	}
-	make_room(context, silent);
+	if (made_room)
+		context_warn_shed(context,
+		    "too many connections have said nothing yet; the oldest "
+		    "of the source that has most is dropped");
 	error = hear(session, &message);
-	interrupted = roster_interrupted(&session->entry);
+	interrupted = crowd_interrupted(&session->entry);
 	if (interrupted)
 		log_debug("%s dropped to make room", session->peer);
 	else if (error)
 		reject(session, error); /* may still have to make room */
-	roster_leave(&context->silent, &session->entry);
+	crowd_leave(&context->silent, &session->entry);
 	if (!interrupted && error == ERROR_NONE)
 		play_role(session, &message, role);
 	else
@@ -305,7 +295,8 @@ receive(const struct session_order *order, struct role *role)
 	struct session session = {.context = order->context,
 	    .fd = order->fd,
 	    .challenge = &order->challenge,
-	    .address = order->address};
+	    .address = order->address,
+	    .source = source_of_address(&order->address)};
 
 	address_print(&order->address, session.peer);
 	channel_init(&session.channel, session.fd);
@@ -350,7 +341,7 @@ start(struct session_order *order)
 
 	if (!budget_force(&context->budget, BUDGET_SESSION)) {
 		context_reclaim(context);
-		roster_interrupt_oldest(&context->silent);
+		crowd_interrupt_one(&context->silent);
 	}
 	error = challenge(order);
 	if (error == ERROR_NONE)
@@ -380,7 +371,7 @@ session_start(struct context *context, int fd, const struct address *peer)
 		    error == ERROR_RESOURCES ? strerror(errno)
 					     : error_text(error));
 		context_warn_shed(context, why);
-		roster_interrupt_oldest(&context->silent);
+		crowd_interrupt_one(&context->silent);
 	}
 	fd_close(&fd);
 	shelf_give(&context->sessions, order);

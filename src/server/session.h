@@ -12,9 +12,6 @@
 #include "net/address.h"
 #include "server/context.h"
 
-/* Connections before their first message; one more sends the oldest away. */
-#define SESSION_SILENT_MOST 256
-
 /* What a context's shelf of sessions has on it. */
 struct session_order {
 	struct context *context;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "net/listen.h"
 #include "net/sockopt.h"
+#include "net/source.h"
 #include "net/tcp.h"
 #include "os/fd.h"
 #include "os/wakeup.h"
@@ -71,6 +72,8 @@ struct tunnel {
 	struct pending_group visitors;
 	struct pulse *pulse; /* of the client that announced itself last */
 	struct registry_instance instance; /* while link is announced */
+	bool is_settled;                   /* its client's source is */
+	uint64_t source;                   /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE];      /* of the last link */
 };
 
@@ -426,7 +429,7 @@ accept_visitors(struct tunnel *tunnel)
 		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
 			shed(
 			    tunnel, "cannot accept a visitor", strerror(errno));
-			roster_interrupt_oldest(&tunnel->context->silent);
+			crowd_interrupt_one(&tunnel->context->silent);
 			tunnel->rest_ms = clock_now_ms() + REST_MS;
 		}
 	}
@@ -515,6 +518,22 @@ close_spares(struct tunnel *tunnel)
 	spares_close(&tunnel->spares);
 }
 
+/* Where its client is, or was last, keeps a share of the connections that have
+ * said nothing yet: it is to come back. */
+static void
+settle(struct tunnel *tunnel)
+{
+	struct crowd *silent = &tunnel->context->silent;
+	uint64_t source = source_of_address(&tunnel->link->address);
+
+	if (tunnel->is_settled && source == tunnel->source)
+		return;
+	if (tunnel->is_settled)
+		crowd_unsettle(silent, tunnel->source);
+	tunnel->source = source;
+	tunnel->is_settled = crowd_settle(silent, source);
+}
+
 /* Begin with a link: tell the client its port, in one write with all else. */
 static void
 greet(struct tunnel *tunnel)
@@ -523,6 +542,7 @@ greet(struct tunnel *tunnel)
 	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
+	settle(tunnel);
 	link_put(link, &hello);
 	if (link->announced)
 		welcome_announced(tunnel);
@@ -744,6 +764,8 @@ tunnel_run(struct tunnel *tunnel)
 	link_destroy(left);
 	link_destroy(tunnel->link);
 	drop_all(tunnel);
+	if (tunnel->is_settled)
+		crowd_unsettle(&context->silent, tunnel->source);
 	budget_give(&context->budget, BUDGET_TUNNEL);
 	context_tidy(context);
 	log_info("port %u is free", (unsigned)tunnel->port);

@@ -1,0 +1,145 @@
+/* condense - see condense.h */
+#include "base/condense.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+
+static bool
+is_over(int64_t start_ms, int64_t now_ms)
+{
+	return now_ms - start_ms >= CONDENSE_INTERVAL_MS;
+}
+
+/*
+ * Returns the place of these lines, a free one, or NULL: no room. A place whose
+ * minute is over and has nothing to tell is free.
+ */
+static struct condense_line *
+find(struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
+{
+	uint64_t mixed = (source ^ source >> 29 ^ (uint64_t)kind << 58) *
+	                 (condense->seed | 1);
+	struct condense_line *set =
+	    condense->lines[(mixed >> 32) % CONDENSE_SETS];
+	struct condense_line *empty = NULL;
+
+	for (int i = 0; i < CONDENSE_WAYS; i++) {
+		struct condense_line *line = &set[i];
+
+		if (line->start_ms != 0 && line->kind == kind &&
+		    line->source == source)
+			return line;
+		if (line->start_ms == 0 ||
+		    (line->hidden == 0 && is_over(line->start_ms, now_ms)))
+			empty = line;
+	}
+	if (empty != NULL)
+		*empty = (struct condense_line){.source = source, .kind = kind};
+	return empty;
+}
+
+static void
+hide(struct condense *condense, unsigned *hidden, int64_t start_ms)
+{
+	int64_t due_ms = start_ms + CONDENSE_INTERVAL_MS;
+
+	if (condense->due_ms == 0 || due_ms < condense->due_ms)
+		condense->due_ms = due_ms;
+	++*hidden;
+}
+
+/* Whether the minute of this line still runs, or its count is still to be told. */
+static bool
+is_running(const struct condense_line *line, int64_t now_ms)
+{
+	return line->start_ms != 0 &&
+	       (line->hidden > 0 || !is_over(line->start_ms, now_ms));
+}
+
+bool
+condense_tells(struct condense *condense, const struct condense_rule *rule,
+    unsigned kind, uint64_t source, int64_t now_ms)
+{
+	struct condense_kind *all = &condense->kinds[kind];
+	struct condense_line *line = find(condense, kind, source, now_ms);
+	bool running = line != NULL && is_running(line, now_ms);
+
+	assert(kind < CONDENSE_KINDS);
+	if (all->hidden == 0 && is_over(all->start_ms, now_ms)) {
+		all->start_ms = now_ms;
+		all->told = 0;
+	}
+	if (running && line->told >= rule->of_source) {
+		hide(condense, &line->hidden, line->start_ms);
+		return false;
+	}
+	if (line == NULL || all->told >= rule->of_all) {
+		hide(condense, &all->hidden, all->start_ms);
+		return false;
+	}
+	if (!running) {
+		line->start_ms = now_ms;
+		line->told = 0;
+	}
+	line->told++;
+	all->told++;
+	return true;
+}
+
+static bool
+take(struct condense *condense, unsigned *hidden, int64_t start_ms,
+    int64_t now_ms, unsigned *count)
+{
+	*count = *hidden;
+	if (*hidden == 0)
+		return false;
+	if (is_over(start_ms, now_ms)) {
+		*hidden = 0;
+		return true;
+	}
+	if (condense->due_ms == 0 ||
+	    start_ms + CONDENSE_INTERVAL_MS < condense->due_ms)
+		condense->due_ms = start_ms + CONDENSE_INTERVAL_MS;
+	return false;
+}
+
+bool
+condense_next(
+    struct condense *condense, int64_t now_ms, struct condense_count *count)
+{
+	struct condense_line *lines = &condense->lines[0][0];
+
+	if (now_ms < condense_due_ms(condense))
+		return false;
+	condense->due_ms = 0;
+	for (unsigned i = 0; i < CONDENSE_KINDS; i++) {
+		struct condense_kind *all = &condense->kinds[i];
+
+		count->kind = i;
+		count->has_source = false;
+		if (take(condense, &all->hidden, all->start_ms, now_ms,
+			&count->hidden))
+			goto found;
+	}
+	for (size_t i = 0; i < (size_t)CONDENSE_SETS * CONDENSE_WAYS; i++) {
+		count->kind = lines[i].kind;
+		count->has_source = true;
+		count->source = lines[i].source;
+		if (take(condense, &lines[i].hidden, lines[i].start_ms, now_ms,
+			&count->hidden))
+			goto found;
+	}
+	return false;
+found:
+	/* There may be more. */
+	condense->due_ms = now_ms;
+	return true;
+}
+
+int64_t
+condense_due_ms(const struct condense *condense)
+{
+	return condense->due_ms == 0 ? CLOCK_NEVER : condense->due_ms;
+}

@@ -1,0 +1,317 @@
+/* crowd - see crowd.h */
+#include "net/crowd.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The connections of one source; there as long as it has any, or a tunnel. */
+struct crowd_group {
+	uint64_t source;
+	unsigned count;
+	unsigned tunnels;
+	struct crowd_entry *oldest, *newest;
+	struct crowd_group *next_in_bucket;
+	/* Of the same rank; only where count is not 0. */
+	struct crowd_group *before, *behind;
+	unsigned rank;
+};
+
+enum error
+crowd_init(struct crowd *crowd, unsigned most, uint64_t seed)
+{
+	memset(crowd, 0, sizeof *crowd);
+	crowd->ranks = calloc((size_t)most + 1, sizeof *crowd->ranks);
+	if (crowd->ranks == NULL)
+		return ERROR_MEMORY;
+	crowd->most = most;
+	crowd->share = most / CROWD_SHARE;
+	if (crowd->share < CROWD_SHARE_LEAST)
+		crowd->share = CROWD_SHARE_LEAST;
+	crowd->seed = seed | 1;
+	lock_init(&crowd->lock);
+	return ERROR_NONE;
+}
+
+void
+crowd_destroy(struct crowd *crowd)
+{
+	if (crowd->ranks == NULL)
+		return;
+	for (unsigned i = 0; i < CROWD_BUCKETS; i++)
+		while (crowd->buckets[i] != NULL) {
+			struct crowd_group *group = crowd->buckets[i];
+
+			crowd->buckets[i] = group->next_in_bucket;
+			free(group);
+		}
+	free(crowd->ranks);
+	crowd->ranks = NULL;
+	lock_destroy(&crowd->lock);
+}
+
+/* Returns the place that points to the group of source, or to NULL. */
+static struct crowd_group **
+find(struct crowd *crowd, uint64_t source)
+{
+	uint64_t mixed = (source ^ source >> 29) * crowd->seed;
+	struct crowd_group **link =
+	    &crowd->buckets[(mixed >> 32) % CROWD_BUCKETS];
+
+	lock_assert_held(&crowd->lock);
+	while (*link != NULL && (*link)->source != source)
+		link = &(*link)->next_in_bucket;
+	return link;
+}
+
+/* Returns the group of source, made if need be, or NULL: no memory. */
+static struct crowd_group *
+find_or_make(struct crowd *crowd, uint64_t source)
+{
+	struct crowd_group **link = find(crowd, source);
+
+	if (*link == NULL) {
+		*link = calloc(1, sizeof **link);
+		if (*link != NULL)
+			(*link)->source = source;
+	}
+	return *link;
+}
+
+/* Forget a group that has nothing left. */
+static void
+tidy(struct crowd *crowd, struct crowd_group *group)
+{
+	struct crowd_group **link;
+
+	if (group->count > 0 || group->tunnels > 0)
+		return;
+	link = find(crowd, group->source);
+	*link = group->next_in_bucket;
+	free(group);
+}
+
+static unsigned
+rank_of(const struct crowd *crowd, const struct crowd_group *group)
+{
+	unsigned spared = group->tunnels > 0 ? crowd->share : 0;
+	unsigned rank = group->count > spared ? group->count - spared : 0;
+
+	return rank < crowd->most ? rank : crowd->most;
+}
+
+static void
+take_out(struct crowd *crowd, struct crowd_group *group)
+{
+	struct crowd_rank *rank = &crowd->ranks[group->rank];
+
+	if (group->before != NULL)
+		group->before->behind = group->behind;
+	else
+		rank->first = group->behind;
+	if (group->behind != NULL)
+		group->behind->before = group->before;
+	else
+		rank->last = group->before;
+}
+
+static void
+put_in(struct crowd *crowd, struct crowd_group *group)
+{
+	struct crowd_rank *rank;
+
+	group->rank = rank_of(crowd, group);
+	rank = &crowd->ranks[group->rank];
+	group->behind = NULL;
+	group->before = rank->last;
+	if (rank->last != NULL)
+		rank->last->behind = group;
+	else
+		rank->first = group;
+	rank->last = group;
+	if (group->rank > crowd->highest)
+		crowd->highest = group->rank;
+}
+
+/* The group has `count` connections now, and `tunnels` tunnels. */
+static void
+change(struct crowd *crowd, struct crowd_group *group, unsigned count,
+    unsigned tunnels)
+{
+	lock_assert_held(&crowd->lock);
+	if (group->count > 0)
+		take_out(crowd, group);
+	group->count = count;
+	group->tunnels = tunnels;
+	if (group->count > 0)
+		put_in(crowd, group);
+	/* It goes up by one with each connection, so going down costs no more. */
+	while (crowd->highest > 0 && crowd->ranks[crowd->highest].first == NULL)
+		crowd->highest--;
+}
+
+/* Take an entry out of its group, which may be gone then. */
+static void
+detach(struct crowd *crowd, struct crowd_entry *entry)
+{
+	struct crowd_group *group = entry->group;
+
+	if (entry->older != NULL)
+		entry->older->newer = entry->newer;
+	else
+		group->oldest = entry->newer;
+	if (entry->newer != NULL)
+		entry->newer->older = entry->older;
+	else
+		group->newest = entry->older;
+	entry->group = NULL;
+	crowd->count--;
+	change(crowd, group, group->count - 1, group->tunnels);
+	tidy(crowd, group);
+}
+
+static void
+attach(
+    struct crowd *crowd, struct crowd_group *group, struct crowd_entry *entry)
+{
+	entry->group = group;
+	entry->newer = NULL;
+	entry->older = group->newest;
+	if (group->newest != NULL)
+		group->newest->newer = entry;
+	else
+		group->oldest = entry;
+	group->newest = entry;
+	crowd->count++;
+	change(crowd, group, group->count + 1, group->tunnels);
+}
+
+/* The peer is told nothing, see roster.c. */
+static void
+interrupt(struct crowd *crowd, struct crowd_entry *entry)
+{
+	detach(crowd, entry);
+	atomic_store(&entry->interrupted, true);
+	shutdown(entry->fd, SHUT_RD);
+}
+
+static bool
+interrupt_one(struct crowd *crowd)
+{
+	struct crowd_group *group = crowd->ranks[crowd->highest].first;
+
+	if (group == NULL)
+		return false;
+	interrupt(crowd, group->oldest);
+	return true;
+}
+
+enum error
+crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
+    uint64_t source, bool *made_room)
+{
+	struct crowd_group *group;
+	enum error error = ERROR_NONE;
+
+	*made_room = false;
+	entry->fd = fd;
+	atomic_init(&entry->interrupted, false);
+	lock_take(&crowd->lock);
+	group = crowd->closed ? NULL : find_or_make(crowd, source);
+	if (group != NULL)
+		attach(crowd, group, entry);
+	else
+		error = crowd->closed ? ERROR_STOPPED : ERROR_MEMORY;
+	if (crowd->count > crowd->most)
+		*made_room = interrupt_one(crowd);
+	lock_give(&crowd->lock);
+	return error;
+}
+
+void
+crowd_leave(struct crowd *crowd, struct crowd_entry *entry)
+{
+	lock_take(&crowd->lock);
+	if (entry->group != NULL)
+		detach(crowd, entry);
+	lock_give(&crowd->lock);
+}
+
+bool
+crowd_interrupted(const struct crowd_entry *entry)
+{
+	return atomic_load(&entry->interrupted);
+}
+
+bool
+crowd_interrupt_one(struct crowd *crowd)
+{
+	bool done;
+
+	lock_take(&crowd->lock);
+	done = interrupt_one(crowd);
+	lock_give(&crowd->lock);
+	return done;
+}
+
+void
+crowd_interrupt_source(struct crowd *crowd, uint64_t source)
+{
+	struct crowd_group *group;
+
+	lock_take(&crowd->lock);
+	while ((group = *find(crowd, source)) != NULL && group->count > 0)
+		interrupt(crowd, group->oldest);
+	lock_give(&crowd->lock);
+}
+
+void
+crowd_interrupt_all(struct crowd *crowd)
+{
+	lock_take(&crowd->lock);
+	crowd->closed = true;
+	while (interrupt_one(crowd))
+		continue;
+	lock_give(&crowd->lock);
+}
+
+bool
+crowd_settle(struct crowd *crowd, uint64_t source)
+{
+	struct crowd_group *group;
+
+	lock_take(&crowd->lock);
+	group = find_or_make(crowd, source);
+	if (group != NULL)
+		change(crowd, group, group->count, group->tunnels + 1);
+	lock_give(&crowd->lock);
+	return group != NULL;
+}
+
+void
+crowd_unsettle(struct crowd *crowd, uint64_t source)
+{
+	struct crowd_group *group;
+
+	lock_take(&crowd->lock);
+	group = *find(crowd, source);
+	if (group != NULL) {
+		change(crowd, group, group->count, group->tunnels - 1);
+		tidy(crowd, group);
+	}
+	lock_give(&crowd->lock);
+}
+
+bool
+crowd_is_settled(struct crowd *crowd, uint64_t source)
+{
+	struct crowd_group *group;
+	bool settled;
+
+	lock_take(&crowd->lock);
+	group = *find(crowd, source);
+	settled = group != NULL && group->tunnels > 0;
+	lock_give(&crowd->lock);
+	return settled;
+}

@@ -1,0 +1,112 @@
+/*
+ * crowd - connections that have not proved anything yet, by source, so that
+ * none of the sources can crowd out the others.
+ *
+ * Their number is limited. One more sends away the oldest connection of the
+ * source that has most; of sources that have as many as each other, the one that
+ * got there first. A source that is settled (it has a tunnel) has a share that
+ * does not count, so that it goes last as long as it keeps within that.
+ *
+ * As with a roster (roster.h), the owner of a connection enters it, uses it
+ * alone, and leaves before it closes the descriptor; others only interrupt.
+ *
+ * No operation depends on how many connections or sources there are, but for
+ * the two that interrupt more than one.
+ */
+#ifndef REBORE_NET_CROWD_H
+#define REBORE_NET_CROWD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "os/lock.h"
+
+/* A power of two. */
+#define CROWD_BUCKETS 4096
+
+/* A settled source's share of the whole: a part of CROWD_SHARE, but not less
+ * than CROWD_SHARE_LEAST connections. */
+#define CROWD_SHARE       16
+#define CROWD_SHARE_LEAST 4
+
+struct crowd_group;
+
+/* Fields are private. */
+struct crowd_entry {
+	/* Under the crowd's lock. */
+	int fd;
+	struct crowd_group *group; /* NULL: interrupted */
+	struct crowd_entry *newer, *older;
+	atomic_bool interrupted;
+};
+
+/* Fields are private. */
+struct crowd {
+	struct lock lock;
+	/* Read-only. */
+	unsigned most;
+	unsigned share;
+	uint64_t seed;
+	/* Under lock. */
+	struct crowd_group *buckets[CROWD_BUCKETS];
+	/* By how many connections count: most + 1 lists of sources, in the
+	 * order in which they got there. */
+	struct crowd_rank {
+		struct crowd_group *first, *last;
+	} * ranks;
+	unsigned highest; /* no rank above it has a source */
+	unsigned count;   /* connections, without the interrupted ones */
+	bool closed;
+};
+
+/*
+ * most: connections, 1 or more.
+ * seed: random, so that nobody can choose sources that are slow to find.
+ * Returns ERROR_MEMORY when there is none; then nothing is to be destroyed.
+ */
+enum error crowd_init(struct crowd *crowd, unsigned most, uint64_t seed);
+
+/* All must have left. A crowd that is all zero is legal. */
+void crowd_destroy(struct crowd *crowd);
+
+/*
+ * Enter a connection. It stays the caller's.
+ *
+ * entry: kept by the crowd until crowd_leave(); initialized by this.
+ * made_room: set, whether another one was interrupted for it.
+ * Returns ERROR_STOPPED after crowd_interrupt_all(), or ERROR_MEMORY: it is not
+ * entered then.
+ * Threads, of this and all that follow: any.
+ */
+enum error crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
+    uint64_t source, bool *made_room);
+
+/* Take the connection off; before its descriptor is closed. */
+void crowd_leave(struct crowd *crowd, struct crowd_entry *entry);
+
+/* Returns whether the owner is asked to end. */
+bool crowd_interrupted(const struct crowd_entry *entry);
+
+/* Interrupt the connection that would make room. Returns false: there is none. */
+bool crowd_interrupt_one(struct crowd *crowd);
+
+/* Interrupt all connections of one source. */
+void crowd_interrupt_source(struct crowd *crowd, uint64_t source);
+
+/* Interrupt all, and let nobody enter any more. */
+void crowd_interrupt_all(struct crowd *crowd);
+
+/*
+ * A source has one tunnel more, or one less.
+ *
+ * Returns false when there is no memory: then it is not counted, and must not be
+ * taken off.
+ */
+bool crowd_settle(struct crowd *crowd, uint64_t source);
+void crowd_unsettle(struct crowd *crowd, uint64_t source);
+
+/* Whether the source has a tunnel. */
+bool crowd_is_settled(struct crowd *crowd, uint64_t source);
+
+#endif

@@ -1,0 +1,191 @@
+/* notices - see notices.h */
+#include "server/notices.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/source.h"
+
+/* An address or two, and an error's text. */
+#define TEXT_SIZE 512
+
+/* What somebody may cause who has shown nothing, ... */
+#define STRANGER                                                               \
+	{                                                                      \
+		.of_source = 1, .of_all = 60                                   \
+	}
+/* ... and who has a public port, or had: a gateway may have many behind it. */
+#define CLIENT                                                                 \
+	{                                                                      \
+		.of_source = 60, .of_all = 2000                                \
+	}
+#define SOMETIMES                                                              \
+	{                                                                      \
+		.of_source = 8, .of_all = 120                                  \
+	}
+
+static const struct {
+	struct condense_rule rule;
+	bool is_warning;
+	/* Of a count: "SOURCE WHAT, N times more in a minute" */
+	const char *what;
+} kinds[NOTICE_KINDS] = {
+    [NOTICE_WRONG_SECRET] = {STRANGER, true, "refused: wrong secret"},
+    [NOTICE_NO_SECRET] = {STRANGER, true, "refused: it did not authenticate"},
+    [NOTICE_SILENT] = {STRANGER, true, "dropped: it said nothing for 3 s"},
+    [NOTICE_NO_MESSAGE] = {STRANGER, true,
+	"dropped: what it sent is no message of the protocol"},
+    [NOTICE_LEFT] = {STRANGER, false, "left without a word"},
+    [NOTICE_BEGAN_WITH] = {STRANGER, true,
+	"dropped: it began with a message that does not belong there"},
+    [NOTICE_NOT_WAITING] = {STRANGER, true,
+	"accepts a visitor that does not wait any more"},
+    [NOTICE_BROKEN] = {STRANGER, true, "dropped: its connection failed"},
+    [NOTICE_SHUT_OUT] = {STRANGER, true,
+	"failed to authenticate too often and is shut out"},
+    [NOTICE_PORT_REFUSED] = {SOMETIMES, true,
+	"asked for a port and was refused"},
+    [NOTICE_HAS_PORT] = {CLIENT, false, "has a port"},
+    [NOTICE_GONE] = {CLIENT, false, "is gone"},
+    [NOTICE_PORT_FREE] = {CLIENT, false, "had a port that is free"},
+    [NOTICE_SKIPPED] = {SOMETIMES, false,
+	"sent a message behind its Hello that is skipped"},
+    [NOTICE_VISITOR_DROPPED] = {SOMETIMES, true, "visited and was dropped"},
+    [NOTICE_SHED] = {{.of_source = 1, .of_all = NOTICES_TEXTS}, true,
+	"were turned away"},
+};
+
+void
+notices_init(struct notices *notices, uint64_t seed)
+{
+	lock_init(&notices->lock);
+	notices->condense.seed = seed;
+}
+
+void
+notices_destroy(struct notices *notices)
+{
+	lock_destroy(&notices->lock);
+}
+
+static void
+write_line(enum notice kind, const char *text)
+{
+	if (kinds[kind].is_warning)
+		log_warning("%s", text);
+	else
+		log_info("%s", text);
+}
+
+static bool
+tells(struct notices *notices, enum notice kind, uint64_t source)
+{
+	bool due;
+
+	lock_take(&notices->lock);
+	due = condense_tells(&notices->condense, &kinds[kind].rule, kind,
+	    source, clock_now_ms());
+	lock_give(&notices->lock);
+	return due;
+}
+
+void
+notices_tell(struct notices *notices, enum notice kind, uint64_t source,
+    const char *format, ...)
+{
+	char text[TEXT_SIZE];
+	va_list arguments;
+
+	if (!tells(notices, kind, source))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	write_line(kind, text);
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t
+hash(const char *text)
+{
+	uint64_t value = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text != '\0'; text++)
+		value =
+		    (value ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return value;
+}
+
+void
+notices_tell_text(struct notices *notices, const char *text)
+{
+	uint64_t source = hash(text);
+	struct notices_text *kept;
+
+	if (!tells(notices, NOTICE_SHED, source))
+		return;
+	lock_take(&notices->lock);
+	kept = &notices->texts[notices->next_text++ % (2 * NOTICES_TEXTS)];
+	kept->source = source;
+	snprintf(kept->text, sizeof kept->text, "%s", text);
+	lock_give(&notices->lock);
+	write_line(NOTICE_SHED, text);
+}
+
+int64_t
+notices_due_ms(struct notices *notices)
+{
+	int64_t due_ms;
+
+	lock_take(&notices->lock);
+	due_ms = condense_due_ms(&notices->condense);
+	lock_give(&notices->lock);
+	/* Another thread may count something meanwhile. */
+	return clock_earlier(due_ms, clock_now_ms() + CONDENSE_INTERVAL_MS);
+}
+
+/* Write whom or what the count is of. */
+static void
+print_subject(struct notices *notices, const struct condense_count *count,
+    char text[static TEXT_SIZE])
+{
+	const char *what = kinds[count->kind].what;
+	char source[SOURCE_TEXT_SIZE];
+
+	lock_assert_held(&notices->lock);
+	source_print(count->source, source);
+	snprintf(text, TEXT_SIZE, "%s %s",
+	    count->has_source ? source : "other peers", what);
+	if (count->kind != NOTICE_SHED || !count->has_source)
+		return;
+	for (size_t i = 0; i < 2 * (size_t)NOTICES_TEXTS; i++)
+		if (notices->texts[i].source == count->source)
+			snprintf(text, TEXT_SIZE, "%s", notices->texts[i].text);
+}
+
+void
+notices_write_counts(struct notices *notices)
+{
+	struct condense_count count = {.has_source = false};
+	char subject[TEXT_SIZE];
+	char text[TEXT_SIZE + 64];
+	bool more;
+
+	do {
+		lock_take(&notices->lock);
+		more =
+		    condense_next(&notices->condense, clock_now_ms(), &count);
+		if (more)
+			print_subject(notices, &count, subject);
+		lock_give(&notices->lock);
+		if (!more)
+			break;
+		snprintf(text, sizeof text, "%s: %u times more within a minute",
+		    subject, count.hidden);
+		write_line((enum notice)count.kind, text);
+	} while (more);
+}

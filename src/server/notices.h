@@ -1,0 +1,82 @@
+/*
+ * notices - lines of the log that peers can cause, condensed.
+ *
+ * The first line of a kind and source is written at once; further ones within a
+ * minute are counted, and the count is written when the minute is over. What
+ * clients do that have a public port may have more lines than what strangers
+ * do. The table of kinds in notices.c has the figures.
+ */
+#ifndef REBORE_SERVER_NOTICES_H
+#define REBORE_SERVER_NOTICES_H
+
+#include <stdint.h>
+
+#include "base/condense.h"
+#include "os/lock.h"
+
+enum notice {
+	/* Of connections to the control port. */
+	NOTICE_WRONG_SECRET,
+	NOTICE_NO_SECRET,
+	NOTICE_SILENT,
+	NOTICE_NO_MESSAGE,
+	NOTICE_LEFT,
+	NOTICE_BEGAN_WITH,
+	NOTICE_NOT_WAITING,
+	NOTICE_BROKEN,
+	NOTICE_SHUT_OUT,
+	/* Of clients that said Hello. */
+	NOTICE_PORT_REFUSED,
+	NOTICE_HAS_PORT,
+	NOTICE_GONE,
+	NOTICE_PORT_FREE,
+	NOTICE_SKIPPED,
+	/* Of visitors. */
+	NOTICE_VISITOR_DROPPED,
+	/* Of something that was turned away: notices_tell_text(). */
+	NOTICE_SHED,
+	NOTICE_KINDS
+};
+
+/* Texts of notices_tell_text() in a minute; more are counted together. */
+#define NOTICES_TEXTS     32
+#define NOTICES_TEXT_SIZE 160
+
+/* Fields are private. */
+struct notices {
+	struct lock lock;
+	/* Under lock. */
+	struct condense condense;
+	/* What was told last, for its count: of two minutes. */
+	struct notices_text {
+		uint64_t source;
+		char text[NOTICES_TEXT_SIZE];
+	} texts[2 * NOTICES_TEXTS];
+	unsigned next_text;
+};
+
+/* notices: all zero. seed: random. */
+void notices_init(struct notices *notices, uint64_t seed);
+void notices_destroy(struct notices *notices);
+
+/*
+ * Log a line, printf-like, unless it is to be counted.
+ *
+ * source: see net/source.h.
+ * Threads: any.
+ */
+void notices_tell(struct notices *notices, enum notice kind, uint64_t source,
+    const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
+
+/* As notices_tell(), of something that was turned away; the same text counts as
+ * one source, whoever it was. text: NOTICES_TEXT_SIZE at the most, or is cut. */
+void notices_tell_text(struct notices *notices, const char *text);
+
+/* Returns when notices_write_counts() is due, at the latest in a minute.
+ * Threads: any. */
+int64_t notices_due_ms(struct notices *notices);
+
+/* Log the counts whose minute is over. Threads: any. */
+void notices_write_counts(struct notices *notices);
+
+#endif

@@ -1,0 +1,105 @@
+/* penalties - see penalties.h */
+#include "server/penalties.h"
+
+#include <stddef.h>
+
+static struct penalty *
+set_of(struct penalties *penalties, uint64_t source)
+{
+	uint64_t mixed = (source ^ source >> 29) * (penalties->seed | 1);
+
+	return penalties->table[(mixed >> 32) % PENALTIES_SETS];
+}
+
+/* Returns the place of source, or NULL. */
+static struct penalty *
+find(struct penalties *penalties, uint64_t source)
+{
+	struct penalty *set = set_of(penalties, source);
+
+	for (int i = 0; i < PENALTIES_WAYS; i++)
+		if (set[i].last_ms != 0 && set[i].source == source)
+			return &set[i];
+	return NULL;
+}
+
+/* Returns a free place for source, or that of another: free ones are the oldest. */
+static struct penalty *
+replace(struct penalties *penalties, uint64_t source)
+{
+	struct penalty *set = set_of(penalties, source);
+	struct penalty *oldest = &set[0];
+
+	for (int i = 1; i < PENALTIES_WAYS; i++)
+		if (set[i].last_ms < oldest->last_ms)
+			oldest = &set[i];
+	*oldest = (struct penalty){.source = source};
+	return oldest;
+}
+
+/* Returns the first delay, doubled by each failure before. */
+static unsigned
+delay_of(const struct penalty *penalty)
+{
+	unsigned delay_ms = PENALTIES_DELAY_MS;
+
+	if (penalty->refusals > 0)
+		return PENALTIES_DELAY_MOST_MS;
+	for (unsigned i = 1; i < penalty->failures; i++)
+		if (delay_ms < PENALTIES_DELAY_MOST_MS)
+			delay_ms *= 2;
+	return delay_ms < PENALTIES_DELAY_MOST_MS ? delay_ms
+	                                          : PENALTIES_DELAY_MOST_MS;
+}
+
+static unsigned
+refuse(struct penalty *penalty, int64_t now_ms)
+{
+	unsigned refused_ms = PENALTIES_REFUSED_MS;
+
+	for (unsigned i = 0; i < penalty->refusals; i++)
+		if (refused_ms < PENALTIES_REFUSED_MOST_MS)
+			refused_ms *= 2;
+	if (refused_ms > PENALTIES_REFUSED_MOST_MS)
+		refused_ms = PENALTIES_REFUSED_MOST_MS;
+	if (penalty->refusals < UINT16_MAX)
+		penalty->refusals++;
+	penalty->failures = 0;
+	penalty->refused_until_ms = now_ms + refused_ms;
+	return refused_ms;
+}
+
+unsigned
+penalties_fail(struct penalties *penalties, uint64_t source, int64_t now_ms,
+    unsigned *refused_ms)
+{
+	struct penalty *penalty = find(penalties, source);
+	unsigned delay_ms;
+
+	if (penalty == NULL)
+		penalty = replace(penalties, source);
+	else if (now_ms - penalty->last_ms >= PENALTIES_FORGET_MS)
+		*penalty = (struct penalty){.source = source};
+	if (penalty->failures == 0 ||
+	    now_ms - penalty->first_ms >= PENALTIES_WINDOW_MS) {
+		penalty->failures = 0;
+		penalty->first_ms = now_ms;
+	}
+	if (penalty->failures < UINT16_MAX)
+		penalty->failures++;
+	penalty->last_ms = now_ms;
+	delay_ms = delay_of(penalty);
+	*refused_ms = 0;
+	if (penalty->failures >= PENALTIES_FAILURES &&
+	    now_ms >= penalty->refused_until_ms)
+		*refused_ms = refuse(penalty, now_ms);
+	return delay_ms;
+}
+
+bool
+penalties_refuses(struct penalties *penalties, uint64_t source, int64_t now_ms)
+{
+	const struct penalty *penalty = find(penalties, source);
+
+	return penalty != NULL && now_ms < penalty->refused_until_ms;
+}
