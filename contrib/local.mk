@@ -1,5 +1,4 @@
-# Units, scripts and completion. What names the program's folder is made here rather than by configure, so that a prefix
-# given to make counts
+# Units, scripts and completion
 contrib_templates = \
 	%D%/rebore-server.service.in \
 	%D%/rebore-local@.service.in \
@@ -17,9 +16,23 @@ if SYSTEMD
 systemdsystemunit_DATA = $(contrib_units)
 endif
 
-# To be copied where the system wants them: only one of them is of use there
+# To be copied where the system wants them: only one of them is of use there. The units are among them in any case, as
+# systemd may come later
 examplesdir = $(docdir)/examples
 examples_SCRIPTS = $(contrib_scripts)
+examples_DATA = $(contrib_units)
+
+# Where units and scripts look for options and secrets: those of tunnels in a folder for root's eyes. Whoever may install
+# the program and not make these folders must still be able to install
+install-data-local:
+	@folder='$(DESTDIR)$(confdir)'; \
+	{ test -d "$$folder" || $(INSTALL) -d -m 755 "$$folder"; } && \
+	{ test -d "$$folder/local" || $(INSTALL) -d -m 700 "$$folder/local"; } || \
+	echo "Not made: $$folder/local, for the options and secrets of tunnels. Make it by hand." >&2
+
+# What the user has put there stays
+uninstall-local:
+	@rmdir '$(DESTDIR)$(confdir)/local' '$(DESTDIR)$(confdir)' 2>/dev/null || :
 
 # bash finds a completion by the name of the program
 nodist_bashcompletion_DATA = %D%/completion/rebore
@@ -28,7 +41,7 @@ zshcompletion_DATA = %D%/completion/_rebore
 contrib_made = $(contrib_units) $(contrib_scripts)
 $(contrib_made): Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
-	$(SED) 's|@bindir[@]|$(bindir)|g' '$(srcdir)/$@.in' >'$@.tmp' && mv '$@.tmp' '$@'
+	$(substitute) '$(srcdir)/$@.in' >'$@.tmp' && mv '$@.tmp' '$@'
 %D%/rebore-server.service: %D%/rebore-server.service.in
 %D%/rebore-local@.service: %D%/rebore-local@.service.in
 %D%/rebore.init: %D%/rebore.init.in

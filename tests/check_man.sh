@@ -1,8 +1,11 @@
 #!/bin/sh
-# House rule: the man pages are clean mdoc, and they and the completions have exactly the options of --help.
+# House rule: the man pages are clean mdoc and name no folder but those configured, whatis(1) finds them, and they and the
+# completions have exactly the options of --help.
 set -u
 top=${top_srcdir:-.}
 program=${REBORE:?is to name the program}
+# Pages are made beside the program, those that name no folder are sources
+made=${program%/*}/man
 status=0
 command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
 work=$(mktemp -d) || exit 99
@@ -28,7 +31,7 @@ words_of_help()
 # Print the lines of one section of a page
 section()
 {
-	awk -v name="$2" '/^\.S[hs] /{ inside = substr($0, 5) == name } inside' "$top/man/$1"
+	awk -v name="$2" '/^\.S[hs] /{ inside = substr($0, 5) == name } inside' "$made/$1"
 }
 
 # The same of a page
@@ -72,9 +75,27 @@ compare_completion()
 	fi
 }
 
-for page in "$top"/man/*.[1-9]; do
+# whatis(1) finds a page by the names in its first section, of which those with a space count for nothing
+check_names()
+{
+	page=${1##*/}
+	awk '/^\.S[hs] /{ inside = $2 == "NAME" } inside' "$1" | grep -q -x -e "\.Nm ${page%.*}\( ,\)\{0,1\}" ||
+		fail "$1: its first section does not have the name ${page%.*}"
+	! command -v lexgrog >/dev/null || lexgrog "$1" | grep -q -e "\"${page%.*} - " || fail "$1: man-db finds no name"
+}
+
+# What configure and make were told, such as the folder of the program, is in the pages
+check_folders()
+{
+	grep -n -e '/usr/local' -e '/etc/rebore' "$top"/man/*.in && fail "man: name these by @bindir@ and @confdir@"
+	grep -n -e '@[a-z]*@' "$made"/*.[1-9] && fail "$made: not filled in"
+}
+
+for page in "$made/rebore.1" "$made/rebore-server.8" "$top/man/rebore-protocol.7"; do
 	mandoc -T lint -W warning "$page" || status=1
+	check_names "$page"
 done
+check_folders
 compare local rebore.1
 compare server rebore-server.8
 for file in rebore.bash _rebore; do

@@ -78,6 +78,7 @@ e2e_tests = \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/control_number.py \
+	%D%/e2e/configure.py \
 	%D%/e2e/congestion.py \
 	%D%/e2e/crowded_out.py \
 	%D%/e2e/daemon.py \
@@ -95,6 +96,7 @@ e2e_tests = \
 	%D%/e2e/heartbeat_timeout.py \
 	%D%/e2e/idle_memory.py \
 	%D%/e2e/init.py \
+	%D%/e2e/install.py \
 	%D%/e2e/ipv6_local_name.py \
 	%D%/e2e/leak.py \
 	%D%/e2e/log_format.py \
