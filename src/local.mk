@@ -14,6 +14,8 @@ librebore_a_SOURCES = \
 	%D%/base/hex.c		%D%/base/hex.h \
 	%D%/base/log.c		%D%/base/log.h \
 	%D%/base/patience.c	%D%/base/patience.h \
+	%D%/base/log_stream.c	%D%/base/log_stream.h \
+	%D%/base/log_syslog.c	%D%/base/log_syslog.h \
 	%D%/base/random.c	%D%/base/random.h \
 	%D%/base/repeat.c	%D%/base/repeat.h \
 	%D%/base/secret.c	%D%/base/secret.h \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_stream.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "client/client.h"
@@ -38,7 +39,7 @@ say(const struct config *config, void (*log)(const char *, ...),
 	va_end(arguments);
 	log("%s", text);
 	if (config->log.use_syslog)
-		fprintf(stderr, "rebore: %s\n", text);
+		(void)log_stream_write("rebore: ", text);
 }
 
 /* Tell the service manager and the shell. Returns false: said why not. */

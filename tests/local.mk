@@ -33,6 +33,8 @@ unit_tests = \
 	%D%/unit/test_listen \
 	%D%/unit/test_lock \
 	%D%/unit/test_log \
+	%D%/unit/test_log_stream \
+	%D%/unit/test_log_syslog \
 	%D%/unit/test_message \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \
@@ -134,6 +136,7 @@ e2e_tests = \
 	%D%/e2e/stalled_log.py \
 	%D%/e2e/stop.py \
 	%D%/e2e/stop_in_flood.py \
+	%D%/e2e/stopped_log_daemon.py \
 	%D%/e2e/threads_run_out.py \
 	%D%/e2e/unaccepted_visitor.py \
 	%D%/e2e/units.py \

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,13 +10,18 @@
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/escape.h"
+#include "base/log_stream.h"
+#include "base/log_syslog.h"
 
 /* A message holds a frame's text (256 bytes), escaped at the worst. */
 #define MESSAGE_SIZE 1280
 #define TIME_SIZE    32
+
+#ifndef _PATH_LOG
+#define _PATH_LOG "/dev/log"
+#endif
 
 /* Set before the first thread starts, then read-only. */
 static struct log_options chosen = {
@@ -58,7 +62,9 @@ log_open(const struct log_options *options)
 {
 	chosen = *options;
 	if (chosen.use_syslog)
-		openlog("rebore", LOG_PID | LOG_NDELAY, chosen.facility);
+		log_syslog_open(_PATH_LOG, chosen.facility);
+	else
+		log_stream_open();
 }
 
 int
@@ -88,33 +94,18 @@ print_time(char text[static TIME_SIZE])
 /* Lines that could not be written. */
 static atomic_uint lost;
 
-/*
- * A line that cannot be written at once is lost, and counted: a pipe that nobody
- * reads must not stop the program. (A pipe is writable only while it has room
- * for PIPE_BUF bytes, which is more than a line.)
- */
-static void
-write_line(const char *line, size_t length)
-{
-	struct pollfd slot = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	if (poll(&slot, 1, 0) != 1 || (slot.revents & POLLOUT) == 0) {
-		atomic_fetch_add(&lost, 1);
-		return;
-	}
-	while (write(STDERR_FILENO, line, length) == -1 && errno == EINTR)
-		continue;
-}
-
-static void
+/* What comes before the message: the time is the journal's business. */
+static bool
 write_text(enum log_level level, const char *time, const char *message)
 {
-	char line[TIME_SIZE + 16 + MESSAGE_SIZE];
-	int length = snprintf(line, sizeof line, "%s %s: %s\n", time,
-	    levels[level].name, message);
+	char prefix[TIME_SIZE + 16];
 
-	if (length > 0)
-		write_line(line, (size_t)length);
+	if (log_stream_is_journal())
+		snprintf(prefix, sizeof prefix, "<%d>", levels[level].priority);
+	else
+		snprintf(
+		    prefix, sizeof prefix, "%s %s: ", time, levels[level].name);
+	return log_stream_write(prefix, message);
 }
 
 /* The object of one event, or NULL: out of memory. The caller frees it. */
@@ -129,46 +120,47 @@ make_json(enum log_level level, const char *time, const char *message)
 	return text;
 }
 
-static void
+static bool
 write_json(enum log_level level, const char *time, const char *message)
 {
-	char line[TIME_SIZE + 64 + 2 * MESSAGE_SIZE];
+	char prefix[8] = "";
 	char *text = make_json(level, time, message);
-	int length;
+	bool written;
 
-	if (text == NULL) {
-		write_text(level, time, message);
-		return;
-	}
-	length = snprintf(line, sizeof line, "%s\n", text);
-	if (length > 0 && (size_t)length < sizeof line)
-		write_line(line, (size_t)length);
+	if (text == NULL)
+		return write_text(level, time, message);
+	if (log_stream_is_journal())
+		snprintf(prefix, sizeof prefix, "<%d>", levels[level].priority);
+	written = log_stream_write(prefix, text);
 	free(text);
+	return written;
 }
 
-static void
+static bool
 write_syslog(enum log_level level, const char *time, const char *message)
 {
 	char *text = chosen.format == LOG_FORMAT_JSON
 	                 ? make_json(level, time, message)
 	                 : NULL;
+	bool written =
+	    log_syslog_write(levels[level].priority, text ? text : message);
 
-	syslog(levels[level].priority, "%s", text ? text : message);
 	free(text);
+	return written;
 }
 
-static void
+/* Returns false when the line is lost. */
+static bool
 write_message(enum log_level level, const char *message)
 {
 	char time[TIME_SIZE];
 
 	print_time(time);
 	if (chosen.use_syslog)
-		write_syslog(level, time, message);
-	else if (chosen.format == LOG_FORMAT_JSON)
-		write_json(level, time, message);
-	else
-		write_text(level, time, message);
+		return write_syslog(level, time, message);
+	if (chosen.format == LOG_FORMAT_JSON)
+		return write_json(level, time, message);
+	return write_text(level, time, message);
 }
 
 /* Say how many lines were lost; if that is lost, too, they stay counted. */
@@ -181,9 +173,8 @@ write_lost(void)
 	if (count == 0)
 		return;
 	snprintf(message, sizeof message, "%u log lines were lost", count);
-	write_message(LOG_LEVEL_WARNING, message);
-	if (atomic_load(&lost) > 0)
-		atomic_fetch_add(&lost, count - 1);
+	if (!write_message(LOG_LEVEL_WARNING, message))
+		atomic_fetch_add(&lost, count);
 }
 
 __attribute__((__format__(__printf__, 2, 0))) static void
@@ -198,7 +189,8 @@ log_message(enum log_level level, const char *format, va_list arguments)
 	vsnprintf(raw, sizeof raw, format, arguments);
 	escape_text(raw, strlen(raw), message, sizeof message);
 	write_lost();
-	write_message(level, message);
+	if (!write_message(level, message))
+		atomic_fetch_add(&lost, 1);
 	errno = saved;
 }
 

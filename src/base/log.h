@@ -4,7 +4,12 @@
  * To standard error or to syslog, as text or as one JSON object a line. Every
  * message is escaped (see escape.h), so that text of a peer can neither break
  * the line nor reach a terminal. A line is one write(), so that threads do not
- * mix theirs.
+ * mix theirs. None waits: a line that cannot be written at once is lost, and the
+ * next that can is preceded by how many were.
+ *
+ * On the journal of systemd a line begins with its priority, "<6>", instead of
+ * the time and the level, which the journal shows by itself; an object of JSON
+ * has all three keys there, too.
  */
 #ifndef REBORE_BASE_LOG_H
 #define REBORE_BASE_LOG_H

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""--log-format json gives lines that parse, whatever a peer says; -q and -v choose; --syslog speaks to /dev/log."""
+"""--log-format json gives lines that parse, whatever a peer says; -q and -v choose; --syslog speaks to /dev/log; the
+journal gets priorities."""
 import json
 import os
 import re
 import socket
+import subprocess
 
-from harness import DEADLINE_S, Scene, ask, eventually, is_refused, need, parallel, visit
+from harness import DEADLINE_S, REBORE, Scene, ask, eventually, is_refused, need, parallel, visit
 
 LEVELS = {"error", "warning", "info", "debug"}
 
@@ -82,7 +84,32 @@ with Scene(network=True) as scene:
         assert re.match(rf"<{priority - 2}>.* dropped", line) and not re.search(r"[\x00-\x1f]", line.rstrip("\n")), line
         server.end()
 
-    parallel(as_json, quiet, lambda: as_text("-v", {"debug", "info", "warning"}, set()),
+    def on_the_journal(options, has_time):
+        """Where JOURNAL_STREAM names standard error, a line begins with its priority, and the time is the journal's."""
+        ours, theirs = socket.socketpair()
+        status = os.fstat(theirs.fileno())
+        env = scene.environment({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+        server = subprocess.Popen([REBORE, "server", "--control-port", "0", *options], env=env, stderr=theirs)
+        theirs.close()
+        ours.settimeout(DEADLINE_S)
+        try:
+            with ours, ours.makefile(encoding="utf-8") as lines:
+                line = next(lines)
+                found = re.fullmatch(r"<6>(.*listening on \[::\]:(\d+).*)\n", line)
+                assert found and (r"T" in found[1].split("listening")[0]) == has_time, line
+                if has_time:
+                    assert set(json.loads(found[1])) == {"time", "level", "message"}
+                peer = scene.connect(int(found[2]))
+                peer.send(b"garbage\0")
+                assert re.match(r"<4>.*dropped", next(lines))
+                server.terminate()
+                assert server.wait(DEADLINE_S) == 0
+        finally:
+            server.kill()
+            server.wait()
+
+    parallel(as_json, quiet, lambda: on_the_journal([], False), lambda: on_the_journal(["--log-format", "json"], True),
+             lambda: as_text("-v", {"debug", "info", "warning"}, set()),
              lambda: as_text("--log-format=text", {"info", "warning"}, {"debug"}),
              lambda: to_syslog(["--syslog"], 3 * 8 + 6),
              lambda: to_syslog(["--syslog=local3"], 19 * 8 + 6))

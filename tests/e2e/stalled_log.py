@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A log that takes nothing (a pipe that nobody reads) does not keep a program from serving, or from ending when asked."""
+"""A log that takes nothing (a pipe that nobody reads, a full disk) does not keep a program from serving, or from ending when asked."""
 import fcntl
 import os
 import subprocess
 
-from harness import HAS_PORT, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused, parallel, visit
+from harness import HAS_PORT, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused, need, parallel, visit
 
 
 def full_pipe():
@@ -20,7 +20,9 @@ def full_pipe():
     return read_end, write_end
 
 
-with Scene() as scene:
+need("unshare", "mount")
+
+with Scene(network=True) as scene:
     service_port = scene.echo_service()
 
     def run(*arguments):
@@ -63,4 +65,29 @@ with Scene() as scene:
         finally:
             ends(popen, read_end)
 
-    parallel(client, server)
+    def full_disk():
+        """Lines that the disk has no room for are counted, and told when it has."""
+        folder = os.path.join(scene.folder, "small")
+        os.mkdir(folder)
+        port = free_port()
+        server = scene.rebore("server", "--control-port", port, name="server-full-disk", launcher=[
+            "unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=8k none {folder} && exec \"$@\" 2>>{folder}/log", "sh"])
+        eventually(lambda: not is_refused(port), "the server listens")
+        inside = f"/proc/{server.pid}/root{folder}"
+        with open(f"{inside}/filler", "wb", buffering=0) as filler, open(f"{inside}/log", "ab", buffering=0) as log:
+            for file in (filler, log):  # the log has a page of its own already
+                try:
+                    while True:
+                        file.write(b"x")
+                except OSError:
+                    pass
+            scene.client(service_port, port, name="client-unheard")
+            filler.truncate(0)
+            scene.client(service_port, port, name="client-heard")
+
+        def told():
+            with open(f"{inside}/log", encoding="ascii") as file:
+                return "log lines were lost\n" in file.read()
+        eventually(told, "it says how many lines were lost")
+
+    parallel(client, server, full_disk)

@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -228,6 +231,47 @@ START_TEST(lost_lines_are_told_in_json_too)
 }
 END_TEST
 
+/* sd-daemon(3) */
+START_TEST(the_journal_is_told_the_priority_and_no_time)
+{
+	struct stat status;
+	char name[64];
+
+	start(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+	ck_assert_int_eq(fstat(STDERR_FILENO, &status), 0);
+	snprintf(name, sizeof name, "%ju:%ju", (uintmax_t)status.st_dev,
+	    (uintmax_t)status.st_ino);
+	setenv("JOURNAL_STREAM", name, 1);
+	log_open(&(struct log_options){.level = LOG_LEVEL_DEBUG});
+	log_error("one");
+	log_warning("two");
+	log_info("three");
+	log_debug("four");
+	ck_assert_str_eq(hear(), "<3>one\n<4>two\n<6>three\n<7>four\n");
+	log_open(&(struct log_options){
+	    .level = LOG_LEVEL_INFO, .format = LOG_FORMAT_JSON});
+	log_warning("two");
+	ck_assert_ptr_nonnull(strstr(hear(), "<4>{\"time\":\""));
+}
+END_TEST
+
+START_TEST(what_the_disk_has_no_room_for_is_counted)
+{
+	int full = open("/dev/full", O_WRONLY);
+
+	start(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	ck_assert_int_eq(dup2(full, STDERR_FILENO), STDERR_FILENO);
+	log_open(&(struct log_options){.level = LOG_LEVEL_INFO});
+	for (int i = 0; i < 3; i++)
+		log_info("x");
+	start(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	log_info("y");
+	hear();
+	ck_assert_ptr_nonnull(strstr(lines, " 3 log lines were lost\n"));
+	ck_assert_ptr_nonnull(strstr(lines, " y\n"));
+}
+END_TEST
+
 START_TEST(facilities_have_their_names)
 {
 	ck_assert_int_eq(log_facility_of_name("daemon"), LOG_DAEMON);
@@ -245,4 +289,6 @@ SUITE_MAIN("log", each_event_is_a_line_with_time_and_level,
     errno_is_kept, each_event_is_a_json_object_if_so_asked,
     the_longest_text_of_a_peer_fits, an_endless_text_is_cut,
     a_pipe_that_nobody_reads_does_not_stop_the_program,
-    lost_lines_are_told_in_json_too, facilities_have_their_names)
+    lost_lines_are_told_in_json_too,
+    the_journal_is_told_the_priority_and_no_time,
+    what_the_disk_has_no_room_for_is_counted, facilities_have_their_names)
