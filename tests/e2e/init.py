@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""The SysV init script starts, asks after, restarts and stops a server, with the statuses of the Linux Standard Base."""
+"""The SysV init script starts, asks after, restarts and stops a server, with the statuses of the Linux Standard Base. It
+runs it as a user of its own, with a state file in a folder of that user."""
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -20,7 +22,10 @@ with Scene() as scene:
     pid_file = os.path.join(scene.folder, "run", "rebore", "rebore.pid")
     port = free_port()
     secret = scene.file("secret", "s3cret\n")
-    defaults = scene.file("defaults", f'REBORE_ARGS="server --control-port {port} --secret-file {secret}"\n')
+    state = os.path.join(scene.folder, "lib", "rebore", "state")
+    # Who runs this is the user
+    ours = f'REBORE_USER=\nREBORE_STATE={state}\n'
+    defaults = scene.file("defaults", f'{ours}REBORE_ARGS="server --control-port {port} --secret-file {secret}"\n')
 
     def init(action, **variables):
         env = {"DAEMON": program, "DEFAULTS": defaults, "PIDFILE": pid_file, **variables}
@@ -81,14 +86,34 @@ with Scene() as scene:
         assert other.is_running(), "killed a process that is not ours"
 
         # What is not right
-        wrong = scene.file("wrong", 'REBORE_ARGS="server --min-port 0"\n')
+        wrong = scene.file("wrong", f'{ours}REBORE_ARGS="server --min-port 0"\n')
         expect("start", 6, "--min-port", DEFAULTS=wrong)
         expect("start", 5, "not installed", DAEMON="/no/such/rebore")
         with_taken_port = scene.server(name="server-taken")
-        taken = scene.file("taken", f'REBORE_ARGS="server --control-port {with_taken_port.control_port}"\n')
+        taken = scene.file("taken", f'{ours}REBORE_ARGS="server --control-port {with_taken_port.control_port}"\n')
         expect("start", 1, "Address already in use", DEFAULTS=taken)
+        expect("status", 3)
+        nobody_there = scene.file("nobody-there", "REBORE_USER=no-such-user\n")
+        expect("start", 6, "useradd", DEFAULTS=nobody_there)
         expect("status", 3)
         expect("", 2, "usage")
         expect("frobnicate", 2, "usage")
+        # A user of its own, whose are the process, its folders and files
+        if os.geteuid() == 0:
+            need("setpriv")
+            user = pwd.getpwnam("nobody")
+            os.chmod(scene.folder, 0o755)
+            os.chown(secret, user.pw_uid, user.pw_gid)
+            shutil.rmtree(os.path.dirname(pid_file))
+            shutil.rmtree(os.path.dirname(state), ignore_errors=True)
+            own = scene.file("own", f'REBORE_USER=nobody\nREBORE_STATE={state}\n'
+                                    f'REBORE_ARGS="server --control-port {port} --secret-file {secret}"\n')
+            expect("start", 0, "started", DEFAULTS=own)
+            with open(f"/proc/{pid()}/status", encoding="ascii") as file:
+                uids = next(line for line in file if line.startswith("Uid:")).split()[1:]
+            assert set(uids) == {str(user.pw_uid)}, uids
+            for path in (pid_file, os.path.dirname(pid_file), state, os.path.dirname(state)):
+                assert os.stat(path).st_uid == user.pw_uid, path
+            expect("stop", 0, "stopped", DEFAULTS=own)
     finally:
         init("stop")
