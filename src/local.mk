@@ -7,6 +7,7 @@ librebore_a_SOURCES = \
 	%D%/options_suggest.c	%D%/options_suggest.h \
 	%D%/options_table.c	%D%/options_table.h \
 	%D%/base/backoff.c	%D%/base/backoff.h \
+	%D%/base/checksum.c	%D%/base/checksum.h \
 	%D%/base/clock.c	%D%/base/clock.h \
 	%D%/base/condense.c	%D%/base/condense.h \
 	%D%/base/error.c	%D%/base/error.h \

@@ -73,6 +73,11 @@ say_why_no_state(const struct config *config, const char *path,
 		    "--state-file '%s': in use by process %ld; give each "
 		    "process a file of its own",
 		    path, (long)holder);
+	else if (error == ERROR_IN_USE)
+		say(config, log_error,
+		    "--state-file '%s': in use by another process; give each "
+		    "process a file of its own",
+		    path);
 	else if (error == ERROR_INVALID)
 		say(config, log_error,
 		    "--state-file '%s': must be a regular file, and no "

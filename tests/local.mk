@@ -18,6 +18,7 @@ unit_tests = \
 	%D%/unit/test_budget \
 	%D%/unit/test_buffers \
 	%D%/unit/test_channel \
+	%D%/unit/test_checksum \
 	%D%/unit/test_clock \
 	%D%/unit/test_condense \
 	%D%/unit/test_crew \

@@ -2,6 +2,7 @@
 """State files: what they keep, who may read them, who may use them, and what is made of useless ones."""
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -38,7 +39,7 @@ def client_keeps_its_port():
         told("state file of a client", same_port=len(ports) == 1, more=f"mode 0600, attempts {attempts}")
         assert len(ports) == len(known) == 1, (ports, known)
         assert attempts == sorted(set(attempts)), attempts
-        assert os.listdir(stage.folder).count("state.new") == 0
+        assert not [name for name in os.listdir(stage.folder) if name.endswith("-new")]
         # The whole id is in no log
         for process in stage.processes:
             assert known.copy().pop() not in process.log()
@@ -149,6 +150,58 @@ def disk_full():
         told("state file on a full disk", more="warned of, and the tunnel works")
 
 
+def disk_read_only():
+    """A read-only disk is warned of; both work, and know what the file holds. A mistake in the name stays an error."""
+    with Stage() as stage:
+        folder = stage.folder + "/fixed"
+        os.mkdir(folder)
+        service_port = stage.serve_echo()
+        launcher = ("unshare", "-m", "sh", "-c", f'mount --bind {folder} {folder} && '
+                    f'mount -o remount,bind,ro {folder} && exec "$@"', "sh")
+        server = stage.serve("--state-file", folder + "/server")
+        first = stage.join(service_port, "--state-file", folder + "/client", name="first")
+        port = first.public_port()
+        first.end()
+        server.end()
+        server = stage.serve("--state-file", folder + "/server", launcher=launcher, name="server-read-only")
+        server.wait_for("warning: the state file .* cannot be written: Read-only file system")
+        # Its file says the same, and is not changed
+        client = stage.join(service_port, "--state-file", folder + "/client", launcher=launcher, name="client-read-only")
+        client.wait_for("warning: the state file .* cannot be written: Read-only file system")
+        assert client.public_port() == port, "what the file holds is known"
+        without = stage.join(service_port, "--state-file", folder + "/none", launcher=launcher, name="client-without")
+        without.wait_for("warning: the state file .* cannot be written: Read-only file system")
+        nowhere = stage.join(service_port, "--state-file", folder + "/no/such", launcher=launcher, connected=False,
+                             name="nowhere")
+        assert nowhere.status() == 1
+        second = stage.join(service_port, "--state-file", folder + "/client", launcher=launcher, connected=False,
+                            name="second")
+        assert second.status() == 1 and second.count("in use by another process") == 1, second.log()
+        told("state file on a read-only disk", more="warned of, and both work")
+
+
+def damaged():
+    """A digit that has changed on the disk is noticed: another attempt or port would be used otherwise."""
+    with Stage() as stage:
+        service_port = stage.serve_echo()
+        server = stage.serve("--state-file", stage.folder + "/server")
+        client = stage.join(service_port, "--state-file", stage.folder + "/client")
+        eventually(lambda: str(client.public_port()) in read(stage.folder + "/server"), "the server has written its file")
+        client.end()
+        server.end(signal.SIGKILL)
+        for name, member in (("client", '"port":'), ("server", '"ports":[')):
+            content = read(f"{stage.folder}/{name}")
+            assert re.search(r',"checksum":"[0-9a-f]{8}"}$', content), content
+            place = content.index(member) + len(member)
+            digit = "1" if content[place] != "1" else "2"
+            stage.file(name, content[:place] + digit + content[place + 1:])
+        server = stage.serve("--state-file", stage.folder + "/server", name="server-again")
+        client = stage.join(service_port, "--state-file", stage.folder + "/client", name="client-again")
+        for process in (server, client):
+            assert process.count("warning: the state file .* is damaged, .* and is replaced") == 1, process.log()
+        told("state file with another digit", more="replaced with a warning")
+
+
 def ports_of_the_returning():
     """Right after a restart nobody new gets a port that somebody may return for, while the range has others."""
     with Stage() as stage:
@@ -184,4 +237,4 @@ def ports_of_the_returning():
             client.wait_for("same public address", mark, deadline_s=90)
 
 
-main(client_keeps_its_port, locked, useless_content, atomic, disk_full, ports_of_the_returning)
+main(client_keeps_its_port, locked, useless_content, atomic, disk_full, disk_read_only, damaged, ports_of_the_returning)
