@@ -27,6 +27,7 @@ librebore_a_SOURCES = \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
 	%D%/os/lock.c		%D%/os/lock.h \
+	%D%/os/memory.c	%D%/os/memory.h \
 	%D%/os/notify.c		%D%/os/notify.h \
 	%D%/os/pidfile.c	%D%/os/pidfile.h \
 	%D%/os/secretfile.c	%D%/os/secretfile.h \
@@ -53,6 +54,7 @@ librebore_a_SOURCES = \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \
 	%D%/relay/relay_copy.c	%D%/relay/pipes.h \
+	%D%/relay/relay_peek.c \
 	%D%/relay/relay_flow.c	%D%/relay/relay_flow.h \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \

@@ -36,6 +36,7 @@ unit_tests = \
 	%D%/unit/test_log \
 	%D%/unit/test_log_stream \
 	%D%/unit/test_log_syslog \
+	%D%/unit/test_memory \
 	%D%/unit/test_message \
 	%D%/unit/test_notify \
 	%D%/unit/test_options \

@@ -2,6 +2,8 @@
 #include "relay/buffers.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -14,30 +16,73 @@ static unsigned kept_count;
 /* The fewest that were kept since the last time that was tidied: so many were
  * not wanted. */
 static unsigned unwanted;
+static unsigned lent;
+static unsigned most_lent = UINT_MAX;
 
-char *
-buffers_borrow(void)
+void
+buffers_limit(uint64_t bytes)
 {
-	char *buffer = NULL;
+	uint64_t count = bytes / BUFFERS_BYTES;
 
 	lock_take(&lock);
-	if (kept_count > 0)
-		buffer = kept[--kept_count];
+	most_lent = count < UINT_MAX ? (unsigned)count : UINT_MAX;
+	lock_give(&lock);
+}
+
+/* Count one more as lent, and take one that is kept, if any is. Returns false
+ * where that would be too many. */
+static bool
+take_place(bool anyway, char **buffer)
+{
+	bool allowed;
+
+	*buffer = NULL;
+	lock_take(&lock);
+	allowed = anyway || lent < most_lent;
+	if (allowed)
+		lent++;
+	if (allowed && kept_count > 0)
+		*buffer = kept[--kept_count];
 	if (unwanted > kept_count)
 		unwanted = kept_count;
 	lock_give(&lock);
-	if (buffer != NULL)
+	return allowed;
+}
+
+static char *
+borrow(bool anyway)
+{
+	char *buffer;
+
+	if (!take_place(anyway, &buffer) || buffer != NULL)
 		return buffer;
 	/* Not malloc(): what is given back really goes back. */
 	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return buffer == MAP_FAILED ? NULL : buffer;
+	if (buffer != MAP_FAILED)
+		return buffer;
+	lock_take(&lock);
+	lent--;
+	lock_give(&lock);
+	return NULL;
+}
+
+char *
+buffers_borrow(void)
+{
+	return borrow(false);
+}
+
+char *
+buffers_force(void)
+{
+	return borrow(true);
 }
 
 char *
 buffers_copy(const char *bytes, size_t size)
 {
-	char *buffer = size > 0 ? buffers_borrow() : NULL;
+	char *buffer = size > 0 ? buffers_force() : NULL;
 
 	assert(size <= BUFFERS_BYTES);
 	if (buffer != NULL)
@@ -51,6 +96,7 @@ buffers_return(char *buffer)
 	if (buffer == NULL)
 		return;
 	lock_take(&lock);
+	lent--;
 	if (kept_count < BUFFERS_KEPT_MOST) {
 		kept[kept_count++] = buffer;
 		buffer = NULL;

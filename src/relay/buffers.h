@@ -1,6 +1,9 @@
 /*
  * buffers - memory for bytes in flight, lent to whoever moves some right now.
  *
+ * So many are lent as buffers_limit() allows: those who come then do without
+ * (relay_peek.c), or wait their turn.
+ *
  * A connection that is idle has none. Some are kept for the next borrower, and
  * go back to the system when they are not wanted any more.
  */
@@ -14,12 +17,21 @@
 #define BUFFERS_KEPT_IDLE 4
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* Returns BUFFERS_BYTES of memory, content undefined, or NULL: none is left.
- * Threads: any. */
+/* Lend no more than this many bytes from now on, in whole buffers. There is no
+ * limit before. Threads: any. */
+void buffers_limit(uint64_t bytes);
+
+/* Returns BUFFERS_BYTES of memory, content undefined, or NULL: none is left, or
+ * as many as allowed are lent. Threads: any. */
 char *buffers_borrow(void);
 
-/* Borrow a buffer with a copy of size bytes, BUFFERS_BYTES at most, at its start.
+/* The same for bytes that have nowhere else to be, also beyond the limit: NULL
+ * says that there is no memory. */
+char *buffers_force(void);
+
+/* Force a buffer with a copy of size bytes, BUFFERS_BYTES at most, at its start.
  * Returns NULL when size is 0, too, which is no failure. */
 char *buffers_copy(const char *bytes, size_t size);
 

@@ -10,12 +10,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 /* Measured: 64 KiB is a tenth slower, 1 MiB gains nothing. */
 #define PIPES_BYTES ((size_t)256 * 1024)
-/* Lent at a time, at most; and at most one for 32 descriptors. */
+/* Lent at a time, at most; and at most one for 32 descriptors, and so many as
+ * pipes_limit() allows. */
 #define PIPES_LENT_MOST 64
 /* Kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
@@ -30,6 +32,9 @@ struct pipe_ends {
 	{                                                                      \
 		-1, -1                                                         \
 	}
+
+/* Lend no more than this many bytes from now on, in whole pipes. Threads: any. */
+void pipes_limit(uint64_t bytes);
 
 /*
  * Borrow a pipe of PIPES_BYTES, empty and non-blocking.

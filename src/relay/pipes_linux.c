@@ -16,21 +16,29 @@ static unsigned kept_count;
 static unsigned lent;
 /* The fewest that were kept since the last time that was tidied. */
 static unsigned unwanted;
+static unsigned allowed_most = PIPES_LENT_MOST;
 
-/* How many may be lent; found out once. */
+void
+pipes_limit(uint64_t bytes)
+{
+	uint64_t count = bytes / PIPES_BYTES;
+
+	lock_take(&lock);
+	allowed_most =
+	    count < PIPES_LENT_MOST ? (unsigned)count : PIPES_LENT_MOST;
+	lock_give(&lock);
+}
+
+/* How many may be lent; how many by descriptors is found out once. */
 static unsigned
 most_lent(void)
 {
-	static unsigned most;
-	unsigned by_descriptors;
+	static unsigned by_descriptors;
 
 	lock_assert_held(&lock);
-	if (most == 0) {
+	if (by_descriptors == 0)
 		by_descriptors = fd_limit() / DESCRIPTORS_EACH + 1;
-		most = by_descriptors < PIPES_LENT_MOST ? by_descriptors
-		                                        : PIPES_LENT_MOST;
-	}
-	return most;
+	return by_descriptors < allowed_most ? by_descriptors : allowed_most;
 }
 
 static bool

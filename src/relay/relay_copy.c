@@ -23,10 +23,6 @@ fill(struct relay_flow *flow)
 {
 	ssize_t got;
 
-	if (flow->buffer == NULL)
-		flow->buffer = buffers_borrow();
-	if (flow->buffer == NULL)
-		return ERROR_MEMORY;
 	do
 		got = receive(flow);
 	while (got == -1 && errno == EINTR);
@@ -39,6 +35,16 @@ fill(struct relay_flow *flow)
 	flow->start = 0;
 	flow->end = (uint32_t)got;
 	return ERROR_NONE;
+}
+
+/* Have a buffer, if one is to be had: at any rate for what is in a pipe. */
+static bool
+has_buffer(struct relay_flow *flow)
+{
+	if (flow->buffer == NULL)
+		flow->buffer =
+		    flow->piped > 0 ? buffers_force() : buffers_borrow();
+	return flow->buffer != NULL;
 }
 
 static enum error
@@ -58,6 +64,17 @@ drain(struct relay_flow *flow)
 	return ERROR_NONE;
 }
 
+/* Read what comes next into the buffer, and write it. */
+static enum error
+copy(struct relay_flow *flow)
+{
+	enum error error = ERROR_NONE;
+
+	if (flow->start == flow->end && !flow->ended)
+		error = fill(flow);
+	return error ? error : drain(flow);
+}
+
 static void
 expect_bulk(struct relay_flow *flow)
 {
@@ -70,12 +87,14 @@ expect_bulk(struct relay_flow *flow)
 enum error
 relay_copy_step(struct relay_flow *flow)
 {
-	enum error error = ERROR_NONE;
+	enum error error;
 
-	if (flow->start == flow->end && !flow->ended)
-		error = fill(flow);
-	if (error == ERROR_NONE)
-		error = drain(flow);
+	flow->blocked = false;
+	if (flow->owed > 0)
+		return relay_peek_step(flow);
+	if (flow->start == flow->end && !flow->ended && !has_buffer(flow))
+		return flow->piped > 0 ? ERROR_MEMORY : relay_peek_step(flow);
+	error = copy(flow);
 	/* There is more where this came from. */
 	if (error == ERROR_NONE && flow->end == BUFFERS_BYTES &&
 	    flow->piped == 0)

@@ -26,13 +26,13 @@ is_empty(const struct relay_flow *flow)
 bool
 relay_flow_wants_read(const struct relay_flow *flow)
 {
-	return !flow->ended && is_empty(flow);
+	return !flow->ended && !flow->blocked && is_empty(flow);
 }
 
 bool
 relay_flow_wants_write(const struct relay_flow *flow)
 {
-	return !is_empty(flow);
+	return flow->blocked || !is_empty(flow);
 }
 
 void

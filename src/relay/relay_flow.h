@@ -5,6 +5,8 @@
  * buffer, so that there is much to move, through a borrowed pipe, which spares
  * copying (relay_splice.c, or relay_nosplice.c where the system has no splice);
  * and back when little comes. Nothing is borrowed while nothing is in flight.
+ * Where no buffer is to be had, it goes on without (relay_peek.c): bytes stay
+ * where they came in until the other side takes them.
  *
  * It reads again only when all that it has read is written, so a slow reader
  * holds the writer back: at most PIPES_BYTES are in flight, and BUFFERS_BYTES
@@ -37,6 +39,10 @@ struct relay_flow {
 	/* Behind it, or in its place: what is in the pipe. */
 	uint32_t piped;
 	struct pipe_ends pipe;
+	/* Without a buffer: so much is written, and still to be taken out of
+	 * from; to takes no more. */
+	uint32_t owed;
+	bool blocked;
 	/* Moving through the pipe; it has not been refused. */
 	bool splicing;
 	bool can_splice;
@@ -62,7 +68,8 @@ void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
  * Move what can be moved now, without waiting.
  *
  * Returns ERROR_NONE also when nothing could be moved; ERROR_RESET or another
- * error with errno when one of the two is broken; ERROR_MEMORY.
+ * error with errno when one of the two is broken; ERROR_MEMORY, when not even
+ * what is in a pipe can be taken out.
  */
 enum error relay_flow_step(struct relay_flow *flow);
 
@@ -72,6 +79,13 @@ void relay_flow_tell(struct relay_flow *flow);
 
 /* Give back what is borrowed, whatever is in it. */
 void relay_flow_end(struct relay_flow *flow);
+
+/*
+ * For relay_copy.c alone: one step without a buffer. What may be read is looked
+ * at, written as far as that goes, and only then taken out: nothing is in
+ * flight. Returns as relay_copy_step().
+ */
+enum error relay_peek_step(struct relay_flow *flow);
 
 /*
  * For relay_flow.c alone: one step of either kind, returning as

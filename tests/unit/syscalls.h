@@ -270,7 +270,7 @@ recv(int fd, void *bytes, size_t size, int flags)
 	if (syscalls_watched && way != WAYS) {
 		if (syscalls_fails(RECV))
 			return -1;
-		if (size > 4096)
+		if (size > 8192)
 			syscalls.trace.ways[way].buffer = (uintptr_t)bytes;
 		size = syscalls_cut(RECV, size);
 		syscalls_wait_for_much(fd, way);

@@ -153,6 +153,38 @@ START_TEST(what_nobody_wants_goes_back_but_for_a_few)
 }
 END_TEST
 
+START_TEST(no_more_are_lent_than_allowed)
+{
+	char *buffers[4];
+	char *copy;
+
+	buffers_limit(3 * BUFFERS_BYTES + BUFFERS_BYTES - 1);
+	for (int i = 0; i < 3; i++)
+		ck_assert_ptr_nonnull(buffers[i] = buffers_borrow());
+	ck_assert_ptr_null(buffers_borrow());
+	/* Bytes that have nowhere else to be are none too many, but count. */
+	ck_assert_ptr_nonnull(buffers[3] = buffers_force());
+	ck_assert_ptr_nonnull(copy = buffers_copy("x", 1));
+	buffers_return(buffers[0]);
+	buffers_return(copy);
+	ck_assert_ptr_null(buffers_borrow());
+	buffers_return(buffers[1]);
+	/* What is kept is lent again, as far as allowed. */
+	ck_assert_ptr_nonnull(buffers[0] = buffers_borrow());
+	ck_assert_ptr_null(buffers_borrow());
+	buffers_limit(4 * BUFFERS_BYTES);
+	ck_assert_ptr_nonnull(buffers[1] = buffers_borrow());
+	ck_assert_ptr_null(buffers_borrow());
+	for (int i = 0; i < 4; i++)
+		buffers_return(buffers[i]);
+	buffers_limit(0);
+	ck_assert_ptr_null(buffers_borrow());
+	buffers_limit(UINT64_MAX);
+	ck_assert_ptr_nonnull(buffers[0] = buffers_borrow());
+	buffers_return(buffers[0]);
+}
+END_TEST
+
 START_TEST(a_copy_is_a_buffer)
 {
 	char *copy = buffers_copy("as it was", 9);
@@ -167,4 +199,4 @@ END_TEST
 SUITE_MAIN("buffers", every_byte_of_a_buffer_is_there,
     no_two_borrowers_have_the_same, what_is_given_back_is_lent_again,
     threads_do_not_get_the_same, what_nobody_wants_goes_back_but_for_a_few,
-    a_copy_is_a_buffer)
+    no_more_are_lent_than_allowed, a_copy_is_a_buffer)

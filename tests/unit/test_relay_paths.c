@@ -53,6 +53,8 @@ struct path {
 #define ODD_SIZES             3, 40000, 1, 4095, 70000, 65536, 130000
 #define MOSTLY_ONE            1, 1, 1, 1, 65536
 
+static void lend_no_buffer(void);
+static void lend_buffers_again(void);
 #ifdef HAVE_SPLICE
 static void lend_all(void);
 static void take_all_back(void);
@@ -161,6 +163,28 @@ static const struct path paths[] = {
 	.plan = {COPIED, .cuts = COPIES, .sizes = {MOSTLY_ONE}}},
     {"copies are interrupted", .plan = {COPIED, .interrupts = COPIES | POLL}},
     {"copies have to wait", .plan = {COPIED, .holds_up = COPIES | POLL}},
+    {"no buffer is lent", .plan = {COPIED}, .set_up = lend_no_buffer},
+    {"no buffer is lent, in pieces of any size",
+	.plan = {COPIED, .cuts = COPIES, .sizes = {ODD_SIZES}},
+	.set_up = lend_no_buffer},
+    {"no buffer is lent, interrupted",
+	.plan = {COPIED, .interrupts = COPIES | POLL},
+	.set_up = lend_no_buffer},
+    {"no buffer is lent, and it has to wait",
+	.plan = {COPIED, .holds_up = COPIES | POLL}, .set_up = lend_no_buffer},
+    {"no buffer is lent for a while", .plan = {COPIED},
+	.set_up = lend_no_buffer, .within = lend_buffers_again},
+#ifdef HAVE_SPLICE
+    {"no buffer is lent, but pipes are", .set_up = lend_no_buffer,
+	.spliced = BOTH_WAYS},
+    {"no buffer is lent, but pipes are, with urgent marks",
+	.plan = {.mark = 300007, .error = EAGAIN}, .set_up = lend_no_buffer,
+	.spliced = BOTH_WAYS},
+    {"no buffer is lent, and splice out is refused within a pipe",
+	.plan = {REFUSED(SPLICE_OUT, EINVAL), .ways = BOTH_WAYS,
+	    .after = WITHIN, .cuts = SPLICE_OUT, .sizes = {40001}},
+	.set_up = lend_no_buffer, .spliced = BOTH_WAYS},
+#endif
 };
 
 /* --- The stage: a relay in a thread, and the far ends of its connections */
@@ -210,6 +234,21 @@ take_back(unsigned left)
 {
 	while (lent_count > left)
 		pipes_return(&lent[--lent_count], false);
+}
+
+static void
+lend_no_buffer(void)
+{
+	buffers_limit(BUFFERS_BYTES - 1);
+}
+
+static void
+lend_buffers_again(void)
+{
+	for (int way = 0; way < WAYS; way++)
+		ck_assert(stage.relay.early != NULL ||
+			  syscalls.trace.ways[way].buffer == 0);
+	buffers_limit(UINT64_MAX);
 }
 
 #ifdef HAVE_SPLICE
@@ -293,6 +332,7 @@ prepare(int column, int in, int out)
 	++*unfinished;
 	memset(&stage, 0, sizeof stage);
 	memset(&syscalls, 0, sizeof syscalls);
+	buffers_limit(UINT64_MAX);
 	stage.path = &paths[column];
 	stage.descriptors = count_descriptors();
 	connect_as_rebore(&stage.relay.end_fd, &stage.visitor, in, out);
@@ -566,7 +606,7 @@ assert_no_buffer_is_missing(void)
 	int expected = 0;
 
 	for (int i = 0; i < BUFFERS_KEPT_MOST; i++) {
-		buffers[i] = buffers_borrow();
+		buffers[i] = buffers_force();
 		ck_assert_ptr_nonnull(buffers[i]);
 	}
 	for (int way = 0; way < WAYS; way++) {
