@@ -33,6 +33,8 @@ struct config {
 	/* NULL: none. Points into argv. */
 	const char *pid_file;
 
+	/* Visitors at a time; 0: as many as memory is there for. */
+	unsigned max_visitors;
 	/* A proxied connection that is idle is asked so early. */
 	unsigned keepalive_s;
 

@@ -14,14 +14,27 @@
 #include "options.h"
 #include "os/daemon.h"
 #include "os/fd.h"
+#include "os/memory.h"
 #include "os/notify.h"
 #include "os/pidfile.h"
 #include "os/signals.h"
+#include "relay/buffers.h"
+#include "relay/pipes.h"
 #include "server/server.h"
 #include "status.h"
 #include "wire/scratch.h"
 
 #define TEXT_SIZE 640
+
+/* Parts of memory that may be lent for bytes in flight. */
+#define BUFFERS_SHARE 8
+#define PIPES_SHARE   16
+/* A visitor is let in for so much memory: the default of --max-visitors. A control
+ * group is charged for what is in sockets, which the system limits otherwise. */
+#define VISITOR_BYTES          ((uint64_t)128 * 1024)
+#define VISITOR_BYTES_IN_GROUP ((uint64_t)256 * 1024)
+#define VISITORS_LEAST         64
+#define VISITORS_MOST          1000000
 
 /* Ports below this are the system's, as a rule. */
 #define FREE_PORT_LOWEST 1024
@@ -278,6 +291,36 @@ warn_of_secret(const struct config *config)
 		    "a public port; --secret-file keeps strangers out");
 }
 
+/* How many visitors there is memory for. */
+static unsigned
+count_visitors(uint64_t memory)
+{
+	bool in_group = memory_limit_of_groups("") <= memory;
+	uint64_t visitors =
+	    memory / (in_group ? VISITOR_BYTES_IN_GROUP : VISITOR_BYTES);
+
+	if (visitors < VISITORS_LEAST)
+		visitors = VISITORS_LEAST;
+	return visitors < VISITORS_MOST ? (unsigned)visitors : VISITORS_MOST;
+}
+
+/* Whoever opens connections and reads nothing must not use memory up: part of it
+ * may be lent for bytes in flight, and so many visitors are let in. */
+static void
+share_memory(struct config *config)
+{
+	const uint64_t memory = memory_limit();
+	unsigned visitors = count_visitors(memory);
+
+	buffers_limit(memory / BUFFERS_SHARE);
+	pipes_limit(memory / PIPES_SHARE);
+	log_debug("there is memory for %u visitors", visitors);
+	if (config->max_visitors > 0)
+		visitors = config->max_visitors;
+	config->client.max_visitors = visitors;
+	config->server.max_visitors = visitors;
+}
+
 /* In the process that stays. */
 static enum status
 run(struct config *config, struct daemon *daemon)
@@ -297,6 +340,7 @@ run(struct config *config, struct daemon *daemon)
 	if (!take_pidfile(config, &pidfile))
 		return STATUS_FAILED;
 	sockopt_set_proxied_idle(config->keepalive_s);
+	share_memory(config);
 	if (config->command == CONFIG_SERVER)
 		status = run_server(config, daemon);
 	else

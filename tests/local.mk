@@ -107,6 +107,7 @@ e2e_tests = \
 	%D%/e2e/long_pause.py \
 	%D%/e2e/max_retries.py \
 	%D%/e2e/needless_secret.py \
+	%D%/e2e/memory_runs_out.py \
 	%D%/e2e/new_address.py \
 	%D%/e2e/no_reconnect.py \
 	%D%/e2e/notify.py \

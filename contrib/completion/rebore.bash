@@ -4,11 +4,11 @@
 # tests/check_man.sh compares what stands between the marks with --help
 # local
 _rebore_local="--local-host --to --port --secret --secret-file --no-reconnect --max-retries --max-reconnect-delay
-	--heartbeat-timeout --local-retry --spares --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+	--heartbeat-timeout --local-retry --spares --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of local
 # server
 _rebore_server="--min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port
-	--client-timeout --lease --hold --max-waiting --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+	--client-timeout --lease --hold --max-waiting --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of server
 _rebore_facilities="auth cron daemon user local0 local1 local2 local3 local4 local5 local6 local7"
 
@@ -75,7 +75,7 @@ _rebore()
 		return
 		;;
 	-p | --port | -s | --secret | --max-retries | --max-reconnect-delay | --heartbeat-timeout | \
-		--local-retry | --spares | --keepalive | --drain | --min-port | --max-port | --bind-addr | --bind-tunnels | --control-port | \
+		--local-retry | --spares | --max-visitors | --keepalive | --drain | --min-port | --max-port | --bind-addr | --bind-tunnels | --control-port | \
 		--client-timeout | --lease | --hold | --max-waiting)
 		return
 		;;

@@ -458,6 +458,8 @@ connect_workers(struct client *client)
 	workers->crew = client->crew;
 	workers->roster = &client->roster;
 	workers->stop_fd = client->end.read_fd;
+	if (client->options.max_visitors > 0)
+		worker_limit(workers, client->options.max_visitors);
 	workers->local_retry_ms = (int64_t)client->options.local_retry_s * 1000;
 }
 

@@ -38,6 +38,8 @@ struct client_options {
 	unsigned local_retry_s;
 	/* Data connections to be kept ready for visitors; 0: none. */
 	unsigned spares;
+	/* Visitors and spares at a time; 0: what descriptors allow. */
+	unsigned max_visitors;
 	/* Proxied connections may go on so long after client_stop(). */
 	unsigned drain_s;
 	/* Where the client's identity outlives the process; NULL: nowhere. */

@@ -87,11 +87,29 @@ worker_context_init(struct worker_context *context)
 	    limit > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
 		? (limit - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
 		: 1;
+	context->is_limited = false;
 	atomic_init(&context->workers, 0);
 	lock_init(&context->lock);
 	memset(&context->told, 0, sizeof context->told);
 	arrivals_init(&context->arrivals);
 	shelf_init(&context->orders, sizeof(struct order));
+}
+
+void
+worker_limit(struct worker_context *context, unsigned most)
+{
+	if (context->workers_most <= most)
+		return;
+	context->workers_most = most;
+	context->is_limited = true;
+}
+
+/* Why no more workers can be started, for people. */
+static const char *
+limit_reason(const struct worker_context *context)
+{
+	return context->is_limited ? "--max-visitors, or what memory allows"
+	                           : strerror(EMFILE);
 }
 
 void
@@ -279,7 +297,8 @@ tell_local_failure(struct worker *worker)
 	if (worker->order->refuse) {
 		snprintf(worker->reason, sizeof worker->reason,
 		    "the limit of %u visitors is reached: %s",
-		    worker->context->workers_most, strerror(EMFILE));
+		    worker->context->workers_most,
+		    limit_reason(worker->context));
 	} else if (worker->local_reason[0] != '\0') {
 		snprintf(worker->reason, sizeof worker->reason, "%s",
 		    worker->local_reason);
@@ -773,7 +792,8 @@ worker_start(struct worker_context *context, struct worker_session *session,
 	if (error == ERROR_NONE)
 		return;
 	if (error == ERROR_RESOURCES)
-		warn(context, strerror(errno));
+		warn(context,
+		    errno == EMFILE ? limit_reason(context) : strerror(errno));
 	arrivals_leave(&context->arrivals, &order->arrival, false);
 	worker_session_release(session);
 	shelf_give(&context->orders, order);

@@ -37,6 +37,8 @@ struct worker_context {
 	struct roster *roster;
 	int stop_fd; /* readable when proxied connections are to end */
 	unsigned workers_most;
+	/* They are fewer than descriptors would allow. */
+	bool is_limited;
 	/* A visitor waits so long for a local service that does not answer. */
 	int64_t local_retry_ms;
 
@@ -85,6 +87,9 @@ struct worker_session {
  */
 void worker_context_init(struct worker_context *context);
 void worker_context_destroy(struct worker_context *context);
+
+/* Have no more workers than this; a limit that is lower already stays. */
+void worker_limit(struct worker_context *context, unsigned most);
 
 /* Returns NULL when there is no memory. */
 struct worker_session *worker_session_create(

@@ -71,4 +71,13 @@ bool tcp_is_near(int fd);
  */
 void tcp_expect_bulk(int fd);
 
+/*
+ * Have the system keep little of what is written and not yet sent on a connected
+ * socket, a few KiB instead of megabytes: memory is short. What is on its way is
+ * not less for that. What cannot be set is left alone.
+ *
+ * Threads: any.
+ */
+void tcp_keep_little(int fd);
+
 #endif

@@ -24,6 +24,9 @@
  * less there is under way, the more of it is still in the cache. */
 #define UNSENT_BYTES (128 * 1024)
 
+/* So much, where memory is short */
+#define LITTLE_UNSENT_BYTES (16 * 1024)
+
 /* TCP_CA_NAME_MAX of the kernel, net/tcp.h; not in its headers for programs */
 #define CONGESTION_SIZE 16
 
@@ -124,6 +127,15 @@ tcp_expect_bulk(int fd)
 		sizeof unpaced - 1) == 0)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
 		    &unsent_bytes, sizeof unsent_bytes);
+}
+
+void
+tcp_keep_little(int fd)
+{
+	const int unsent_bytes = LITTLE_UNSENT_BYTES;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+	    sizeof unsent_bytes);
 }
 
 /* Read "low<white space>high". */

@@ -43,6 +43,7 @@ struct relay_flow {
 	 * from; to takes no more. */
 	uint32_t owed;
 	bool blocked;
+	bool is_lean; /* it has gone on without, at some time */
 	/* Moving through the pipe; it has not been refused. */
 	bool splicing;
 	bool can_splice;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "net/tcp.h"
 #include "os/stack.h"
 #include "relay/relay_flow.h"
 
@@ -77,6 +78,9 @@ relay_peek_step(struct relay_flow *flow)
 	enum error error = take_out(flow, bytes);
 	bool is_much;
 
+	if (!flow->is_lean)
+		tcp_keep_little(flow->to);
+	flow->is_lean = true;
 	if (error == ERROR_NONE)
 		error = pass(flow, bytes);
 	is_much = flow->owed == PEEK_BYTES;

@@ -1,6 +1,9 @@
 /* budget - see budget.h */
 #include "server/budget.h"
 
+#include <errno.h>
+#include <string.h>
+
 /* Standard streams, listener, wake-up, log, pid file, and those in transit. */
 #define KEPT_BACK 24
 
@@ -8,8 +11,26 @@ void
 budget_init(struct budget *budget, unsigned limit)
 {
 	budget->most = limit > 2 * KEPT_BACK ? limit - KEPT_BACK : limit / 2;
+	budget->is_limited = false;
 	atomic_init(&budget->used, 0);
 	atomic_init(&budget->expected, 0);
+}
+
+void
+budget_limit(struct budget *budget, unsigned visitors)
+{
+	if (budget->most / BUDGET_VISITOR <= visitors)
+		return;
+	budget->most = visitors * BUDGET_VISITOR;
+	budget->is_limited = true;
+}
+
+const char *
+budget_reason(const struct budget *budget)
+{
+	return budget->is_limited
+	           ? "as many as --max-visitors or memory allow are there"
+	           : strerror(EMFILE);
 }
 
 unsigned

@@ -1,5 +1,6 @@
 /*
- * budget - how many descriptors the server's connections may have together.
+ * budget - how many descriptors the server's connections may have together: what
+ * the system allows, or less, where memory would not be enough for so many.
  *
  * A visitor is charged for its data connection, too, before that arrives:
  * otherwise visitors could take the descriptors that they need to be served.
@@ -22,6 +23,7 @@
 struct budget {
 	/* Read-only. */
 	unsigned most;
+	bool is_limited; /* by budget_limit() */
 	atomic_uint used;
 	/* Data connections that visitors are charged for, and that have not
 	 * arrived yet: they are charged as sessions until they say Accept. */
@@ -31,6 +33,13 @@ struct budget {
 /* limit: descriptors of the process, of which some are kept back for the log,
  * the listener, and to turn away what is too much. */
 void budget_init(struct budget *budget, unsigned limit);
+
+/* Have no more descriptors taken than so many visitors need. Before any is taken;
+ * a limit that is lower already stays. */
+void budget_limit(struct budget *budget, unsigned visitors);
+
+/* Returns why no more can be taken, for people, a constant. */
+const char *budget_reason(const struct budget *budget);
 
 /* Returns the most that may be taken. */
 unsigned budget_most(const struct budget *budget);

@@ -165,6 +165,8 @@ fill_context(struct server *server)
 	ports_init(
 	    &context->ports, &options->tunnels, &range, &context->grants);
 	budget_init(&context->budget, fd_limit());
+	if (options->max_visitors > 0)
+		budget_limit(&context->budget, options->max_visitors);
 	context->spares_most = budget_most(&context->budget) / SPARES_SHARE;
 	if (context->spares_most > SPARES_MOST)
 		context->spares_most = SPARES_MOST;

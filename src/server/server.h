@@ -30,6 +30,9 @@ struct server_options {
 	unsigned hold_s;
 	/* ... and so many of them for each. */
 	unsigned max_waiting;
+	/* Connections at a time, counted in visitors, each of which needs two: 16
+	 * or more; 0: what descriptors allow. */
+	unsigned max_visitors;
 	/* Proxied connections may go on so long after server_stop(). */
 	unsigned drain_s;
 	/* Where granted ports outlive the process; NULL: nowhere. */

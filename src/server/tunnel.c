@@ -331,11 +331,16 @@ hand_out(struct tunnel *tunnel, struct pending_visitor *visitor)
 	fd = spares_take(&tunnel->spares);
 	if (fd == -1)
 		return false;
-	/* From here on its descriptor is charged to the visitor. */
-	budget_give(&context->budget, BUDGET_SESSION);
-	if (handout_start(context, tunnel, visitor, fd) == ERROR_NONE)
+	if (handout_start(context, tunnel, visitor, fd) == ERROR_NONE) {
+		/* From here on its descriptor is charged to the visitor. */
+		budget_give(&context->budget, BUDGET_SESSION);
 		return true;
-	fd_close(&fd);
+	}
+	/* No buffer is free: the spare can wait for that, not the visitor. */
+	if (!spares_add(&tunnel->spares, fd)) {
+		fd_close(&fd);
+		budget_give(&context->budget, BUDGET_SESSION);
+	}
 	return false;
 }
 
@@ -365,7 +370,8 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 		return;
 	}
 	if (!context_take(context, BUDGET_VISITOR)) {
-		turn_away(tunnel, fd, "visitor turned away", strerror(EMFILE));
+		turn_away(tunnel, fd, "visitor turned away",
+		    budget_reason(&context->budget));
 		return;
 	}
 	visitor = shelf_take(&context->visitors);

@@ -1,6 +1,8 @@
 /* What budget.h promises: never more than there is, and all that there is. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "server/budget.h"
 #include "suite.h"
@@ -101,6 +103,24 @@ START_TEST(it_is_ample_while_half_is_free)
 }
 END_TEST
 
+START_TEST(a_lower_limit_counts_in_visitors)
+{
+	budget_init(&budget, 1024);
+	ck_assert_str_eq(budget_reason(&budget), strerror(EMFILE));
+	budget_limit(&budget, 20);
+	ck_assert_uint_eq(budget_most(&budget), 20 * BUDGET_VISITOR);
+	for (int i = 0; i < 20; i++)
+		ck_assert(budget_take(&budget, BUDGET_VISITOR));
+	ck_assert(!budget_take(&budget, BUDGET_SESSION));
+	ck_assert_str_ne(budget_reason(&budget), strerror(EMFILE));
+	/* One that is higher than what descriptors allow is none. */
+	budget_init(&budget, 64);
+	budget_limit(&budget, 1000000);
+	ck_assert_uint_le(budget_most(&budget), 64);
+	ck_assert_str_eq(budget_reason(&budget), strerror(EMFILE));
+}
+END_TEST
+
 static atomic_bool enough;
 
 /* Ask again and again for two, where one is left. */
@@ -142,5 +162,5 @@ END_TEST
 SUITE_MAIN("budget", some_descriptors_are_kept_back,
     all_of_it_can_be_taken_and_no_more,
     what_is_forced_counts_though_it_is_too_much, what_is_expected_is_no_excess,
-    it_is_ample_while_half_is_free,
+    it_is_ample_while_half_is_free, a_lower_limit_counts_in_visitors,
     a_refusal_takes_nothing_not_even_for_a_moment)

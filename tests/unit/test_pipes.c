@@ -89,6 +89,26 @@ START_TEST(only_so_many_are_lent)
 }
 END_TEST
 
+START_TEST(no_more_are_lent_than_allowed)
+{
+	if (!start())
+		return;
+	pipes_limit(2 * PIPES_BYTES + PIPES_BYTES - 1);
+	ck_assert_int_eq(pipes_borrow(&ends[1]), ERROR_NONE);
+	ck_assert_int_eq(pipes_borrow(&ends[2]), ERROR_RESOURCES);
+	pipes_return(&ends[0], true);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_NONE);
+	pipes_limit(0);
+	pipes_return(&ends[0], true);
+	pipes_return(&ends[1], true);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_RESOURCES);
+	/* What descriptors allow is never passed. */
+	pipes_limit(UINT64_MAX);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_NONE);
+	pipes_return(&ends[0], true);
+}
+END_TEST
+
 /* The number of open descriptors. */
 static int
 descriptors(void)
@@ -141,5 +161,5 @@ START_TEST(what_nobody_wants_is_closed)
 END_TEST
 
 SUITE_MAIN("pipes", a_pipe_is_empty_and_does_not_wait,
-    what_is_left_in_a_pipe_is_never_lent, only_so_many_are_lent, few_are_kept,
-    what_nobody_wants_is_closed)
+    what_is_left_in_a_pipe_is_never_lent, only_so_many_are_lent,
+    no_more_are_lent_than_allowed, few_are_kept, what_nobody_wants_is_closed)
