@@ -166,7 +166,8 @@ fault_tests = \
 # What takes longer: contrib/runtests --full runs them
 full_tests = \
 	%D%/faults/full_path.py \
-	%D%/faults/full_server.py
+	%D%/faults/full_server.py \
+	%D%/faults/full_uplinks.py
 
 house_rules = \
 	%D%/check_layers.sh \

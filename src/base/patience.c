@@ -7,9 +7,12 @@
 /* Dials before they get longer. */
 #define DIALS_SHORT 2
 /* A client has so long to wake and to say Taken. */
-#define TAKEN_SLACK_MS      200u
-#define RETRANSMIT_LEAST_MS 4000u
-#define RETRANSMIT_MOST_MS  60000u
+#define TAKEN_SLACK_MS          200u
+#define HEARTBEAT_MS            500u
+#define HEARTBEAT_MOST_MS       2000u
+#define HEARTBEATS_A_ROUND_TRIP 8
+#define RETRANSMIT_LEAST_MS     4000u
+#define RETRANSMIT_MOST_MS      60000u
 
 /* Returns 2 * value + more, or most. */
 static uint32_t
@@ -45,6 +48,16 @@ uint32_t
 patience_taken_ms(uint32_t rtt_ms)
 {
 	return twice_and(rtt_ms, TAKEN_SLACK_MS, PATIENCE_MOST_MS);
+}
+
+uint32_t
+patience_heartbeat_ms(uint32_t rtt_ms)
+{
+	uint32_t slow_ms = rtt_ms / HEARTBEATS_A_ROUND_TRIP;
+
+	if (slow_ms > HEARTBEAT_MOST_MS)
+		slow_ms = HEARTBEAT_MOST_MS;
+	return max_u32(HEARTBEAT_MS, slow_ms);
 }
 
 uint32_t

@@ -38,6 +38,13 @@ uint32_t patience_dial_ms(unsigned failures);
 uint32_t patience_taken_ms(uint32_t rtt_ms);
 
 /*
+ * Returns how often the server sends its heartbeats: every 500 ms, but only eight
+ * a round trip where that is longer, as TCP has room for ten before the first is
+ * acknowledged, and then none would go out for seconds.
+ */
+uint32_t patience_heartbeat_ms(uint32_t rtt_ms);
+
+/*
  * Returns the longest time until TCP sends lost bytes again: twice the round
  * trip, between 4 s and a minute. Below the round trip TCP would send
  * everything again that is only under way, for ever.

@@ -180,6 +180,7 @@ attempt(struct client *client, struct control *control)
 	control->server = client->server_name;
 	control->stop_fd = client->stop.read_fd;
 	control->asked_port = port_to_ask(client);
+	control->failures = client->failures;
 	control->established = established;
 	control->context = client;
 	if (thread_start(&thread, "rebore-control", THREAD_STACK_BYTES,

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
+#include "net/tcp.h"
 #include "os/fd.h"
 #include "os/thread.h"
 #include "os/wakeup.h"
@@ -18,7 +20,8 @@
 /* Three heartbeats of the server are missing. */
 #define SILENCE_MS 1500
 /* A rival is dialled again so soon: SYNs go out at least once a second, and one
- * gets through soon after the path is back. */
+ * gets through soon after the path is back. Where the path is slower than that, the
+ * first is waited for as well. */
 #define RIVAL_CONNECT_MS 1500
 /* From the start of a rival to that of the next, at least. */
 #define RIVAL_REST_MS 1000
@@ -249,7 +252,9 @@ start_rival(struct standing *standing)
 	roster_init(&rival->roster);
 	handshake_init(other);
 	other->asked_port = standing->current->public_port;
-	other->connect_ms = RIVAL_CONNECT_MS;
+	other->connect_ms = patience_answer_ms(
+	    RIVAL_CONNECT_MS, tcp_rtt_ms(standing->current->fd));
+	other->again_ms = RIVAL_CONNECT_MS;
 	other->known = &standing->current->peer;
 	other->roster = &rival->roster;
 	other->stop_fd = rival->stop.read_fd;
@@ -409,6 +414,8 @@ beat(struct standing *standing, int64_t now_ms)
 	struct channel *channel = &standing->current->channel;
 
 	standing->heartbeat_ms = now_ms + HEARTBEAT_MS;
+	atomic_store(
+	    &standing->session->rtt_ms, tcp_rtt_ms(standing->current->fd));
 	/* One that finds no room is not missed; failures show on reading. */
 	if (channel_put(channel, &heartbeat) == ERROR_NONE)
 		(void)channel_flush(channel);
@@ -573,7 +580,8 @@ prepare(struct standing *standing, struct control *control)
 		shake->server = control->server;
 		shake->roster = control->roster;
 		shake->stop_fd = control->stop_fd;
-		shake->connect_ms = HANDSHAKE_CONNECT_MS;
+		shake->connect_ms = patience_dial_ms(control->failures);
+		shake->again_ms = PATIENCE_DIAL_MS;
 		handshake_init(shake);
 	}
 	standing->current = &standing->shakes[0];

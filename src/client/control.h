@@ -48,6 +48,7 @@ struct control {
 	struct resolve *server;
 	int stop_fd; /* readable when the client is to end */
 	uint16_t asked_port;
+	unsigned failures; /* attempts in a row that came to nothing */
 	/* Called in the control thread, once the tunnel stands. */
 	void (*established)(void *context, uint16_t public_port);
 	void *context;

@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
+#include "net/tcp.h"
 #include "os/fd.h"
 #include "wire/auth.h"
 
 /* A system that asks a second name server after 5 s still gets its answer. */
 #define LOOK_UP_MS 10000
-/* For each message. */
+/* For each message; more where the path is slower than that. */
 #define HANDSHAKE_MS 3000
 
 /* Of an attempt that another thread may call off */
@@ -130,7 +132,7 @@ report_channel(struct handshake *handshake, enum error error)
 		report(handshake, HANDSHAKE_FAILED,
 		    "no answer in %d s; if this goes on, it may be no rebore "
 		    "server: check the host and the port of --to",
-		    HANDSHAKE_MS / 1000);
+		    (int)(handshake->answer_ms / 1000));
 	else
 		report(handshake, HANDSHAKE_FAILED, "%s",
 		    handshake_channel_text(error));
@@ -163,6 +165,17 @@ find_server(struct handshake *handshake, struct resolve_list *list)
 	return error;
 }
 
+/* The way there and back is known now; where the system does not tell, the dial
+ * took that long or longer. */
+static void
+set_patience(struct handshake *handshake, int64_t dial_ms)
+{
+	uint32_t rtt_ms = tcp_rtt_ms(handshake->fd);
+
+	handshake->answer_ms = patience_answer_ms(
+	    HANDSHAKE_MS, rtt_ms > 0 ? rtt_ms : (uint32_t)dial_ms);
+}
+
 static enum error
 connect_to(struct handshake *handshake, const struct resolve_list *list)
 {
@@ -171,7 +184,10 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 	struct dial *const dials[] = {&dial};
 	enum error error;
 
-	dial_start(&dial, list, clock_now_ms() + handshake->connect_ms);
+	int64_t start_ms = clock_now_ms();
+
+	dial_start_again(
+	    &dial, list, start_ms + handshake->connect_ms, handshake->again_ms);
 	error = dial_wait(dials, 1, true, CLOCK_NEVER, handshake->stop_fd);
 	if (error == ERROR_NONE && dial.state != DIAL_DONE) {
 		dial_reason(&dial, text);
@@ -183,6 +199,7 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 		handshake->fd = dial.fd;
 		handshake->peer = dial.peer;
 		dial.fd = -1; /* ours now */
+		set_patience(handshake, clock_now_ms() - start_ms);
 	}
 	dial_end(&dial);
 	return error;
@@ -214,8 +231,8 @@ authenticate(struct handshake *handshake)
 {
 	const struct auth_key *key = &handshake->options->key;
 	struct message message;
-	enum error error = channel_receive(
-	    &handshake->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+	enum error error = channel_receive(&handshake->channel, &message,
+	    clock_now_ms() + handshake->answer_ms);
 
 	if ((error == ERROR_CLOSED || error == ERROR_RESET ||
 		error == ERROR_TIMEOUT) &&
@@ -245,7 +262,7 @@ authenticate(struct handshake *handshake)
 static enum error
 await_answer(struct handshake *handshake, struct message *message)
 {
-	int64_t deadline_ms = clock_now_ms() + HANDSHAKE_MS;
+	int64_t deadline_ms = clock_now_ms() + handshake->answer_ms;
 	bool is_hint;
 	enum error error;
 
@@ -323,8 +340,8 @@ say_hello(struct handshake *handshake)
 		who.as.announce.can |= MESSAGE_CAN_SPARE;
 	error = channel_put(&handshake->channel, &hello);
 	if (error == ERROR_NONE)
-		error = channel_send(
-		    &handshake->channel, &who, clock_now_ms() + HANDSHAKE_MS);
+		error = channel_send(&handshake->channel, &who,
+		    clock_now_ms() + handshake->answer_ms);
 	return error;
 }
 

@@ -19,8 +19,6 @@
 #include "wire/channel.h"
 
 #define HANDSHAKE_REASON_SIZE 512
-/* To connect, as bore. */
-#define HANDSHAKE_CONNECT_MS 3000
 
 enum handshake_outcome {
 	/* The tunnel stands. */
@@ -45,10 +43,14 @@ struct handshake {
 	struct roster *roster;
 	int stop_fd; /* readable when the client is to end */
 	uint16_t asked_port;
-	int connect_ms;
+	uint32_t connect_ms;
+	/* A dial that lasts longer begins again so often, see dial.h. */
+	uint32_t again_ms;
 	/* Dial this, and look nothing up; NULL: the name of options. */
 	const struct address *known;
 
+	/* Private: for each message. */
+	uint32_t answer_ms;
 	/* Private: whether Hello may be sent, was sent, or must not be. */
 	atomic_int commitment;
 

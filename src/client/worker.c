@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "client/visit.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
@@ -20,7 +21,8 @@
 #include "relay/pipes.h"
 #include "wire/channel.h"
 
-/* To reach the server, and for each message of the handshake. */
+/* To reach the server, and for each message of the handshake; more where the path
+ * is slower than that. */
 #define HANDSHAKE_MS 3000
 /* So long the answer to a challenge may wait for the local service: the server
  * gives it 3 s. */
@@ -162,13 +164,28 @@ warn(struct worker_context *context, const char *reason)
 		log_warning("visitor turned away: %s", reason);
 }
 
+/* Of the control connection: that of a new one is not known. */
+static uint32_t
+rtt_of(const struct worker *worker)
+{
+	return atomic_load(&worker->session->rtt_ms);
+}
+
+/* The deadline for what the server is to send, or take, next. */
+static int64_t
+answer_by(const struct worker *worker)
+{
+	return clock_now_ms() +
+	       patience_answer_ms(HANDSHAKE_MS, rtt_of(worker));
+}
+
 static void
-dial_server(struct worker *worker, int64_t timeout_ms)
+dial_server(struct worker *worker, uint32_t timeout_ms)
 {
 	worker->data_addresses.addresses[0] = worker->session->server;
 	worker->data_addresses.count = 1;
 	dial_start(&worker->data, &worker->data_addresses,
-	    clock_now_ms() + timeout_ms);
+	    clock_now_ms() + patience_answer_ms(timeout_ms, rtt_of(worker)));
 }
 
 static void
@@ -228,8 +245,7 @@ answer_challenge(struct worker *worker)
 
 	if (key == NULL)
 		return ERROR_NONE;
-	error = channel_receive(
-	    &worker->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+	error = channel_receive(&worker->channel, &message, answer_by(worker));
 	if (error == ERROR_NONE && message.kind != MESSAGE_CHALLENGE)
 		error = ERROR_PROTOCOL;
 	if (error == ERROR_NONE)
@@ -258,8 +274,7 @@ accept_visitor(struct worker *worker)
 		return ERROR_STOPPED;
 	error = channel_put(&worker->channel, &message);
 	if (error == ERROR_NONE)
-		error = channel_send(
-		    &worker->channel, NULL, clock_now_ms() + HANDSHAKE_MS);
+		error = channel_send(&worker->channel, NULL, answer_by(worker));
 	if (error)
 		snprintf(worker->reason, sizeof worker->reason,
 		    "cannot accept on the data connection: %s",
@@ -464,8 +479,8 @@ offer_spare(struct worker *worker)
 	enum error error = answer_challenge(worker);
 
 	if (error == ERROR_NONE)
-		error = channel_send(
-		    &worker->channel, &message, clock_now_ms() + HANDSHAKE_MS);
+		error =
+		    channel_send(&worker->channel, &message, answer_by(worker));
 	return error;
 }
 
@@ -498,8 +513,7 @@ take_visitor(struct worker *worker)
 	atomic_store(&worker->session->visitor_ms, arrival->start_ms);
 	if (!arrivals_enter(&worker->context->arrivals, arrival))
 		return ERROR_STOPPED;
-	return channel_send(
-	    &worker->channel, &taken, arrival->start_ms + HANDSHAKE_MS);
+	return channel_send(&worker->channel, &taken, answer_by(worker));
 }
 
 /* While it is a spare, the worker is in the roster of its session's spares. It

@@ -78,6 +78,8 @@ struct worker_session {
 	_Atomic int64_t visitor_ms;
 	/* The server is so near that more would not be worth it. */
 	atomic_bool is_near;
+	/* The round trip of the control connection; 0: not known. */
+	_Atomic uint32_t rtt_ms;
 	_Atomic int64_t spares_rest_ms; /* none is opened before */
 };
 

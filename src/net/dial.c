@@ -24,14 +24,34 @@ dial_none(struct dial *dial)
 		dial->fds[i] = -1;
 }
 
+static bool
+is_pending(const struct dial *dial)
+{
+	for (unsigned i = 0; i < dial->next; i++)
+		if (dial->fds[i] != -1)
+			return true;
+	return false;
+}
+
+/* Whether there is another attempt to be made: what is refused everywhere is not
+ * tried again. */
+static bool
+has_next(const struct dial *dial)
+{
+	return dial->next < dial->list->count ||
+	       (dial->again_ms > 0 && dial->next < DIAL_SLOTS &&
+		   dial->next_ms < dial->deadline_ms && is_pending(dial));
+}
+
 static void
 fail(struct dial *dial, unsigned index, int failure)
 {
 	fd_close(&dial->fds[index]);
 	dial->failure = failure;
-	dial->failures[index] = failure;
+	dial->failures[index % dial->list->count] = failure;
 	/* The next address need not wait for its turn. */
-	dial->next_ms = clock_now_ms();
+	if (dial->next < dial->list->count)
+		dial->next_ms = clock_now_ms();
 }
 
 /*
@@ -49,16 +69,23 @@ is_to_itself(int fd, const struct address *dialled)
 	       address_of_peer(fd, &peer) && address_equal(&own, &peer);
 }
 
+/* Whose address the attempt has. */
+static const struct address *
+address_of_attempt(const struct dial *dial, unsigned index)
+{
+	return &dial->list->addresses[index % dial->list->count];
+}
+
 static void
 succeed(struct dial *dial, unsigned index)
 {
-	if (is_to_itself(dial->fds[index], &dial->list->addresses[index])) {
+	if (is_to_itself(dial->fds[index], address_of_attempt(dial, index))) {
 		fail(dial, index, ECONNREFUSED);
 		return;
 	}
 	dial->fd = dial->fds[index];
 	dial->fds[index] = -1;
-	dial->peer = dial->list->addresses[index];
+	dial->peer = *address_of_attempt(dial, index);
 	dial_end(dial); /* the attempts that lost */
 	dial->state = DIAL_DONE;
 }
@@ -67,10 +94,12 @@ static void
 start_attempt(struct dial *dial)
 {
 	unsigned index = dial->next++;
-	const struct address *address = &dial->list->addresses[index];
+	const struct address *address = address_of_attempt(dial, index);
 	int *fd = &dial->fds[index];
 
-	dial->next_ms = clock_now_ms() + DIAL_STAGGER_MS;
+	dial->next_ms = clock_now_ms() + (dial->next % dial->list->count == 0
+						 ? dial->again_ms
+						 : DIAL_STAGGER_MS);
 	*fd = socket_open(address->socket.generic.sa_family);
 	if (*fd == -1) {
 		fail(dial, index, errno);
@@ -83,19 +112,10 @@ start_attempt(struct dial *dial)
 		fail(dial, index, errno);
 }
 
-static bool
-is_pending(const struct dial *dial)
-{
-	for (unsigned i = 0; i < dial->next; i++)
-		if (dial->fds[i] != -1)
-			return true;
-	return false;
-}
-
 static void
 start_due_attempts(struct dial *dial)
 {
-	while (dial->state == DIAL_GOING && dial->next < dial->list->count &&
+	while (dial->state == DIAL_GOING && has_next(dial) &&
 	       (clock_now_ms() >= dial->next_ms || !is_pending(dial)))
 		start_attempt(dial);
 }
@@ -107,7 +127,7 @@ time_out(struct dial *dial)
 	dial->failure = ETIMEDOUT;
 	for (unsigned i = 0; i < dial->next; i++)
 		if (dial->fds[i] != -1)
-			dial->failures[i] = ETIMEDOUT;
+			dial->failures[i % dial->list->count] = ETIMEDOUT;
 }
 
 static void
@@ -117,7 +137,7 @@ give_up_if_done(struct dial *dial)
 		return;
 	if (clock_now_ms() >= dial->deadline_ms && is_pending(dial)) {
 		time_out(dial);
-	} else if (is_pending(dial) || dial->next < dial->list->count) {
+	} else if (is_pending(dial) || has_next(dial)) {
 		return;
 	}
 	dial_end(dial);
@@ -127,7 +147,15 @@ void
 dial_start(
     struct dial *dial, const struct resolve_list *list, int64_t deadline_ms)
 {
+	dial_start_again(dial, list, deadline_ms, 0);
+}
+
+void
+dial_start_again(struct dial *dial, const struct resolve_list *list,
+    int64_t deadline_ms, int64_t again_ms)
+{
 	dial_none(dial);
+	dial->again_ms = again_ms;
 	dial->state = DIAL_GOING;
 	dial->list = list;
 	dial->deadline_ms = deadline_ms;
@@ -148,7 +176,7 @@ dial_poll(const struct dial *dial, struct pollfd *slots, int64_t *wake_ms)
 			slots[used++] = (struct pollfd){
 			    .fd = dial->fds[i], .events = POLLOUT};
 	*wake_ms = clock_earlier(*wake_ms, dial->deadline_ms);
-	if (dial->next < dial->list->count)
+	if (has_next(dial))
 		*wake_ms = clock_earlier(*wake_ms, dial->next_ms);
 	return used;
 }
@@ -244,11 +272,19 @@ find_alike(const struct dial *dial, unsigned *index)
 	return false;
 }
 
+static unsigned
+addresses_tried(const struct dial *dial)
+{
+	bool all = dial->list != NULL && dial->next > dial->list->count;
+
+	return all ? dial->list->count : dial->next;
+}
+
 void
 dial_reason(const struct dial *dial, char text[static DIAL_TEXT_SIZE])
 {
 	char address[ADDRESS_TEXT_SIZE] = "";
-	unsigned index = dial->next;
+	unsigned index = addresses_tried(dial);
 	size_t used;
 
 	if (find_alike(dial, &index))

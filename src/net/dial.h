@@ -39,11 +39,12 @@ struct dial {
 	const struct resolve_list *list;
 	int64_t deadline_ms;
 	int64_t next_ms;
+	int64_t again_ms; /* each address is tried anew so often; 0: once */
 	unsigned next;
 	int fds[DIAL_SLOTS];
 	/* The errno of the last failure, and that of each attempt; 0: none. */
 	int failure;
-	int failures[DIAL_SLOTS];
+	int failures[DIAL_SLOTS]; /* of each address */
 };
 
 /*
@@ -53,6 +54,15 @@ struct dial {
  */
 void dial_start(
     struct dial *dial, const struct resolve_list *list, int64_t deadline_ms);
+
+/*
+ * The same, for a dial that may last long: while no address has answered, all are
+ * tried anew after again_ms, beside the attempts that still wait, as far as there
+ * are slots. So a connection request goes out often, and yet one that is answered
+ * late is waited for.
+ */
+void dial_start_again(struct dial *dial, const struct resolve_list *list,
+    int64_t deadline_ms, int64_t again_ms);
 
 /* Begin nothing: the state is DIAL_FAILED, and dial_end() is legal. */
 void dial_none(struct dial *dial);

@@ -51,6 +51,10 @@ void tcp_limit_retransmission(int fd, unsigned longest_ms);
  * system does not tell. */
 uint32_t tcp_rtt_ms(int fd);
 
+/* Returns how many segments with data have come, also behind one that was lost,
+ * so that nothing can be read yet; 0 where the system does not tell. */
+uint32_t tcp_segments_in(int fd);
+
 /* Whether bytes that were sent are not acknowledged yet. False where the system
  * does not tell. */
 bool tcp_has_unacknowledged(int fd);

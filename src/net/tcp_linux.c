@@ -76,6 +76,14 @@ tcp_rtt_ms(int fd)
 	return ask(fd, &info) ? (info.tcpi_rtt + 999) / 1000 : 0;
 }
 
+uint32_t
+tcp_segments_in(int fd)
+{
+	struct tcp_info info;
+
+	return ask(fd, &info) ? info.tcpi_data_segs_in : 0;
+}
+
 bool
 tcp_has_unacknowledged(int fd)
 {

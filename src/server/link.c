@@ -18,13 +18,22 @@
 /* For the last words. */
 #define PART_MS 200
 
-/* Keep the retransmissions above the round trip, which a queue may have made
- * longer. */
+/*
+ * Keep the retransmissions above the round trip, which a queue may have made
+ * longer, and see what is on its way: where a heartbeat was lost, those behind it
+ * cannot be read before it has come again, but they have come.
+ */
 static void
 adapt(struct link *link)
 {
-	uint32_t longest_ms = patience_retransmit_ms(tcp_rtt_ms(link->fd));
+	uint32_t segments = tcp_segments_in(link->fd);
+	uint32_t longest_ms;
 
+	if (segments != link->segments)
+		link_hear(link);
+	link->segments = segments;
+	link->rtt_ms = tcp_rtt_ms(link->fd);
+	longest_ms = patience_retransmit_ms(link->rtt_ms);
 	if (longest_ms <= link->retransmit_ms)
 		return; /* a path that was slow once may be again */
 	link->retransmit_ms = longest_ms;
@@ -234,14 +243,24 @@ write_queued(struct link *link, int64_t now_ms)
 	return ERROR_TIMEOUT;
 }
 
+/* A client is not lost before its answer to what it has just heard could come. */
+static int64_t
+lost_ms(const struct link *link)
+{
+	return link->heard_ms +
+	       patience_answer_ms(
+		   link->context->client_timeout_ms, link->rtt_ms);
+}
+
 enum error
 link_do_due(struct link *link)
 {
 	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
 	int64_t now_ms = clock_now_ms();
 
-	if (link_can(link, MESSAGE_CAN_HEARTBEAT) &&
-	    now_ms - link->heard_ms >= link->context->client_timeout_ms) {
+	if (now_ms >= link->heartbeat_ms)
+		adapt(link);
+	if (link_can(link, MESSAGE_CAN_HEARTBEAT) && now_ms >= lost_ms(link)) {
 		link->reason = "no heartbeat from the client";
 		return ERROR_TIMEOUT;
 	}
@@ -250,8 +269,8 @@ link_do_due(struct link *link)
 		 * read than a heartbeat. */
 		if (link_has_room(link))
 			link_put(link, &heartbeat);
-		link->heartbeat_ms = now_ms + LINK_HEARTBEAT_MS;
-		adapt(link);
+		link->heartbeat_ms =
+		    now_ms + patience_heartbeat_ms(link->rtt_ms);
 		context_tidy(link->context);
 	}
 	return write_queued(link, now_ms);
@@ -263,8 +282,7 @@ link_due_ms(const struct link *link)
 	int64_t due_ms = link->heartbeat_ms;
 
 	if (link_can(link, MESSAGE_CAN_HEARTBEAT))
-		due_ms = clock_earlier(
-		    due_ms, link->heard_ms + link->context->client_timeout_ms);
+		due_ms = clock_earlier(due_ms, lost_ms(link));
 	return due_ms;
 }
 

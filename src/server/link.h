@@ -16,8 +16,6 @@
 #include "server/context.h"
 #include "wire/channel.h"
 
-/* The server's heartbeats. */
-#define LINK_HEARTBEAT_MS 500
 /* So long after Hello an Announce still counts. */
 #define LINK_ANNOUNCE_MS 3000
 
@@ -36,6 +34,8 @@ struct link {
 	struct message_announce who;
 	int64_t heard_ms;
 	int64_t heartbeat_ms;   /* when the next one is due */
+	uint32_t rtt_ms;        /* at the last heartbeat; 0: not known */
+	uint32_t segments;      /* that had come until then */
 	uint32_t retransmit_ms; /* the longest that TCP is told */
 	int64_t stalled_ms; /* since when nothing could be sent; 0: it can */
 	bool told_unknown;

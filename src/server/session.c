@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "net/sockopt.h"
 #include "net/source.h"
+#include "net/tcp.h"
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
@@ -19,7 +21,8 @@
 #include "wire/auth.h"
 #include "wire/channel.h"
 
-/* For each message of the handshake. */
+/* For each message of the handshake; more where the path is so slow that it
+ * could not come in time. */
 #define HANDSHAKE_MS 3000
 /* A peer that is silent for so long may wait for a challenge. */
 #define HINT_MS 2000
@@ -46,6 +49,7 @@ struct session {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct crowd_entry entry;
 	struct channel channel;
+	uint32_t patience_ms; /* for each message */
 	bool hinted;
 };
 
@@ -81,7 +85,8 @@ reject(struct session *session, enum error error)
 		    "server requires secret, but no secret was provided");
 		break;
 	case ERROR_TIMEOUT:
-		log_warning("%s dropped: it said nothing for 3 s", peer);
+		log_warning("%s dropped: it said nothing for %u s", peer,
+		    (unsigned)(session->patience_ms / 1000));
 		refuse(session, "timed out waiting for initial message");
 		break;
 	case ERROR_PROTOCOL:
@@ -138,7 +143,7 @@ hear_anybody(struct session *session, struct message *message)
 		return error;
 	hint(session);
 	return channel_receive(
-	    &session->channel, message, start_ms + HANDSHAKE_MS);
+	    &session->channel, message, start_ms + session->patience_ms);
 }
 
 /* Wait for the answer to the challenge, and the message that tells the role. */
@@ -151,10 +156,10 @@ hear(struct session *session, struct message *message)
 	if (key == NULL)
 		return hear_anybody(session, message);
 	error = auth_await_answer(&session->channel, key, session->challenge,
-	    clock_now_ms() + HANDSHAKE_MS);
+	    clock_now_ms() + session->patience_ms);
 	if (error == ERROR_NONE)
-		error = channel_receive(
-		    &session->channel, message, clock_now_ms() + HANDSHAKE_MS);
+		error = channel_receive(&session->channel, message,
+		    clock_now_ms() + session->patience_ms);
 	return error;
 }
 
@@ -295,6 +300,8 @@ receive(const struct session_order *order, struct role *role)
 	struct session session = {.context = order->context,
 	    .fd = order->fd,
 	    .challenge = &order->challenge,
+	    .patience_ms =
+		patience_answer_ms(HANDSHAKE_MS, tcp_rtt_ms(order->fd)),
 	    .address = order->address,
 	    .source = source_of_address(&order->address)};
 

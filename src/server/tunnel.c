@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "base/random.h"
 #include "net/listen.h"
 #include "net/sockopt.h"
@@ -65,6 +66,7 @@ struct tunnel {
 	struct listener listener;
 	struct link *link;    /* NULL: the client is away */
 	int64_t lease_end_ms; /* while it is away */
+	int64_t lease_ms;     /* so long from its last sign of life */
 	int64_t rest_ms;      /* until when nobody is accepted; 0: now */
 	int64_t sweep_ms;     /* when those who left are looked for */
 	int64_t silent_ms;    /* none had ended in silence: look again then */
@@ -402,7 +404,10 @@ static void
 announce_visitors(struct tunnel *tunnel)
 {
 	struct message message = {.kind = MESSAGE_CONNECTION};
-	int64_t expires_ms = clock_now_ms() + ACCEPT_WITHIN_MS;
+	/* It dials, perhaps authenticates, and accepts. */
+	int64_t expires_ms =
+	    clock_now_ms() +
+	    patience_answer_ms(ACCEPT_WITHIN_MS, 2 * tunnel->link->rtt_ms);
 
 	while (link_has_room(tunnel->link) &&
 	       pending_announce(&tunnel->context->pending, &tunnel->visitors,
@@ -467,7 +472,7 @@ drop_expired(struct tunnel *tunnel)
 	while ((visitor = pending_expire(pending, &tunnel->visitors, now_ms)) !=
 	       NULL)
 		drop(tunnel, visitor,
-		    tunnel->link ? "the client did not accept it in 10 s"
+		    tunnel->link ? "the client did not accept it in time"
 				 : "the client did not come back in time");
 	if (tunnel->link != NULL) {
 		spares_sweep(&tunnel->spares);
@@ -570,6 +575,7 @@ detach(struct tunnel *tunnel, bool keep_lease)
 
 	tunnel->link = NULL;
 	close_spares(tunnel);
+	tunnel->lease_ms = lease_ms;
 	tunnel->lease_end_ms = now_ms + lease_ms;
 	publish(tunnel);
 	pending_rewind(
@@ -699,6 +705,17 @@ wait_and_accept(struct tunnel *tunnel)
 		tunnel->rest_ms = 0;
 }
 
+/* The client is away, but serves visitors that it had: the lease counts from that
+ * sign of its life. It may be behind a queue that it cannot dial through. */
+static void
+prolong_lease(struct tunnel *tunnel)
+{
+	if (tunnel->link == NULL && tunnel->lease_ms > 0 &&
+	    pulse_take(tunnel->pulse))
+		tunnel->lease_end_ms = clock_later(
+		    tunnel->lease_end_ms, clock_now_ms() + tunnel->lease_ms);
+}
+
 /* Whether the tunnel is over; once it is, nothing is handed over any more. */
 static bool
 is_over(struct tunnel *tunnel)
@@ -753,6 +770,7 @@ tunnel_run(struct tunnel *tunnel)
 		adopt(tunnel);
 		if (tunnel->link != NULL)
 			serve_link(tunnel);
+		prolong_lease(tunnel);
 		if (atomic_load(&context->stopping) &&
 		    (!tunnel->parted || tunnel->link != NULL))
 			part(tunnel);

@@ -9,11 +9,11 @@ from harness import PATIENCE, Scene, Took, parallel, visit
 MUCH = bytes(1 << 20)
 
 
-def announced(scene, server):
+def announced(scene, server, *can):
     """A client that can send heartbeats, and does not."""
     client = scene.connect(server)
     client.send({"Hello": 0}, {"Announce": {"version": 1, "instance": str(uuid.uuid4()), "attempt": 1,
-                                            "can": ["heartbeat"]}})
+                                            "can": list(can or ("heartbeat",))}})
     client.public_port = client.receive()["Hello"]
     return client
 
@@ -67,3 +67,19 @@ with Scene() as scene:
 
     parallel(lambda: stays_while_its_bytes_come(b"!"), lambda: stays_while_its_bytes_come(MUCH),
              is_lost_while_bytes_go_to_it)
+
+# A client that is away and whose lease runs is not taken for gone while it serves a visitor
+with Scene() as scene:
+    server = scene.server("--lease", 2)
+    client = announced(scene, server, "lease")
+    with visit(client.public_port) as visitor:
+        data = accepted(scene, server, client, visitor)
+        client.reset()
+        server.wait_for(r"is kept for 2 s")
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            data.send(b"!")
+            assert visitor.recv(1) == b"!"
+            time.sleep(0.5)
+        assert server.count("is free") == 0, "alive, and yet its port was given away"
+        server.wait_for(rf"port {client.public_port} is free")

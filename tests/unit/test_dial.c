@@ -224,6 +224,62 @@ START_TEST(a_dead_address_alone_fails_at_the_deadline)
 }
 END_TEST
 
+START_TEST(a_dead_address_is_tried_anew_if_so_asked)
+{
+	char text[DIAL_TEXT_SIZE];
+	struct pollfd slots[DIAL_SLOTS];
+	int64_t wake_ms = CLOCK_NEVER;
+
+	add_dead();
+	dial_start_again(&dial, &list, clock_now_ms() + 700, 200);
+	ck_assert_uint_eq(dial_poll(&dial, slots, &wake_ms), 1);
+	ck_assert_int_le(wake_ms, clock_now_ms() + 200);
+	assert_fails_at(0, ETIMEDOUT);
+	/* At 0, 200, 400 and 600 ms, or fewer on a busy machine. */
+	ck_assert_uint_ge(dial.next, 2);
+	ck_assert_uint_le(dial.next, 4);
+	dial_reason(&dial, text);
+	ck_assert_msg(strstr(text, "and so at") == NULL, "%s", text);
+	dial_end(&dial);
+}
+END_TEST
+
+/* There are slots for so many, and the deadline counts all the same. */
+START_TEST(attempts_anew_are_bounded)
+{
+	add_dead();
+	dial_start_again(&dial, &list, clock_now_ms() + 600, 1);
+	assert_fails_at(0, ETIMEDOUT);
+	ck_assert_uint_eq(dial.next, DIAL_SLOTS);
+	dial_end(&dial);
+}
+END_TEST
+
+START_TEST(what_refuses_is_not_tried_anew)
+{
+	add_refusing();
+	dial_start_again(&dial, &list, clock_now_ms() + SOCKETS_PATIENCE_MS, 1);
+	assert_fails_at(0, ECONNREFUSED);
+	ck_assert_uint_eq(dial.next, 1);
+	dial_end(&dial);
+}
+END_TEST
+
+/* The first and the second take turns, in vain; the refusal is that of one. */
+START_TEST(beside_a_dead_one_a_refusal_is_asked_again_in_its_turn)
+{
+	add_dead();
+	add_refusing();
+	dial_start_again(&dial, &list, clock_now_ms() + 1000, 200);
+	ck_assert_int_eq(drive(), ERROR_NONE);
+	ck_assert_int_eq(dial.state, DIAL_FAILED);
+	/* Two in 250 ms, then 200 ms of rest, then again. */
+	ck_assert_uint_ge(dial.next, 2);
+	ck_assert_uint_le(dial.next, 6);
+	dial_end(&dial);
+}
+END_TEST
+
 /* A refusal behind it neither ends the attempt nor hides the time-out. */
 START_TEST(a_refusal_does_not_end_the_other_attempt)
 {
@@ -443,6 +499,9 @@ SUITE_MAIN("dial", one_that_listens_is_connected,
     a_dead_address_costs_a_quarter_of_a_second,
     two_dead_addresses_cost_two_quarters,
     a_dead_address_alone_fails_at_the_deadline,
+    a_dead_address_is_tried_anew_if_so_asked, attempts_anew_are_bounded,
+    what_refuses_is_not_tried_anew,
+    beside_a_dead_one_a_refusal_is_asked_again_in_its_turn,
     a_refusal_does_not_end_the_other_attempt,
     a_deadline_that_has_passed_fails_at_once, no_address_is_a_failure,
     another_that_failed_alike_is_named, nothing_is_legal_too,

@@ -48,6 +48,16 @@ START_TEST(taken_is_given_two_round_trips)
 }
 END_TEST
 
+START_TEST(heartbeats_are_rare_where_the_path_is_slow)
+{
+	ck_assert_uint_eq(patience_heartbeat_ms(0), 500);
+	ck_assert_uint_eq(patience_heartbeat_ms(3000), 500);
+	ck_assert_uint_eq(patience_heartbeat_ms(4000), 500);
+	ck_assert_uint_eq(patience_heartbeat_ms(12000), 1500);
+	ck_assert_uint_eq(patience_heartbeat_ms(UINT32_MAX), 2000);
+}
+END_TEST
+
 START_TEST(retransmissions_stay_above_the_round_trip)
 {
 	ck_assert_uint_eq(patience_retransmit_ms(0), 4000);
@@ -60,4 +70,5 @@ END_TEST
 
 SUITE_MAIN("patience", an_answer_is_given_least_or_more_than_its_way,
     dials_last_longer_from_the_third_on, taken_is_given_two_round_trips,
+    heartbeats_are_rare_where_the_path_is_slow,
     retransmissions_stay_above_the_round_trip)

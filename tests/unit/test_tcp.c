@@ -361,6 +361,19 @@ START_TEST(the_round_trip_is_told)
 }
 END_TEST
 
+START_TEST(segments_with_data_are_counted)
+{
+	sockets_tcp(&ours, &theirs, 0);
+	ck_assert_uint_eq(tcp_segments_in(ours), 0);
+	sockets_write(ours, "to the other end");
+	sockets_expect(theirs, "to the other end", 16);
+	ck_assert_uint_eq(tcp_segments_in(ours), 0);
+	ck_assert_uint_eq(tcp_segments_in(theirs), 1);
+	end();
+	ck_assert_uint_eq(tcp_segments_in(ours), 0);
+}
+END_TEST
+
 START_TEST(what_is_unacknowledged_is_told)
 {
 	const struct tcp_info info = {
@@ -404,7 +417,7 @@ SUITE_MAIN("tcp", within_the_host_bbr_gives_way, within_the_host_others_stay,
     the_age_of_what_is_unacknowledged_decides,
     what_is_no_connection_is_gone_or_unknown, silence_is_limited,
     retransmissions_are_limited, the_round_trip_is_told,
-    what_is_unacknowledged_is_told,
+    segments_with_data_are_counted, what_is_unacknowledged_is_told,
     ports_of_outgoing_connections_are_in_the_range)
 
 #else /* tcp_none.c */
@@ -420,6 +433,7 @@ START_TEST(nothing_is_told_and_nothing_happens)
 	tcp_limit_silence(ours, 8000);
 	tcp_limit_retransmission(ours, 4000);
 	ck_assert_uint_eq(tcp_rtt_ms(ours), 0);
+	ck_assert_uint_eq(tcp_segments_in(ours), 0);
 	ck_assert(!tcp_has_unacknowledged(ours));
 	tcp_ephemeral_ports(&low, &high);
 	ck_assert_uint_eq(low, 1);
