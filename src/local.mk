@@ -80,7 +80,10 @@ librebore_a_SOURCES = \
 	%D%/server/registry.c	%D%/server/registry.h \
 	%D%/server/server.c	%D%/server/server.h \
 	%D%/server/spares.c	%D%/server/spares.h \
+	%D%/server/room.c	%D%/server/room.h \
 	%D%/server/session.c	%D%/server/session.h \
+	%D%/server/shares.c	%D%/server/shares.h \
+	%D%/server/tally.c	%D%/server/tally.h \
 	%D%/server/tunnel.c	%D%/server/tunnel.h
 
 # One interface, one file a system

@@ -58,6 +58,7 @@ unit_tests = \
 	%D%/unit/test_scratch \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
+	%D%/unit/test_shares \
 	%D%/unit/test_shelf \
 	%D%/unit/test_source \
 	%D%/unit/test_spares \
@@ -65,6 +66,7 @@ unit_tests = \
 	%D%/unit/test_stack_use \
 	%D%/unit/test_stacks \
 	%D%/unit/test_statefile \
+	%D%/unit/test_tally \
 	%D%/unit/test_tcp \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
@@ -132,6 +134,7 @@ e2e_tests = \
 	%D%/e2e/scripts.py \
 	%D%/e2e/second_signal.py \
 	%D%/e2e/secrets.py \
+	%D%/e2e/shares.py \
 	%D%/e2e/silent_flood.py \
 	%D%/e2e/silent_name_server.py \
 	%D%/e2e/silent_peer.py \

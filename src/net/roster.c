@@ -52,7 +52,7 @@ roster_enter(struct roster *roster, struct roster_entry *entry, int first_fd,
  * of file in its place would look like a complete answer.
  */
 static void
-interrupt(struct roster *roster, struct roster_entry *entry)
+end_reading(struct roster *roster, struct roster_entry *entry)
 {
 	lock_assert_held(&roster->lock);
 	atomic_store(&entry->interrupted, true);
@@ -67,7 +67,7 @@ roster_add(struct roster *roster, struct roster_entry *entry, int second_fd)
 	lock_take(&roster->lock);
 	entry->fds[1] = second_fd;
 	if (roster->closed)
-		interrupt(roster, entry);
+		end_reading(roster, entry);
 	lock_give(&roster->lock);
 }
 
@@ -104,9 +104,18 @@ roster_interrupt_oldest(struct roster *roster)
 	while (entry != NULL && atomic_load(&entry->interrupted))
 		entry = entry->newer;
 	if (entry != NULL)
-		interrupt(roster, entry);
+		end_reading(roster, entry);
 	lock_give(&roster->lock);
 	return entry != NULL;
+}
+
+void
+roster_interrupt(struct roster *roster, struct roster_entry *entry)
+{
+	lock_take(&roster->lock);
+	if (!atomic_load(&entry->interrupted))
+		end_reading(roster, entry);
+	lock_give(&roster->lock);
 }
 
 unsigned
@@ -131,6 +140,6 @@ roster_interrupt_all(struct roster *roster)
 	roster->closed = true;
 	for (struct roster_entry *entry = roster->oldest; entry != NULL;
 	     entry = entry->newer)
-		interrupt(roster, entry);
+		end_reading(roster, entry);
 	lock_give(&roster->lock);
 }

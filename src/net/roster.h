@@ -61,6 +61,9 @@ bool roster_interrupted(const struct roster_entry *entry);
  */
 bool roster_interrupt_oldest(struct roster *roster);
 
+/* Interrupt a connection that is entered, once. */
+void roster_interrupt(struct roster *roster, struct roster_entry *entry);
+
 /* Wait until nobody is entered, or until deadline_ms. Returns how many are. */
 unsigned roster_wait_empty(struct roster *roster, int64_t deadline_ms);
 

@@ -60,6 +60,14 @@ budget_take(struct budget *budget, unsigned count)
 	return true;
 }
 
+unsigned
+budget_excess(const struct budget *budget, unsigned count)
+{
+	unsigned used = atomic_load(&budget->used) + count;
+
+	return used > budget->most ? used - budget->most : 0;
+}
+
 void
 budget_give(struct budget *budget, unsigned count)
 {

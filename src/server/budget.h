@@ -58,6 +58,9 @@ bool budget_force(struct budget *budget, unsigned count);
 /* Whether half of all is free: then some may be spent on what is not needed. */
 bool budget_is_ample(const struct budget *budget);
 
+/* Returns how much too much it would be to take count, 0 when it is not. */
+unsigned budget_excess(const struct budget *budget, unsigned count);
+
 void budget_give(struct budget *budget, unsigned count);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "os/fd.h"
+#include "server/room.h"
 
 /* A client that has announced itself did so right behind its Hello. */
 #define ANNOUNCE_WAIT_MS 200
@@ -41,7 +42,7 @@ open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
 
 	if (error)
 		return error;
-	if (!context_take(context, BUDGET_TUNNEL)) {
+	if (!room_for_tunnel(context)) {
 		listen_close(&listener);
 		errno = EMFILE;
 		return ERROR_RESOURCES;

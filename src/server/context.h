@@ -17,6 +17,7 @@
 #include "server/pending.h"
 #include "server/ports.h"
 #include "server/registry.h"
+#include "server/shares.h"
 #include "wire/auth.h"
 
 struct context {
@@ -41,6 +42,7 @@ struct context {
 
 	/* Each with a lock of its own. */
 	struct budget budget;
+	struct shares shares;
 	struct pending pending;
 	struct registry registry;
 	struct grants grants;

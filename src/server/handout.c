@@ -209,8 +209,11 @@ serve_over(struct handout *handout, struct proxy *proxy)
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	good = proxy->early != NULL || proxy->early_size == 0;
 	if (!good) {
-		if (proxy->is_entered)
+		if (proxy->is_entered) {
+			shares_unbind(
+			    &handout->context->shares, &handout->visitor->seat);
 			roster_leave(&handout->context->active, handout->entry);
+		}
 		sockopt_reset_on_close(handout->fd);
 		fd_close(&handout->fd);
 		proxy_drop(handout->context, handout->visitor);
@@ -278,15 +281,20 @@ static bool
 deliver(struct handout *handout, struct proxy *proxy)
 {
 	struct roster *roster = &handout->context->active;
+	struct shares *shares = &handout->context->shares;
+	struct share_seat *seat = &handout->visitor->seat;
 	struct uuid uuid = handout->visitor->uuid;
 	enum error error = ERROR_STOPPED;
 
 	if (roster_enter(
 		roster, handout->entry, handout->fd, handout->visitor->fd)) {
+		shares_bind(shares, seat, roster, handout->entry);
 		error = offer(handout);
 		proxy->is_entered = error == ERROR_NONE;
-		if (error)
+		if (error) {
+			shares_unbind(shares, seat);
 			roster_leave(roster, handout->entry);
+		}
 	}
 	if (error == ERROR_NONE)
 		return serve_taken(handout, proxy);

@@ -50,13 +50,18 @@ bucket_of(struct pending *pending, const struct uuid *uuid)
 	return &pending->buckets[bits % PENDING_BUCKETS];
 }
 
-void
+bool
 pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor)
 {
 	struct pending_visitor **bucket = bucket_of(pending, &visitor->uuid);
 
 	lock_take(&pending->lock);
+	/* Whoever sends it away looks for it here afterwards. */
+	if (shares_is_sent_away(&visitor->seat)) {
+		lock_give(&pending->lock);
+		return false;
+	}
 	visitor->next_in_bucket = *bucket;
 	*bucket = visitor;
 	visitor->group = group;
@@ -71,6 +76,7 @@ pending_put(struct pending *pending, struct pending_group *group,
 		group->next = visitor;
 	group->count++;
 	lock_give(&pending->lock);
+	return true;
 }
 
 /* Take *link off its bucket, and off its group. */

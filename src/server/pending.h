@@ -16,6 +16,7 @@
 #include "net/address.h"
 #include "os/lock.h"
 #include "server/pulse.h"
+#include "server/shares.h"
 
 /* A power of two; a bucket holds five visitors when 20,000 wait. */
 #define PENDING_BUCKETS 4096
@@ -35,6 +36,8 @@ struct pending_visitor {
 	size_t kept_size;
 	/* Its data connection is counted by budget_expect(). */
 	bool expecting;
+	/* Its place among all that have descriptors. */
+	struct share_seat seat;
 	/* How much of it went ahead of the relay. */
 	size_t ahead;
 	/* Of the client that is to serve it, a reference; NULL: none. */
@@ -74,8 +77,9 @@ void pending_group_init(struct pending_group *group);
  * Let a visitor wait. It belongs to pending from then on.
  *
  * group: of its tunnel; must live until all its visitors have left.
+ * Returns false when it is to give way (shares.h): it stays the caller's then.
  */
-void pending_put(struct pending *pending, struct pending_group *group,
+bool pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor);
 
 /* Returns how many visitors of group wait. */

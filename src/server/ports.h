@@ -29,7 +29,7 @@ struct ports {
 	struct grants *grants;
 	uint16_t control;
 
-	struct lock lock;
+	struct lock lock; /* before that of grants */
 	/* Under lock. A set: who had them was none of ours when we asked. */
 	uint64_t taken[GRANTS_WORDS];
 	/* Behind which port of them the next question goes. */

@@ -23,7 +23,9 @@ log_end(const struct pending_visitor *visitor, const struct relay *relay,
 	    uuid, address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
 	    (unsigned long long)relay->to_data + visitor->ahead,
-	    (unsigned long long)relay->to_end, relay_ending(outcome));
+	    (unsigned long long)relay->to_end,
+	    shares_is_sent_away(&visitor->seat) ? ", cut off for others"
+						: relay_ending(outcome));
 }
 
 void
@@ -44,8 +46,9 @@ finish(struct context *context, struct pending_visitor *visitor)
 	fd_close(&visitor->fd);
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
-	shelf_give(&context->visitors, visitor);
 	budget_give(&context->budget, BUDGET_VISITOR);
+	shares_leave(&context->shares, &visitor->seat);
+	shelf_give(&context->visitors, visitor);
 }
 
 void
@@ -77,8 +80,12 @@ proxy_run(struct proxy *proxy)
 	    visitor->pulse); /* the client has just said Accept or Taken */
 	if (proxy->is_entered || roster_enter(&context->active, &proxy->entry,
 				     proxy->data_fd, visitor->fd)) {
+		if (!proxy->is_entered)
+			shares_bind(&context->shares, &visitor->seat,
+			    &context->active, &proxy->entry);
 		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
+		shares_unbind(&context->shares, &visitor->seat);
 		roster_leave(&context->active, &proxy->entry);
 		log_end(visitor, &relay, outcome);
 		fd_close(&proxy->data_fd); /* before the budget has it again */

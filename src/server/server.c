@@ -127,6 +127,7 @@ destroy(struct server *server)
 	shelf_destroy(&context->handouts);
 	shelf_destroy(&context->sessions);
 	roster_destroy(&context->active);
+	shares_destroy(&context->shares);
 	crowd_destroy(&context->silent);
 	notices_destroy(&context->notices);
 	pending_destroy(&context->pending);
@@ -207,6 +208,9 @@ fill(struct server *server, const struct server_options *options,
 	failure->of_state_file = error != ERROR_NONE;
 	if (error == ERROR_NONE)
 		error = init_silent(context);
+	if (error == ERROR_NONE &&
+	    !shares_init(&context->shares, budget_most(&context->budget)))
+		error = ERROR_MEMORY;
 	context->crew = crew_create("rebore-session");
 	if (error == ERROR_NONE && context->crew == NULL)
 		error = ERROR_MEMORY;

@@ -29,6 +29,9 @@
 /* Nor is it, if a visitor was announced within this, a late data connection: a
  * client gives an announcement up after 9 s, and dials for 3 s. */
 #define QUIET_MS 12000
+/* Connections of the control port may take so much of what the budget keeps
+ * back, before silent ones are sent away: room.h makes up for it. */
+#define OVER_MOST 4
 /* To read why one is refused. */
 #define REFUSE_MS 1000
 
@@ -346,7 +349,8 @@ start(struct session_order *order)
 	struct context *context = order->context;
 	enum error error = ERROR_NONE;
 
-	if (!budget_force(&context->budget, BUDGET_SESSION)) {
+	if (!budget_force(&context->budget, BUDGET_SESSION) &&
+	    budget_excess(&context->budget, 0) > OVER_MOST) {
 		context_reclaim(context);
 		crowd_interrupt_one(&context->silent);
 	}

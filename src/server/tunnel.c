@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "os/wakeup.h"
 #include "server/handout.h"
 #include "server/proxy.h"
+#include "server/room.h"
 #include "server/spares.h"
 
 /* An announced visitor that is not accepted by then is dropped. */
@@ -74,9 +76,13 @@ struct tunnel {
 	struct pending_group visitors;
 	struct pulse *pulse; /* of the client that announced itself last */
 	struct registry_instance instance; /* while link is announced */
-	bool is_settled;                   /* its client's source is */
-	uint64_t source;                   /* of its last link */
-	char peer[ADDRESS_TEXT_SIZE];      /* of the last link */
+	struct share *share;               /* of all descriptors */
+	struct share_seat lease;      /* entered while it may be taken away */
+	bool has_lease;               /* it is */
+	bool useful;                  /* it has had visitors */
+	bool is_settled;              /* its client's source is */
+	uint64_t source;              /* of its last link */
+	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
 };
 
 /* Make what others may see of the link that is attached now or will be in a
@@ -114,6 +120,12 @@ tunnel_create(struct context *context, const struct listener *listener,
 	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
 
 	if (tunnel == NULL || wakeup_open(&tunnel->wakeup)) {
+		free(tunnel);
+		return NULL;
+	}
+	tunnel->share = shares_open(&context->shares, port);
+	if (tunnel->share == NULL) {
+		wakeup_close(&tunnel->wakeup);
 		free(tunnel);
 		return NULL;
 	}
@@ -235,18 +247,17 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 bool
 tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
 {
-	bool ended;
+	bool waits;
 
 	lock_take(&tunnel->lock);
-	ended = tunnel->ended;
 	visitor->expires_ms = clock_now_ms() + tunnel->context->hold_ms;
-	if (!ended) /* pending's lock is a leaf below ours */
-		pending_put(
-		    &tunnel->context->pending, &tunnel->visitors, visitor);
+	/* pending's lock is a leaf below ours */
+	waits = !tunnel->ended && pending_put(&tunnel->context->pending,
+				      &tunnel->visitors, visitor);
 	lock_give(&tunnel->lock);
-	if (!ended)
+	if (waits)
 		tunnel_wake(tunnel);
-	return !ended;
+	return waits;
 }
 
 bool
@@ -358,31 +369,17 @@ log_visitor(const struct pending_visitor *visitor)
 	    (unsigned)visitor->public_port);
 }
 
-/* Let a visitor wait. Takes fd. */
-static void
-welcome(struct tunnel *tunnel, int fd, const struct address *address)
+/* Make a visitor with a place among others. Returns NULL when there is no
+ * memory. */
+static struct pending_visitor *
+make_visitor(struct tunnel *tunnel, int fd, const struct address *address)
 {
 	struct context *context = tunnel->context;
-	struct pending_visitor *visitor;
+	struct pending_visitor *visitor = shelf_take(&context->visitors);
 	uint8_t random[UUID_BYTES];
 
-	if (!has_waiting_room(tunnel)) {
-		turn_away(tunnel, fd, "visitor turned away",
-		    "as many as may wait for an absent client do");
-		return;
-	}
-	if (!context_take(context, BUDGET_VISITOR)) {
-		turn_away(tunnel, fd, "visitor turned away",
-		    budget_reason(&context->budget));
-		return;
-	}
-	visitor = shelf_take(&context->visitors);
-	if (visitor == NULL) {
-		budget_give(&context->budget, BUDGET_VISITOR);
-		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
-		return;
-	}
-	sockopt_prepare_accepted(fd);
+	if (visitor == NULL)
+		return NULL;
 	random_bytes(random, sizeof random);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid = uuid_of_random(random);
@@ -391,12 +388,47 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 	visitor->public_port = tunnel->port;
 	visitor->arrived_ms = clock_now_ms();
 	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
+	if (!shares_enter(&context->shares, tunnel->share, &visitor->seat,
+		source_of_address(address))) {
+		shelf_give(&context->visitors, visitor);
+		return NULL;
+	}
 	visitor->pulse = pulse_hold(tunnel->pulse);
+	return visitor;
+}
+
+/* Let a visitor wait. Takes fd. */
+static void
+welcome(struct tunnel *tunnel, int fd, const struct address *address)
+{
+	struct context *context = tunnel->context;
+	struct pending_visitor *visitor;
+
+	if (!has_waiting_room(tunnel)) {
+		turn_away(tunnel, fd, "visitor turned away",
+		    "as many as may wait for an absent client do");
+		return;
+	}
+	if (!room_for_visitor(
+		context, tunnel->share, source_of_address(address))) {
+		turn_away(tunnel, fd, "visitor turned away",
+		    budget_reason(&context->budget));
+		return;
+	}
+	visitor = make_visitor(tunnel, fd, address);
+	if (visitor == NULL) {
+		budget_give(&context->budget, BUDGET_VISITOR);
+		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
+		return;
+	}
+	sockopt_prepare_accepted(fd);
+	tunnel->useful = true;
 	log_visitor(visitor);
 	if (hand_out(tunnel, visitor))
 		return;
 	proxy_expect(context, visitor, true);
-	pending_put(&context->pending, &tunnel->visitors, visitor);
+	if (!pending_put(&context->pending, &tunnel->visitors, visitor))
+		proxy_drop(context, visitor);
 }
 
 /* Announce who has not been announced yet, as far as there is room. */
@@ -716,13 +748,58 @@ prolong_lease(struct tunnel *tunnel)
 		    tunnel->lease_end_ms, clock_now_ms() + tunnel->lease_ms);
 }
 
+/* Whether nobody would miss the lease, as far as is known. */
+static bool
+is_unused(struct tunnel *tunnel)
+{
+	return tunnel->link == NULL && !tunnel->parted &&
+	       pending_count(&tunnel->context->pending, &tunnel->visitors) == 0;
+}
+
+/* Let the lease be taken away as long as it is unused, when descriptors are
+ * short. */
+static void
+offer_lease(struct tunnel *tunnel)
+{
+	struct shares *shares = &tunnel->context->shares;
+	bool unused = is_unused(tunnel);
+
+	if (unused && !tunnel->has_lease)
+		tunnel->has_lease = shares_enter_lease(
+		    shares, &tunnel->lease, tunnel->source, tunnel->useful);
+	else if (!unused && tunnel->has_lease) {
+		shares_leave(shares, &tunnel->lease);
+		tunnel->has_lease = false;
+	}
+}
+
+uint16_t
+tunnel_end_lease(struct share_seat *lease)
+{
+	char *start = (char *)lease - offsetof(struct tunnel, lease);
+	const struct tunnel *tunnel = (void *)start;
+
+	wakeup_send(&tunnel->wakeup);
+	return tunnel->port;
+}
+
+/* Whether its lease is taken away, and nobody has come for it meanwhile. */
+static bool
+gives_way(struct tunnel *tunnel)
+{
+	return tunnel->has_lease && shares_is_sent_away(&tunnel->lease) &&
+	       is_unused(tunnel);
+}
+
 /* Whether the tunnel is over; once it is, nothing is handed over any more. */
 static bool
 is_over(struct tunnel *tunnel)
 {
 	bool ending = tunnel->parted && atomic_load(&tunnel->context->ending);
-	bool over = ending || (tunnel->link == NULL &&
-				  clock_now_ms() >= tunnel->lease_end_ms);
+	bool over =
+	    ending ||
+	    (tunnel->link == NULL &&
+		(clock_now_ms() >= tunnel->lease_end_ms || gives_way(tunnel)));
 
 	lock_take(&tunnel->lock);
 	if (tunnel->incoming != NULL && !ending)
@@ -778,6 +855,7 @@ tunnel_run(struct tunnel *tunnel)
 			drop_expired(tunnel);
 		if (tunnel->link != NULL)
 			announce_visitors(tunnel);
+		offer_lease(tunnel);
 	}
 	close_spares(tunnel);
 	registry_remove(&context->registry, tunnel->port, tunnel);
@@ -790,7 +868,10 @@ tunnel_run(struct tunnel *tunnel)
 	drop_all(tunnel);
 	if (tunnel->is_settled)
 		crowd_unsettle(&context->silent, tunnel->source);
+	shares_close(&context->shares, tunnel->share);
 	budget_give(&context->budget, BUDGET_TUNNEL);
+	if (tunnel->has_lease)
+		shares_leave(&context->shares, &tunnel->lease);
 	context_tidy(context);
 	log_info("port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);

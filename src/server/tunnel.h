@@ -85,6 +85,14 @@ bool tunnel_add_spare(struct tunnel *tunnel, int fd);
 /* Close the spares of the tunnel: descriptors are short. Threads: any. */
 void tunnel_shed_spares(struct tunnel *tunnel);
 
+/*
+ * Have the lease of a tunnel end, unless its client or a visitor comes first.
+ *
+ * lease: of the tunnel, as it was entered in the shares; sent away (shares.h).
+ * Returns the port. Threads: any, under the lock of the shares.
+ */
+uint16_t tunnel_end_lease(struct share_seat *lease);
+
 /* Make its thread look at the state of the server. Threads: any. */
 void tunnel_wake(struct tunnel *tunnel);
 

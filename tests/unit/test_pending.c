@@ -52,8 +52,10 @@ start(void)
 	pending_group_init(&group);
 	pending_group_init(&other);
 	memset(visitors, 0x5a, sizeof visitors);
-	for (unsigned i = 0; i < MANY; i++)
+	for (unsigned i = 0; i < MANY; i++) {
 		visitors[i].kept_size = 0;
+		atomic_init(&visitors[i].seat.sent_away, false);
+	}
 	polls = 0;
 }
 
@@ -443,6 +445,20 @@ START_TEST(of_many_silent_ones_the_oldest_goes)
 }
 END_TEST
 
+START_TEST(one_that_is_to_give_way_is_not_let_in)
+{
+	start();
+	put(&group, 1, 1000);
+	atomic_store(&visitors[2].seat.sent_away, true);
+	visitors[2].uuid = uuid_of(2);
+	ck_assert(!pending_put(&pending, &group, &visitors[2]));
+	ck_assert_uint_eq(pending_count(&pending, &group), 1);
+	ck_assert_ptr_null(take(2));
+	ck_assert_ptr_eq(take(1), &visitors[1]);
+	pending_destroy(&pending);
+}
+END_TEST
+
 static atomic_uint left[MANY];
 
 static void *
@@ -489,5 +505,5 @@ SUITE_MAIN("pending", a_visitor_is_taken_once,
     only_a_visitor_that_was_reset_is_taken_as_such,
     looking_for_resets_goes_once_through_all,
     one_that_has_ended_without_a_byte_is_silent,
-    of_many_silent_ones_the_oldest_goes, many_leave_in_any_order,
-    a_visitor_that_two_want_goes_to_one_of_them)
+    of_many_silent_ones_the_oldest_goes, one_that_is_to_give_way_is_not_let_in,
+    many_leave_in_any_order, a_visitor_that_two_want_goes_to_one_of_them)

@@ -1,0 +1,187 @@
+/* room - see room.h */
+#include "server/room.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "net/source.h"
+#include "server/proxy.h"
+#include "server/tunnel.h"
+
+/* So many descriptors may be given away before those who go have closed theirs:
+ * a part of what the budget keeps back. */
+#define OWED_MOST 8
+/* Who comes sends away so many at the most. */
+#define SENT_MOST 4
+
+#define TEXT_SIZE 160
+
+/* Those who were sent away for a newcomer. */
+struct departures {
+	struct context *context;
+	unsigned count;
+	struct departure {
+		/* One that waited, and is closed by us. */
+		struct pending_visitor *visitor;
+		char text[TEXT_SIZE];
+	} list[SENT_MOST];
+};
+
+static struct pending_visitor *
+visitor_of(struct share_seat *seat)
+{
+	char *start = (char *)seat - offsetof(struct pending_visitor, seat);
+
+	return (void *)start;
+}
+
+static void
+send_lease_away(struct departures *departures, struct share_seat *seat)
+{
+	struct departure *one = &departures->list[departures->count++];
+	char source[SOURCE_TEXT_SIZE];
+
+	source_print(shares_source_of(seat), source);
+	one->visitor = NULL;
+	shares_send_away(&departures->context->shares, seat, BUDGET_TUNNEL);
+	snprintf(one->text, sizeof one->text,
+	    "descriptors are short: the lease of port %u gives way, its client "
+	    "was at %s",
+	    (unsigned)tunnel_end_lease(seat), source);
+}
+
+static void
+send_visitor_away(struct departures *departures, struct share_seat *seat)
+{
+	struct context *context = departures->context;
+	struct departure *one = &departures->list[departures->count++];
+	struct pending_visitor *visitor = visitor_of(seat);
+	char source[SOURCE_TEXT_SIZE];
+
+	source_print(shares_source_of(seat), source);
+	snprintf(one->text, sizeof one->text,
+	    "descriptors are short: the newest visitor from %s on port %u "
+	    "gives way, where most are",
+	    source, (unsigned)shares_port_of(seat));
+	shares_send_away(&context->shares, seat, BUDGET_VISITOR);
+	one->visitor = pending_take(&context->pending, &visitor->uuid);
+	if (one->visitor == NULL && seat->entry != NULL)
+		roster_interrupt(&context->active, seat->entry);
+}
+
+/* Close those who waited, and tell of all. */
+static void
+see_off(const struct departures *departures)
+{
+	struct context *context = departures->context;
+
+	for (unsigned i = 0; i < departures->count; i++) {
+		if (departures->list[i].visitor != NULL)
+			proxy_drop(context, departures->list[i].visitor);
+		context_warn_shed(context, departures->list[i].text);
+	}
+}
+
+/* Who is to go for the newcomer. Returns false: nobody. */
+static bool
+send_one_away(
+    struct departures *departures, const struct share *share, uint64_t source)
+{
+	struct shares *shares = &departures->context->shares;
+	struct share_seat *seat = shares_find_lease(shares);
+
+	if (seat != NULL) {
+		send_lease_away(departures, seat);
+		return true;
+	}
+	seat = shares_find_visitor(shares, share, source);
+	if (seat != NULL)
+		send_visitor_away(departures, seat);
+	return seat != NULL;
+}
+
+/* Whether what the newcomer takes is there, or will be when those who were sent
+ * away have closed. */
+static bool
+is_covered(struct context *context, unsigned count)
+{
+	lock_assert_held(&context->shares.lock);
+	return budget_excess(&context->budget, count) <= context->shares.owed;
+}
+
+/* Send away until there is room, and take it. */
+static bool
+take(struct departures *departures, unsigned count, const struct share *share,
+    uint64_t source)
+{
+	struct context *context = departures->context;
+	struct shares *shares = &context->shares;
+	int64_t deadline_ms = clock_now_ms() + ROOM_WAIT_MS;
+	bool goes_on = true;
+	bool covered;
+
+	while (!(covered = is_covered(context, count) &&
+	                   shares->owed <= OWED_MOST) &&
+	       goes_on) {
+		if (shares->owed >= OWED_MOST)
+			goes_on = lock_condition_wait(
+			    &shares->eased, &shares->lock, deadline_ms);
+		else
+			goes_on = departures->count < SENT_MOST &&
+			          send_one_away(departures, share, source);
+	}
+	if (covered)
+		budget_force(&context->budget, count);
+	return covered;
+}
+
+static bool
+make_room(struct context *context, unsigned count, const struct share *share,
+    uint64_t source)
+{
+	struct departures departures = {.context = context};
+	bool taken;
+
+	lock_take(&context->shares.lock);
+	taken = take(&departures, count, share, source);
+	lock_give(&context->shares.lock);
+	see_off(&departures);
+	return taken;
+}
+
+bool
+room_for_visitor(
+    struct context *context, const struct share *share, uint64_t source)
+{
+	return context_take(context, BUDGET_VISITOR) ||
+	       make_room(context, BUDGET_VISITOR, share, source);
+}
+
+/* There are as many tunnels as there may be: have a lease end. */
+static bool
+replace_lease(struct context *context)
+{
+	struct departures departures = {.context = context};
+	struct shares *shares = &context->shares;
+	struct share_seat *seat = NULL;
+	bool has_room;
+
+	lock_take(&shares->lock);
+	has_room = !shares_has_too_many_tunnels(shares);
+	if (!has_room)
+		seat = shares_find_lease(shares);
+	if (seat != NULL)
+		send_lease_away(&departures, seat);
+	lock_give(&shares->lock);
+	see_off(&departures);
+	return has_room || seat != NULL;
+}
+
+bool
+room_for_tunnel(struct context *context)
+{
+	return replace_lease(context) &&
+	       (context_take(context, BUDGET_TUNNEL) ||
+		   make_room(context, BUDGET_TUNNEL, NULL, 0));
+}
