@@ -118,6 +118,7 @@ e2e_tests = \
 	%D%/e2e/precedence.py \
 	%D%/e2e/protocol_strict.py \
 	%D%/e2e/range_moved.py \
+	%D%/e2e/rc_scripts.py \
 	%D%/e2e/real_http.py \
 	%D%/e2e/real_iperf.py \
 	%D%/e2e/real_ssh.py \
