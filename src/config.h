@@ -38,13 +38,17 @@ struct config {
 	/* A proxied connection that is idle is asked so early. */
 	unsigned keepalive_s;
 
-	/* NULL: none, or read already. Points into argv. */
-	const char *secret_file;
+	/* The files of secrets, in the order of the arguments; into argv. */
+	const char *secret_files[KEYRING_MOST];
+	unsigned secret_file_count;
+	/* The same once they are read, from the root, so that they can be read
+	 * again; options_free() frees them. NULL: was a pipe. */
+	char *secret_paths[KEYRING_MOST];
 	/* The secret was an argument: others could have seen it. */
 	bool secret_in_argv;
-	/* What is odd about its file, as secretfile.h; NULL: nothing. */
-	const char *secret_oddity;
-	/* The secret is the empty one, which is valid, and no protection. */
+	/* What is odd about each file, as secretfile.h; NULL: nothing. */
+	const char *secret_oddities[KEYRING_MOST];
+	/* A secret is the empty one, which is valid, and no protection. */
 	bool secret_empty;
 };
 

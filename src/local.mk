@@ -46,6 +46,7 @@ librebore_a_SOURCES = \
 	%D%/net/socket.h \
 	%D%/net/sockopt.c	%D%/net/sockopt.h \
 	%D%/wire/auth.c		%D%/wire/auth.h \
+	%D%/wire/keyring.c	%D%/wire/keyring.h \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
@@ -59,6 +60,7 @@ librebore_a_SOURCES = \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \
 	%D%/client/reconnect.c	%D%/client/reconnect.h \
+	%D%/client/rekey.c	%D%/client/rekey.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \
 	%D%/client/arrivals.c	%D%/client/arrivals.h \

@@ -129,6 +129,47 @@ say_why_not_listening(const struct config *config, enum error error)
 	    advice);
 }
 
+/* What is odd about the secret files */
+static void
+warn_of_oddities(const struct config *config)
+{
+	for (unsigned i = 0; i < config->secret_file_count; i++)
+		if (config->secret_oddities[i] != NULL)
+			say(config, log_warning, "the secret file '%s' %s",
+			    config->secret_files[i],
+			    config->secret_oddities[i]);
+}
+
+/* SIGHUP: the secret files are read again. */
+static void
+replace_secrets(struct config *config, struct server *server)
+{
+	struct server_options *options = &config->server;
+	char problem[OPTIONS_ERROR_SIZE];
+	unsigned count;
+	unsigned left;
+
+	if (config->secret_file_count == 0) {
+		log_info("SIGHUP: there is no secret file to read again");
+		return;
+	}
+	if (options_read_secrets(config, true, problem) != OPTIONS_RUN) {
+		log_error("SIGHUP: %s; the secrets stay as they were", problem);
+		return;
+	}
+	count = options->key_count;
+	if (server_set_keys(server, options->keys, count, &left))
+		log_error("SIGHUP: %s; the secrets stay as they were",
+		    error_text(ERROR_MEMORY));
+	else
+		log_info("SIGHUP: read %u secret file%s again; %u client%s "
+			 "connected with a secret of before",
+		    count, count == 1 ? "" : "s", left,
+		    left == 1 ? " is" : "s are");
+	secret_wipe(options->keys, sizeof options->keys);
+	warn_of_oddities(config);
+}
+
 static enum status
 run_server(struct config *config, struct daemon *daemon)
 {
@@ -143,7 +184,7 @@ run_server(struct config *config, struct daemon *daemon)
 
 	errno = 0;
 	error = server_start(&config->server, &server, &failure);
-	secret_wipe(&config->server.key, sizeof config->server.key);
+	secret_wipe(config->server.keys, sizeof config->server.keys);
 	if (error != ERROR_NONE) {
 		if (failure.of_state_file)
 			say_why_no_state(config, config->server.state_path,
@@ -159,8 +200,7 @@ run_server(struct config *config, struct daemon *daemon)
 	if (tell_ready(config, daemon, listening)) {
 		while ((event = signals_wait()) != SIGNALS_STOP)
 			if (event == SIGNALS_RETRY)
-				log_info("SIGHUP: a server has nothing to try "
-					 "again, and goes on");
+				replace_secrets(config, server);
 		begin_stop();
 		log_info("stopping");
 		status = STATUS_STOPPED;
@@ -282,9 +322,7 @@ warn_of_secret(const struct config *config)
 	if (config->secret_empty)
 		say(config, log_warning,
 		    "the secret is empty: anybody can guess it");
-	if (config->secret_oddity != NULL)
-		say(config, log_warning, "the secret file %s",
-		    config->secret_oddity);
+	warn_of_oddities(config);
 	if (config->command == CONFIG_SERVER && !config->server.has_secret)
 		say(config, log_warning,
 		    "no secret: anybody who reaches the control port can have "
@@ -388,7 +426,7 @@ main(int argc, char **argv)
 	scratch_install();
 	result = options_parse(argc, argv, &config, error);
 	if (result == OPTIONS_RUN)
-		result = options_read_secret(&config, error);
+		result = options_read_secrets(&config, false, error);
 	switch (result) {
 	case OPTIONS_RUN:
 		status = run_or_fork(&config);
@@ -409,5 +447,6 @@ main(int argc, char **argv)
 		fprintf(stderr, "rebore: %s\n", error);
 		break;
 	}
+	options_free(&config);
 	return (int)status;
 }

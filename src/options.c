@@ -3,10 +3,12 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/secret.h"
@@ -427,6 +429,11 @@ check_secret(struct options_work *work)
 	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
 		fail(work, "options '--secret' and '--secret-file': only one "
 			   "of them is allowed");
+	if (work->config.secret_file_count > KEYRING_MOST)
+		fail(work,
+		    "option '--secret-file': only %d of them are "
+		    "allowed",
+		    KEYRING_MOST);
 }
 
 /* One file would replace the other. */
@@ -552,30 +559,74 @@ options_parse(int argc, char **argv, struct config *config,
 	return result;
 }
 
-enum options_result
-options_read_secret(
-    struct config *config, char error[static OPTIONS_ERROR_SIZE])
+/* Returns path from the root, to be freed; --daemon goes to another folder. NULL
+ * when there is no memory. */
+static char *
+make_absolute(const char *path)
 {
+	char folder[PATH_MAX];
+	size_t size = sizeof folder + strlen(path) + 2;
+	char *made;
+
+	if (*path == '/' || getcwd(folder, sizeof folder) == NULL)
+		return strdup(path);
+	made = malloc(size);
+	if (made != NULL)
+		snprintf(made, size, "%s/%s", folder, path);
+	return made;
+}
+
+/* Read the secret file with this number. */
+static enum error
+read_secret(struct config *config, unsigned number, bool again,
+    char why[static SECRETFILE_WHY_SIZE])
+{
+	char **path = &config->secret_paths[number];
+	const char *name = config->secret_files[number];
 	struct secretfile file;
+	enum error error = secretfile_read(
+	    again && *path != NULL ? *path : name, again, &file, why);
+
+	if (error)
+		return error;
+	options_add_secret(config, file.secret, file.size);
+	config->secret_oddities[number] = file.oddity;
+	if (file.is_regular && *path == NULL)
+		*path = make_absolute(name);
+	secretfile_wipe(&file);
+	return ERROR_NONE;
+}
+
+enum options_result
+options_read_secrets(
+    struct config *config, bool again, char error[static OPTIONS_ERROR_SIZE])
+{
 	char why[SECRETFILE_WHY_SIZE];
 	char path[VALUE_SIZE];
-	enum options_result result = OPTIONS_RUN;
 
 	error[0] = '\0';
-	if (config->secret_file == NULL)
-		return OPTIONS_RUN;
-	if (secretfile_read(config->secret_file, false, &file, why) ==
-	    ERROR_NONE) {
-		options_take_secret(config, file.secret, file.size);
-		config->secret_oddity = file.oddity;
-		config->secret_file = NULL;
-	} else {
-		escape_text(config->secret_file, strlen(config->secret_file),
-		    path, sizeof path);
+	if (config->secret_file_count > 0)
+		options_forget_secrets(config);
+	for (unsigned i = 0; i < config->secret_file_count; i++) {
+		const char *name = config->secret_files[i];
+
+		if (read_secret(config, i, again, why) == ERROR_NONE)
+			continue;
+		options_forget_secrets(config);
+		escape_text(name, strlen(name), path, sizeof path);
 		snprintf(error, OPTIONS_ERROR_SIZE, "--secret-file '%s': %s",
 		    path, why);
-		result = OPTIONS_FAILED;
+		return OPTIONS_FAILED;
 	}
-	secretfile_wipe(&file);
-	return result;
+	if (config->secret_file_count > 0)
+		config->client.secret_path = config->secret_paths[0];
+	return OPTIONS_RUN;
+}
+
+void
+options_free(struct config *config)
+{
+	for (unsigned i = 0; i < KEYRING_MOST; i++)
+		free(config->secret_paths[i]);
+	options_forget_secrets(config);
 }

@@ -9,6 +9,7 @@
 #ifndef REBORE_OPTIONS_H
 #define REBORE_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,7 +19,7 @@
 #define OPTIONS_ERROR_SIZE 640
 
 enum options_result {
-	/* The configuration is complete, but for the secret file. */
+	/* The configuration is complete, but for the secret files. */
 	OPTIONS_RUN,
 	/* --help or --version came before any error. */
 	OPTIONS_HELP,
@@ -44,12 +45,20 @@ enum options_result options_parse(int argc, char **argv, struct config *config,
     char error[static OPTIONS_ERROR_SIZE]);
 
 /*
- * Read the secret file that config names, if any, and derive the key.
+ * Read the secret files that config names, if any, and derive the keys, which are
+ * the caller's to wipe (server_start(), client_start() and server_set_keys() copy
+ * them).
  *
- * Returns OPTIONS_RUN, or OPTIONS_FAILED with error as above.
+ * again: they were read before. None can be a pipe then; the keys of before are
+ * replaced.
+ * Returns OPTIONS_RUN, or OPTIONS_FAILED with error as above, and no keys.
  */
-enum options_result options_read_secret(
-    struct config *config, char error[static OPTIONS_ERROR_SIZE]);
+enum options_result options_read_secrets(
+    struct config *config, bool again, char error[static OPTIONS_ERROR_SIZE]);
+
+/* Release what options_read_secrets() made, and wipe the keys. Legal for every
+ * config of options_parse(). */
+void options_free(struct config *config);
 
 /* Write the help of a command; CONFIG_NONE: of the program. */
 void options_help(FILE *file, enum config_command command);

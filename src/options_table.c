@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/secret.h"
+
 #define CONTROL_PORT 7835
 
 #define TEXT_OF(number) #number
@@ -103,15 +105,31 @@ set_to(
 }
 
 void
-options_take_secret(struct config *config, const void *secret, size_t size)
+options_forget_secrets(struct config *config)
 {
-	bool is_local = config->command == CONFIG_LOCAL;
+	secret_wipe(&config->client.key, sizeof config->client.key);
+	secret_wipe(config->server.keys, sizeof config->server.keys);
+	config->client.has_secret = false;
+	config->server.has_secret = false;
+	config->server.key_count = 0;
+	config->secret_empty = false;
+}
 
-	auth_key_derive(
-	    secret, size, is_local ? &config->client.key : &config->server.key);
-	config->client.has_secret = is_local;
-	config->server.has_secret = !is_local;
-	config->secret_empty = size == 0;
+void
+options_add_secret(struct config *config, const void *secret, size_t size)
+{
+	struct server_options *server = &config->server;
+
+	if (config->command == CONFIG_LOCAL) {
+		auth_key_derive(secret, size, &config->client.key);
+		config->client.has_secret = true;
+	} else if (server->key_count < KEYRING_MOST) {
+		auth_key_derive(
+		    secret, size, &server->keys[server->key_count++]);
+		server->has_secret = true;
+	}
+	if (size == 0)
+		config->secret_empty = true;
 }
 
 static bool
@@ -119,8 +137,26 @@ set_secret(
     struct options_work *work, const struct options_row *row, const char *text)
 {
 	(void)row;
-	options_take_secret(&work->config, text, strlen(text));
+	/* The last one counts. */
+	options_forget_secrets(&work->config);
+	options_add_secret(&work->config, text, strlen(text));
 	return true;
+}
+
+/* On a server all files count, on a client the last one. */
+static bool
+set_secret_file(
+    struct options_work *work, const struct options_row *row, const char *text)
+{
+	struct config *config = &work->config;
+
+	(void)row;
+	if (config->command == CONFIG_LOCAL)
+		config->secret_file_count = 0;
+	if (config->secret_file_count < KEYRING_MOST)
+		config->secret_files[config->secret_file_count] = text;
+	config->secret_file_count++; /* too many: found later */
+	return *text != '\0';
 }
 
 static bool
@@ -283,10 +319,18 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
     [OPTIONS_ROW_SECRET_FILE] = {.name = "secret-file",
 	.argument = "FILE",
 	.allowed = "the name of a file",
-	.help = "file of the secret; only its owner may read it",
+	.help = "file of the secret; a server takes more than one",
 	.commands = BOTH,
-	.set = set_path,
-	.target = TARGET(config.secret_file)},
+	.set = set_secret_file},
+    [OPTIONS_ROW_AUTH_RETRY] = {.name = "auth-retry",
+	.argument = "SECONDS",
+	.fallback = "0",
+	.min = 0,
+	.max = 86400,
+	.help = "a refused secret is tried again",
+	.commands = CONFIG_LOCAL,
+	.set = set_number,
+	.target = TARGET(config.client.auth_retry_s)},
     [OPTIONS_ROW_BIND_ADDR] = {.name = "bind-addr",
 	.argument = "ADDRESS",
 	.fallback = "::",

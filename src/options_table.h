@@ -24,6 +24,7 @@ enum options_id {
 	OPTIONS_ROW_MAX_PORT,
 	OPTIONS_ROW_SECRET,
 	OPTIONS_ROW_SECRET_FILE,
+	OPTIONS_ROW_AUTH_RETRY,
 	OPTIONS_ROW_BIND_ADDR,
 	OPTIONS_ROW_BIND_TUNNELS,
 	OPTIONS_ROW_CONTROL_PORT,
@@ -115,12 +116,15 @@ struct options_row {
 /* Indexed by enum options_id. */
 extern const struct options_row options_rows[OPTIONS_ROW_COUNT];
 
+/* Wipe the keys; then there is no secret. */
+void options_forget_secrets(struct config *config);
+
 /*
- * Make the key of the secret, and keep it in the options of the command.
+ * Make the key of a secret, and add it to the options of the command, which on a
+ * client has only one.
  * secret: the caller's to wipe.
  */
-void options_take_secret(
-    struct config *config, const void *secret, size_t size);
+void options_add_secret(struct config *config, const void *secret, size_t size);
 
 /* Returns the name of a command, or NULL for CONFIG_NONE. */
 const char *options_command_name(enum config_command command);

@@ -32,6 +32,7 @@ unit_tests = \
 	%D%/unit/test_identity \
 	%D%/unit/test_janitor \
 	%D%/unit/test_listen \
+	%D%/unit/test_keyring \
 	%D%/unit/test_lock \
 	%D%/unit/test_log \
 	%D%/unit/test_log_stream \
@@ -50,6 +51,7 @@ unit_tests = \
 	%D%/unit/test_reconnect \
 	%D%/unit/test_pulse \
 	%D%/unit/test_registry \
+	%D%/unit/test_rekey \
 	%D%/unit/test_relay \
 	%D%/unit/test_relay_paths \
 	%D%/unit/test_repeat \
@@ -134,6 +136,7 @@ e2e_tests = \
 	%D%/e2e/repeated_failures.py \
 	%D%/e2e/scripts.py \
 	%D%/e2e/second_signal.py \
+	%D%/e2e/secret_rotation.py \
 	%D%/e2e/secrets.py \
 	%D%/e2e/shares.py \
 	%D%/e2e/silent_flood.py \

@@ -3,7 +3,7 @@
 
 # tests/check_man.sh compares what stands between the marks with --help
 # local
-_rebore_local="--local-host --to --port --secret --secret-file --no-reconnect --max-retries --max-reconnect-delay
+_rebore_local="--local-host --to --port --secret --secret-file --auth-retry --no-reconnect --max-retries --max-reconnect-delay
 	--heartbeat-timeout --local-retry --spares --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of local
 # server

@@ -12,9 +12,11 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/repeat.h"
+#include "base/secret.h"
 #include "client/control.h"
 #include "client/identity.h"
 #include "client/reconnect.h"
+#include "client/rekey.h"
 #include "client/worker.h"
 #include "net/netwatch.h"
 #include "net/resolve.h"
@@ -34,6 +36,8 @@
 #define CUT_EVERY_MS 5000
 /* While it waits, the client looks so often whether the system has slept. */
 #define LOOK_MS 5000
+/* And so often, when its secret was refused, whether the file has another. */
+#define LOOK_FOR_KEY_MS 2000
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
 /* How long workers may take to end. */
@@ -49,6 +53,7 @@ struct client {
 	struct resolve *server_name;
 	struct resolve *local_name;
 	struct identity identity;
+	struct keyring keys;
 	struct wakeup stop;  /* once sent it stays readable */
 	struct wakeup end;   /* the same, for workers, after the drain */
 	struct wakeup retry; /* ends one wait */
@@ -57,6 +62,8 @@ struct client {
 
 	/* The supervisor's alone; the control thread's while it runs. */
 	struct reconnect reconnect;
+	struct rekey rekey;
+	bool is_refused; /* the secret, and there is no other */
 	struct repeat told;
 	struct netwatch watch;
 	int64_t cut_ms;       /* when the network ended a wait last */
@@ -131,6 +138,8 @@ established(void *context, uint16_t public_port)
 	client->has_stood = true;
 	client->failures = 0;
 	client->port_is_gone = false;
+	client->is_refused = false;
+	rekey_accept(&client->rekey);
 	client->taken_ms = 0;
 	client->lost_ms = 0;
 	memset(&client->told, 0, sizeof client->told);
@@ -171,8 +180,10 @@ attempt(struct client *client, struct control *control)
 	pthread_t thread;
 
 	wakeup_clear(&client->retry);
+	client->is_refused = false;
 	memset(control, 0, sizeof *control);
 	control->options = &client->options;
+	control->keys = &client->keys;
 	control->identity = &client->identity;
 	control->watch = &client->watch;
 	control->roster = &client->controls;
@@ -207,9 +218,20 @@ is_news(struct client *client, bool network_told)
 	return slept;
 }
 
+/* Whether the secret was refused, and the file has another one now. */
+static bool
+has_new_key(struct client *client)
+{
+	if (!client->is_refused || !rekey_look(&client->rekey, false))
+		return false;
+	log_info("the secret file has changed");
+	return true;
+}
+
 /*
- * Wait until end_ms, or less: until somebody asks for it, or until the network
- * has changed, but so only once in CUT_EVERY_MS.
+ * Wait until end_ms, or less: until somebody asks for it, until there is another
+ * secret to try, or until the network has changed, but so only once in
+ * CUT_EVERY_MS, and not if it was the secret that was refused.
  *
  * Returns ERROR_STOPPED when the client is to end, ERROR_AGAIN when end_ms is
  * not reached, ERROR_NONE when it is of no more interest.
@@ -223,7 +245,9 @@ rest_once(struct client *client, int64_t *end_ms)
 	    {.fd = client->watch.fd, .events = POLLIN},
 	    {.fd = client->timer_fd, .events = POLLIN},
 	};
-	int64_t look_ms = clock_earlier(*end_ms, clock_now_ms() + LOOK_MS);
+	int64_t look_ms = clock_earlier(*end_ms,
+	    clock_now_ms() + (client->is_refused ? LOOK_FOR_KEY_MS : LOOK_MS));
+	bool is_cut;
 
 	identity_save_if_due(&client->identity);
 	look_ms = clock_earlier(look_ms, identity_due_ms(&client->identity));
@@ -232,9 +256,10 @@ rest_once(struct client *client, int64_t *end_ms)
 		return ERROR_AGAIN; /* EINTR or no memory: wait on */
 	if (slots[0].revents != 0)
 		return ERROR_STOPPED;
-	if (slots[1].revents != 0)
+	if (has_new_key(client) || slots[1].revents != 0)
 		return ERROR_NONE;
-	if (is_news(client, slots[2].revents != 0)) {
+	is_cut = is_news(client, slots[2].revents != 0);
+	if (is_cut && !client->is_refused) {
 		log_debug("the network has changed, or the system was asleep");
 		*end_ms = clock_earlier(*end_ms,
 		    clock_later(clock_now_ms(), client->cut_ms + CUT_EVERY_MS));
@@ -271,8 +296,11 @@ static void
 log_failure(
     struct client *client, const struct control *control, uint32_t delay_ms)
 {
+	/* Without another secret it will hardly mend itself. */
+	bool refused = client->is_refused;
 	bool lost = is_loss(control->outcome);
 	const char *what = lost ? "connection lost" : "no connection";
+	void (*log)(const char *, ...) = refused ? log_error : log_warning;
 	double delay_s = (double)delay_ms / 1000;
 	char status[HANDSHAKE_REASON_SIZE + 32];
 	unsigned hidden;
@@ -282,10 +310,10 @@ log_failure(
 	if (!repeat_due(&client->told, status, clock_now_ms(), &hidden))
 		log_debug("%s; trying again in %.1f s", status, delay_s);
 	else if (hidden > 0)
-		log_warning("%s, and %u time%s before; trying again in %.1f s",
-		    status, hidden, hidden == 1 ? "" : "s", delay_s);
+		log("%s, and %u time%s before; trying again in %.1f s", status,
+		    hidden, hidden == 1 ? "" : "s", delay_s);
 	else
-		log_warning("%s; trying again in %.1f s", status, delay_s);
+		log("%s; trying again in %.1f s", status, delay_s);
 }
 
 /* A tunnel stood. Returns whether the client is at its end. */
@@ -326,6 +354,34 @@ is_final_failure(struct client *client, const struct control *control)
 	return true;
 }
 
+/*
+ * The secret was refused. The file may have the right one by now: whoever changes
+ * a secret cannot do so at both ends at the same moment. Returns whether it was
+ * the last attempt.
+ */
+static bool
+is_final_refusal(struct client *client, const struct control *control)
+{
+	const struct client_options *options = &client->options;
+	bool stays = options->auth_retry_s > 0;
+	bool has_key;
+
+	client->failures++;
+	rekey_refuse(&client->rekey, stays);
+	has_key = options->reconnect && rekey_look(&client->rekey, true);
+	client->is_refused = !has_key;
+	if (options->reconnect && (has_key || stays) &&
+	    (options->max_retries == 0 ||
+		client->failures < options->max_retries)) {
+		if (has_key)
+			log_info("the secret file has changed");
+		return false;
+	}
+	client->ending = CLIENT_END_REFUSED;
+	log_error("%s", control->reason);
+	return true;
+}
+
 /* Whether the end of the last attempt is the end of the client. */
 static bool
 is_final(struct client *client, const struct control *control)
@@ -335,9 +391,7 @@ is_final(struct client *client, const struct control *control)
 		client->ending = CLIENT_END_STOPPED;
 		return true;
 	case CONTROL_REFUSED:
-		client->ending = CLIENT_END_REFUSED;
-		log_error("%s", control->reason);
-		return true;
+		return is_final_refusal(client, control);
 	case CONTROL_IMPOSSIBLE:
 		if (control->asked_port != client->options.public_port)
 			return false; /* our own wish: another will do */
@@ -380,6 +434,16 @@ learn(struct client *client, const struct control *control)
 		client->taken_ms = now_ms;
 }
 
+/* As often as --auth-retry says, spread by a tenth. */
+static uint32_t
+delay_of_refusal(const struct client *client)
+{
+	uint32_t delay_ms = client->options.auth_retry_s * 1000;
+
+	return delay_ms -
+	       (uint32_t)((uint64_t)(delay_ms / 10) * random_u32() >> 32);
+}
+
 /* How long to wait before the next attempt. */
 static uint32_t
 next_delay(struct client *client, const struct control *control)
@@ -392,10 +456,13 @@ next_delay(struct client *client, const struct control *control)
 	    .displaced = control->outcome == CONTROL_DISPLACED,
 	    .bye = control->outcome == CONTROL_BYE,
 	    .retry_ms = control->retry_ms,
-	    .at_once =
-		control->at_once || control->outcome == CONTROL_IMPOSSIBLE,
+	    .at_once = control->outcome == CONTROL_REFUSED ||
+	               control->at_once ||
+	               control->outcome == CONTROL_IMPOSSIBLE,
 	};
 
+	if (client->is_refused)
+		return delay_of_refusal(client);
 	return reconnect_next(
 	    &client->reconnect, &end, clock_now_ms(), random_u32());
 }
@@ -441,6 +508,7 @@ destroy(struct client *client)
 	wakeup_close(&client->stop);
 	worker_context_destroy(&client->workers);
 	identity_end(&client->identity);
+	keyring_destroy(&client->keys);
 	roster_destroy(&client->controls);
 	roster_destroy(&client->roster);
 	free(client);
@@ -451,7 +519,7 @@ connect_workers(struct client *client)
 {
 	struct worker_context *workers = &client->workers;
 
-	workers->key = client->options.has_secret ? &client->options.key : NULL;
+	workers->keys = client->options.has_secret ? &client->keys : NULL;
 	workers->instance = client->identity.instance;
 	workers->spares = client->options.spares;
 	workers->local_name = client->options.local;
@@ -487,6 +555,9 @@ fill(struct client *client, const struct client_options *options,
 	enum error error;
 
 	client->options = *options;
+	secret_wipe(&client->options.key, sizeof client->options.key);
+	keyring_init(&client->keys);
+	rekey_init(&client->rekey, options->secret_path, &client->keys);
 	client->timer_fd = -1;
 	client->watch.fd = -1;
 	client->stop = (struct wakeup)WAKEUP_INITIALIZER;
@@ -499,6 +570,8 @@ fill(struct client *client, const struct client_options *options,
 	error = identity_start(
 	    &client->identity, options->state_path, &failure->holder);
 	failure->of_state_file = error != ERROR_NONE;
+	if (error == ERROR_NONE && options->has_secret)
+		error = keyring_replace(&client->keys, &options->key, 1);
 	client->public_port = identity_port(&client->identity);
 	client->lost_ms = clock_now_ms();
 	client->crew = crew_create("rebore-visitor");

@@ -26,6 +26,11 @@ struct client_options {
 	uint16_t public_port;
 	bool has_secret;
 	struct auth_key key;
+	/* Where the secret is from, from the root, to be read again; NULL: not
+	 * from a file, or from one that cannot be read again. */
+	const char *secret_path;
+	/* When the secret is refused, ask again so often; 0: that is the end. */
+	unsigned auth_retry_s;
 	/* false: the first failure or loss is the end. */
 	bool reconnect;
 	/* Give up after so many failed attempts in a row; 0: never. */

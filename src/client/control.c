@@ -576,6 +576,7 @@ prepare(struct standing *standing, struct control *control)
 		struct handshake *shake = &standing->shakes[i];
 
 		shake->options = control->options;
+		shake->keys = control->keys;
 		shake->identity = control->identity;
 		shake->server = control->server;
 		shake->roster = control->roster;

@@ -42,6 +42,7 @@ enum control_outcome {
 struct control {
 	/* Set before control_run(), then read-only. */
 	const struct client_options *options;
+	struct keyring *keys;
 	struct identity *identity;
 	struct roster *roster; /* of control connections */
 	struct worker_context *workers;

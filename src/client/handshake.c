@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/patience.h"
+#include "base/secret.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
@@ -229,8 +230,8 @@ report_no_challenge(struct handshake *handshake, const struct message *message)
 static enum error
 authenticate(struct handshake *handshake)
 {
-	const struct auth_key *key = &handshake->options->key;
 	struct message message;
+	struct auth_key key;
 	enum error error = channel_receive(&handshake->channel, &message,
 	    clock_now_ms() + handshake->answer_ms);
 
@@ -245,8 +246,11 @@ authenticate(struct handshake *handshake)
 		    error_text(error));
 	} else if (error) {
 		report_channel(handshake, error);
-	} else if (message.kind == MESSAGE_CHALLENGE) {
-		return auth_answer(&handshake->channel, key, &message.as.uuid);
+	} else if (message.kind == MESSAGE_CHALLENGE &&
+		   keyring_copy(handshake->keys, &key)) {
+		error =
+		    auth_answer(&handshake->channel, &key, &message.as.uuid);
+		secret_wipe(&key, sizeof key);
 	} else if (message.kind == MESSAGE_ERROR) {
 		handshake_report_error(
 		    handshake, HANDSHAKE_FAILED, message.as.text);

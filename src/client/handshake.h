@@ -17,6 +17,7 @@
 #include "net/resolve.h"
 #include "net/roster.h"
 #include "wire/channel.h"
+#include "wire/keyring.h"
 
 #define HANDSHAKE_REASON_SIZE 512
 
@@ -38,6 +39,7 @@ enum handshake_outcome {
 struct handshake {
 	/* Set before handshake_run(), then read-only. */
 	const struct client_options *options;
+	struct keyring *keys; /* with one, where there is a secret */
 	struct identity *identity;
 	struct resolve *server;
 	struct roster *roster;

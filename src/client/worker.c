@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/secret.h"
 #include "client/visit.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
@@ -239,17 +240,20 @@ finish_data(struct worker *worker)
 static enum error
 answer_challenge(struct worker *worker)
 {
-	const struct auth_key *key = worker->context->key;
+	struct keyring *keys = worker->context->keys;
 	struct message message;
+	struct auth_key key;
 	enum error error;
 
-	if (key == NULL)
+	if (keys == NULL)
 		return ERROR_NONE;
 	error = channel_receive(&worker->channel, &message, answer_by(worker));
 	if (error == ERROR_NONE && message.kind != MESSAGE_CHALLENGE)
 		error = ERROR_PROTOCOL;
-	if (error == ERROR_NONE)
-		error = auth_answer(&worker->channel, key, &message.as.uuid);
+	if (error == ERROR_NONE && keyring_copy(keys, &key)) {
+		error = auth_answer(&worker->channel, &key, &message.as.uuid);
+		secret_wipe(&key, sizeof key);
+	}
 	if (error)
 		snprintf(worker->reason, sizeof worker->reason,
 		    "no challenge on the data connection: %s",

@@ -21,6 +21,7 @@
 #include "os/lock.h"
 #include "os/shelf.h"
 #include "wire/auth.h"
+#include "wire/keyring.h"
 
 /* More spares are never kept, whatever a server grants. */
 #define WORKER_SPARES_MOST 64
@@ -28,7 +29,7 @@
 /* What all workers of a client share. */
 struct worker_context {
 	/* Set before the first thread starts, then read-only. */
-	const struct auth_key *key; /* NULL: no secret */
+	struct keyring *keys; /* NULL: no secret */
 	struct uuid instance;
 	unsigned spares; /* to be kept when nothing happens; 0: none */
 	struct address_name local_name;

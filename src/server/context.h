@@ -18,11 +18,11 @@
 #include "server/ports.h"
 #include "server/registry.h"
 #include "server/shares.h"
-#include "wire/auth.h"
+#include "wire/keyring.h"
 
 struct context {
 	/* Set before the first thread starts, then read-only. */
-	const struct auth_key *key; /* NULL: no secret */
+	bool has_secret;
 	struct crew *crew;
 	unsigned unacknowledged_ms; /* TCP gives a control connection up */
 	unsigned
@@ -45,6 +45,7 @@ struct context {
 	struct shares shares;
 	struct pending pending;
 	struct registry registry;
+	struct keyring keys; /* none without a secret */
 	struct grants grants;
 	struct ports ports;
 	/* Connections that have not said yet what they are for. */

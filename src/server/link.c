@@ -67,6 +67,7 @@ link_destroy(struct link *link)
 	if (link == NULL)
 		return;
 	fd_close(&link->fd);
+	keyring_release(&link->context->keys, link->key);
 	budget_give(&link->context->budget, BUDGET_SESSION);
 	free(link);
 }

@@ -28,6 +28,8 @@ struct link {
 
 	/* The owner's alone. */
 	int fd;
+	/* What the client has proved, held by the link; NULL: nothing. */
+	struct keyring_key *key;
 	struct channel channel;
 	/* The client has said who it is; then it sends heartbeats, too. */
 	bool announced;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "net/listen.h"
 #include "os/fd.h"
 #include "os/thread.h"
@@ -132,6 +133,7 @@ destroy(struct server *server)
 	notices_destroy(&context->notices);
 	pending_destroy(&context->pending);
 	registry_destroy(&context->registry);
+	keyring_destroy(&context->keys);
 	ports_destroy(&context->ports);
 	grants_end(&context->grants);
 	listen_close(&server->listener);
@@ -152,7 +154,7 @@ fill_context(struct server *server)
 	const struct server_options *options = &server->options;
 	const struct ports_range range = {options->min_port, options->max_port};
 
-	context->key = options->has_secret ? &options->key : NULL;
+	context->has_secret = options->has_secret;
 	context->unacknowledged_ms = UNACKNOWLEDGED_MS;
 	context->client_timeout_ms = options->client_timeout_s * 1000;
 	context->lease_ms = options->lease_s * 1000;
@@ -163,6 +165,7 @@ fill_context(struct server *server)
 	atomic_init(&context->ending, false);
 	atomic_init(&context->tidied_ms, 0);
 	registry_init(&context->registry);
+	keyring_init(&context->keys);
 	ports_init(
 	    &context->ports, &options->tunnels, &range, &context->grants);
 	budget_init(&context->budget, fd_limit());
@@ -200,6 +203,7 @@ fill(struct server *server, const struct server_options *options,
 	enum error error;
 
 	server->options = *options;
+	secret_wipe(server->options.keys, sizeof server->options.keys);
 	server->listener = (struct listener)LISTENER_INITIALIZER;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	fill_context(server);
@@ -211,6 +215,9 @@ fill(struct server *server, const struct server_options *options,
 	if (error == ERROR_NONE &&
 	    !shares_init(&context->shares, budget_most(&context->budget)))
 		error = ERROR_MEMORY;
+	if (error == ERROR_NONE)
+		error = keyring_replace(
+		    &context->keys, options->keys, options->key_count);
 	context->crew = crew_create("rebore-session");
 	if (error == ERROR_NONE && context->crew == NULL)
 		error = ERROR_MEMORY;
@@ -257,6 +264,17 @@ server_address(const struct server *server, struct address *address)
 {
 	if (!listen_address(&server->listener, address))
 		*address = server->options.control;
+}
+
+enum error
+server_set_keys(struct server *server, const struct auth_key *keys,
+    unsigned count, unsigned *left)
+{
+	struct keyring *ring = &server->context.keys;
+	enum error error = keyring_replace(ring, keys, count);
+
+	*left = keyring_outdated(ring);
+	return error;
 }
 
 void

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "net/address.h"
 #include "wire/auth.h"
+#include "wire/keyring.h"
 
 /* Frozen before server_start(). */
 struct server_options {
@@ -21,7 +22,9 @@ struct server_options {
 	uint16_t min_port;
 	uint16_t max_port;
 	bool has_secret;
-	struct auth_key key;
+	/* Any of them will do. Not wiped here. */
+	struct auth_key keys[KEYRING_MOST];
+	unsigned key_count;
 	/* An announced client that is silent for so long is gone; 3 or more. */
 	unsigned client_timeout_s;
 	/* The port of an announced client is kept for so long; 0: not. */
@@ -66,6 +69,16 @@ enum error server_start(const struct server_options *options,
 
 /* The address that the server listens on, with the port that it was given. */
 void server_address(const struct server *server, struct address *address);
+
+/*
+ * Have other keys from now on, for a server that has a secret. Clients that are
+ * connected stay, and what they proved goes on to count for their visitors.
+ *
+ * left: set to how many clients are connected with a key that is none of these.
+ * Returns ERROR_MEMORY: nothing has changed.
+ */
+enum error server_set_keys(struct server *server, const struct auth_key *keys,
+    unsigned count, unsigned *left);
 
 /*
  * End it: no new connections, clients are told, proxied connections may go on

@@ -54,6 +54,8 @@ struct session {
 	struct channel channel;
 	uint32_t patience_ms; /* for each message */
 	bool hinted;
+	/* What it has proved; NULL: nothing. */
+	struct keyring_key *key;
 };
 
 static void
@@ -62,6 +64,8 @@ end(struct session *session)
 	struct context *context = session->context;
 
 	fd_close(&session->fd);
+	keyring_release(&context->keys, session->key);
+	session->key = NULL;
 	budget_give(&context->budget, BUDGET_SESSION);
 }
 
@@ -153,16 +157,25 @@ hear_anybody(struct session *session, struct message *message)
 static enum error
 hear(struct session *session, struct message *message)
 {
-	const struct auth_key *key = session->context->key;
+	struct context *context = session->context;
+	bool is_valid = false;
 	enum error error;
 
-	if (key == NULL)
+	if (!context->has_secret)
 		return hear_anybody(session, message);
-	error = auth_await_answer(&session->channel, key, session->challenge,
-	    clock_now_ms() + session->patience_ms);
-	if (error == ERROR_NONE)
-		error = channel_receive(&session->channel, message,
-		    clock_now_ms() + session->patience_ms);
+	error = auth_await_answer(
+	    &session->channel, message, clock_now_ms() + session->patience_ms);
+	if (error)
+		return error;
+	session->key = keyring_find(
+	    &context->keys, session->challenge, message->as.text, &is_valid);
+	if (session->key == NULL)
+		return ERROR_DENIED;
+	error = channel_receive(
+	    &session->channel, message, clock_now_ms() + session->patience_ms);
+	/* For what belongs to a client that is connected, and for no other */
+	if (error == ERROR_NONE && message->kind == MESSAGE_HELLO && !is_valid)
+		error = ERROR_DENIED;
 	return error;
 }
 
@@ -183,6 +196,8 @@ be_tunnel(struct session *session, uint16_t asked)
 	sockopt_set_keepalive(session->fd, &sockopt_keepalive_control);
 	/* The link has the descriptor now, and a place in the budget. */
 	session->fd = -1;
+	link->key = session->key;
+	session->key = NULL;
 	budget_force(&context->budget, BUDGET_SESSION);
 	end(session);
 	return claim_port(link, asked);
@@ -335,7 +350,7 @@ challenge(struct session_order *order)
 	struct channel channel;
 
 	sockopt_prepare_accepted(order->fd);
-	if (order->context->key == NULL)
+	if (!order->context->has_secret)
 		return ERROR_NONE;
 	channel_init(&channel, order->fd);
 	return auth_challenge(&channel, &order->challenge);

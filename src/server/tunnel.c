@@ -188,7 +188,7 @@ judge(struct tunnel *tunnel, const struct link *newcomer)
 	struct holder *holder = &tunnel->holder;
 	enum tunnel_verdict verdict = TUNNEL_YIELDS;
 	bool is_trusted =
-	    tunnel->context->key != NULL ||
+	    tunnel->context->has_secret ||
 	    address_same_host(&holder->address, &newcomer->address);
 
 	lock_assert_held(&tunnel->lock);

@@ -43,6 +43,9 @@ void auth_tag(const struct auth_key *key, const struct uuid *challenge,
 bool auth_tag_valid(
     const struct auth_key *key, const struct uuid *challenge, const char *tag);
 
+/* Whether both are of the same secret, in constant time. */
+bool auth_key_equal(const struct auth_key *a, const struct auth_key *b);
+
 /*
  * The server's side: send a challenge, the first message on a connection, without
  * waiting.
@@ -53,14 +56,13 @@ bool auth_tag_valid(
 enum error auth_challenge(struct channel *channel, struct uuid *challenge);
 
 /*
- * Wait for the answer.
+ * Wait for the answer; its text is the tag, to be checked.
  *
- * Returns ERROR_DENIED: answered, but wrong; ERROR_INVALID: another message
- * came, or the client closed; else as channel_receive().
+ * Returns ERROR_INVALID: another message came, or the client closed; else as
+ * channel_receive().
  */
-enum error auth_await_answer(struct channel *channel,
-    const struct auth_key *key, const struct uuid *challenge,
-    int64_t deadline_ms);
+enum error auth_await_answer(
+    struct channel *channel, struct message *answer, int64_t deadline_ms);
 
 /*
  * The client's side: answer the challenge that has come. Only queues the

@@ -63,7 +63,7 @@ def needless_secret(scene, client_program, server_program, host):
     start_server(scene, server_program, host, None)
     client = start_client(scene, client_program, host, 1, "needless")
     if client_program == "rebore":
-        client.wait_for(r"no connection \(.*(may run without a secret|has no secret.*)\); trying again in")
+        client.wait_for(r"no connection \(.*(may run without a secret|has no secret).*\); trying again in")
     else:
         assert client.status() == 1
 

@@ -173,13 +173,17 @@ static struct server server;
 static void *
 serve(void *argument)
 {
+	struct message answer;
 	struct uuid sent;
 
 	(void)argument;
 	server.error = auth_challenge(&server.channel, &sent);
 	if (server.error == ERROR_NONE)
 		server.error = auth_await_answer(
-		    &server.channel, &key, &sent, server.deadline_ms);
+		    &server.channel, &answer, server.deadline_ms);
+	if (server.error == ERROR_NONE &&
+	    !auth_tag_valid(&key, &sent, answer.as.text))
+		server.error = ERROR_DENIED;
 	return NULL;
 }
 

@@ -115,7 +115,8 @@ START_TEST(a_client_without_options_has_the_defaults)
 	ck_assert(!config.log.use_syslog);
 	ck_assert(!config.daemon);
 	ck_assert_ptr_null(config.pid_file);
-	ck_assert_ptr_null(config.secret_file);
+	ck_assert_uint_eq(config.secret_file_count, 0);
+	ck_assert_uint_eq(config.client.auth_retry_s, 0);
 	ck_assert(!config.secret_in_argv);
 	ck_assert(!config.secret_empty);
 }
@@ -214,7 +215,7 @@ START_TEST(options_of_a_server_are_read)
 	ck_assert_str_eq(text, "192.0.2.1:0");
 	ck_assert(config.server.has_secret);
 	ck_assert(!config.client.has_secret);
-	ck_assert(is_key_of(&config.server.key, "abc"));
+	ck_assert(is_key_of(&config.server.keys[0], "abc"));
 
 	assert_runs("rebore server --bind-addr ::1 --control-port 65535");
 	address_print(&config.server.control, text);
@@ -567,7 +568,7 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	ck_assert_ptr_nonnull(value);
 	assert_runs("rebore server");
 	ck_assert(config.server.has_secret);
-	ck_assert(is_key_of(&config.server.key, "abc"));
+	ck_assert(is_key_of(&config.server.keys[0], "abc"));
 	ck_assert(!config.secret_in_argv);
 	ck_assert_ptr_null(getenv("REBORE_SECRET"));
 	ck_assert_ptr_null(getenv("BORE_SECRET"));
@@ -582,7 +583,7 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	/* Also when it is not used */
 	setenv("BORE_SECRET", "xyz", 1);
 	assert_runs("rebore server -s abc");
-	ck_assert(is_key_of(&config.server.key, "abc"));
+	ck_assert(is_key_of(&config.server.keys[0], "abc"));
 	ck_assert_ptr_null(getenv("BORE_SECRET"));
 	setenv("BORE_SECRET", "xyz", 1);
 	assert_runs("rebore server --secret-file f");
@@ -604,7 +605,7 @@ START_TEST(the_empty_secret_is_one)
 		assert_runs(lines[i]);
 		ck_assert(config.server.has_secret);
 		ck_assert(config.secret_empty);
-		ck_assert(is_key_of(&config.server.key, ""));
+		ck_assert(is_key_of(&config.server.keys[0], ""));
 	}
 	/* It goes before BORE_SECRET, as any other. */
 	setenv("REBORE_SECRET", "", 1);
@@ -631,14 +632,16 @@ START_TEST(a_secret_file_gives_the_key)
 	snprintf(line, sizeof line, "rebore server --secret-file %s", path);
 	assert_runs(line);
 	ck_assert(!config.server.has_secret);
-	ck_assert_int_eq(options_read_secret(&config, error), OPTIONS_RUN);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_RUN);
 	ck_assert(config.server.has_secret);
 	ck_assert(!config.secret_in_argv);
 	ck_assert(!config.secret_empty);
-	ck_assert(is_key_of(&config.server.key, "abc"));
+	ck_assert(is_key_of(&config.server.keys[0], "abc"));
 	unlink(path);
 	assert_runs(line);
-	ck_assert_int_eq(options_read_secret(&config, error), OPTIONS_FAILED);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_FAILED);
 	ck_assert(!config.server.has_secret);
 	ck_assert_ptr_nonnull(strstr(error, path));
 	ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
@@ -646,11 +649,100 @@ START_TEST(a_secret_file_gives_the_key)
 }
 END_TEST
 
+static void
+write_secret(const char *path, const char *content)
+{
+	size_t length = strlen(content);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_eq(write(fd, content, length), (ssize_t)length);
+	close(fd);
+}
+
+/* Some for the time of a rotation; they are read again where they were, wherever
+ * the process is by then. */
+START_TEST(a_server_takes_more_than_one_secret_file)
+{
+	char folder[] = "/tmp/test_options.XXXXXX";
+
+	clear_environment();
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(chdir(folder), 0);
+	write_secret("a", "abc\n");
+	write_secret("b", "xyz\n\n");
+	assert_runs("rebore server --secret-file a --secret-file b");
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_RUN);
+	ck_assert_uint_eq(config.server.key_count, 2);
+	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	ck_assert(is_key_of(&config.server.keys[1], "xyz\n"));
+	ck_assert_ptr_null(config.secret_oddities[0]);
+	ck_assert_ptr_nonnull(config.secret_oddities[1]);
+	write_secret("a", "new");
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, true, error), OPTIONS_RUN);
+	ck_assert_uint_eq(config.server.key_count, 2);
+	ck_assert(is_key_of(&config.server.keys[0], "new"));
+	ck_assert_int_eq(chdir(folder), 0);
+	unlink("b");
+	ck_assert_int_eq(
+	    options_read_secrets(&config, true, error), OPTIONS_FAILED);
+	ck_assert_ptr_nonnull(strstr(error, "--secret-file 'b'"));
+	ck_assert_uint_eq(config.server.key_count, 0);
+	options_free(&config);
+	assert_runs("rebore server --secret-file 1 --secret-file 2 "
+		    "--secret-file 3 --secret-file 4 --secret-file 5 "
+		    "--secret-file 6 --secret-file 7 --secret-file 8");
+	ck_assert_int_eq(
+	    parse("rebore server --secret-file 1 --secret-file 2 "
+		  "--secret-file 3 --secret-file 4 --secret-file 5 "
+		  "--secret-file 6 --secret-file 7 --secret-file 8 "
+		  "--secret-file 9"),
+	    OPTIONS_USAGE);
+	ck_assert_ptr_nonnull(strstr(error, "'--secret-file': only 8"));
+	/* Of a client the last one, as of any other option */
+	assert_runs("rebore local 80 -t h --secret-file b --secret-file a");
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_RUN);
+	ck_assert(is_key_of(&config.client.key, "new"));
+	ck_assert_int_eq(config.client.secret_path[0], '/');
+	options_free(&config);
+	unlink("a");
+	ck_assert_int_eq(chdir("/"), 0);
+	rmdir(folder);
+}
+END_TEST
+
+START_TEST(a_pipe_is_not_read_again)
+{
+	char line[WORD_SIZE];
+	int ends[2];
+
+	clear_environment();
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(write(ends[1], "abc\n", 4), 4);
+	close(ends[1]);
+	snprintf(line, sizeof line,
+	    "rebore local 80 -t h --secret-file /dev/fd/%d", ends[0]);
+	assert_runs(line);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_RUN);
+	ck_assert(is_key_of(&config.client.key, "abc"));
+	ck_assert_ptr_null(config.client.secret_path);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, true, error), OPTIONS_FAILED);
+	options_free(&config);
+	close(ends[0]);
+}
+END_TEST
+
 START_TEST(without_a_secret_file_nothing_is_read)
 {
 	clear_environment();
 	assert_runs("rebore server");
-	ck_assert_int_eq(options_read_secret(&config, error), OPTIONS_RUN);
+	ck_assert_int_eq(
+	    options_read_secrets(&config, false, error), OPTIONS_RUN);
 	ck_assert(!config.server.has_secret);
 	ck_assert_str_eq(error, "");
 }
@@ -710,13 +802,14 @@ START_TEST(help_names_every_option_with_default_range_and_variables)
 {
 	static const char *const of_local[] = {"LOCAL_PORT", "-l, --local-host",
 	    "(localhost)", "-t, --to HOST[:PORT]", "-p, --port N",
-	    "-s, --secret S", "--secret-file FILE", "--no-reconnect",
-	    "--max-retries N", "--max-reconnect-delay SECONDS",
-	    "1 to 86400 (64)", "--heartbeat-timeout SECONDS", "2 to 3600 (8)",
-	    "-v, --verbose", "-q, --quiet", "--log-format FORMAT",
-	    "--syslog[=FACILITY]", "--daemon", "--pid-file FILE", "-h, --help",
-	    "-V, --version", "REBORE_LOCAL_PORT, BORE_LOCAL_PORT",
-	    "REBORE_SERVER, BORE_SERVER", "REBORE_SECRET, BORE_SECRET"};
+	    "-s, --secret S", "--secret-file FILE", "--auth-retry SECONDS",
+	    "--no-reconnect", "--max-retries N",
+	    "--max-reconnect-delay SECONDS", "1 to 86400 (64)",
+	    "--heartbeat-timeout SECONDS", "2 to 3600 (8)", "-v, --verbose",
+	    "-q, --quiet", "--log-format FORMAT", "--syslog[=FACILITY]",
+	    "--daemon", "--pid-file FILE", "-h, --help", "-V, --version",
+	    "REBORE_LOCAL_PORT, BORE_LOCAL_PORT", "REBORE_SERVER, BORE_SERVER",
+	    "REBORE_SECRET, BORE_SECRET"};
 	static const char *const of_server[] = {"--min-port N",
 	    "1 to 65535 (1024)", "--max-port N", "1 to 65535 (65535)",
 	    "-s, --secret S", "--secret-file FILE", "--bind-addr ADDRESS",
@@ -752,7 +845,8 @@ SUITE_MAIN("options", a_client_without_options_has_the_defaults,
     an_empty_variable_counts_as_unset, a_bad_variable_is_named,
     a_secret_is_wiped_from_the_arguments,
     a_secret_is_taken_out_of_the_environment, the_empty_secret_is_one,
-    a_secret_file_gives_the_key, without_a_secret_file_nothing_is_read,
+    a_secret_file_gives_the_key, a_server_takes_more_than_one_secret_file,
+    a_pipe_is_not_read_again, without_a_secret_file_nothing_is_read,
     a_long_value_leaves_room_for_the_pointer_to_the_help,
     no_arguments_at_all_are_a_usage_error,
     help_names_every_option_with_default_range_and_variables)

@@ -444,6 +444,7 @@ authenticate(void *argument)
 	struct auth_key key;
 	struct uuid challenge;
 	struct channel channel;
+	struct message answer;
 	int ours = -1, theirs = -1;
 
 	memset(&challenge, 0x5a, sizeof challenge);
@@ -457,8 +458,7 @@ authenticate(void *argument)
 	/* The other end of it closes, and does not answer. */
 	close(theirs);
 	(void)auth_challenge(&channel, &challenge);
-	(void)auth_await_answer(
-	    &channel, &key, &challenge, clock_now_ms() + 1000);
+	(void)auth_await_answer(&channel, &answer, clock_now_ms() + 1000);
 	close(ours);
 	return argument;
 }
@@ -627,7 +627,8 @@ start_server(void)
 	    .lease_s = 10,
 	    .hold_s = 5,
 	    .max_waiting = 10};
-	auth_key_derive("secret", 6, &options->key);
+	options->key_count = 1;
+	auth_key_derive("secret", 6, &options->keys[0]);
 	ck_assert(address_parse("127.0.0.1", 0, &options->control));
 	ck_assert(address_parse("127.0.0.1", 0, &options->tunnels));
 	ck_assert_int_eq(

@@ -1,0 +1,172 @@
+/* keyring - see keyring.h */
+#include "wire/keyring.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+
+struct keyring_key {
+	/* Read-only. */
+	struct auth_key key;
+
+	/* Under the ring's lock. */
+	unsigned holders;
+	bool is_valid;
+	struct keyring_key *next;
+};
+
+static void
+wipe_and_free(struct keyring_key *key)
+{
+	secret_wipe(key, sizeof *key);
+	free(key);
+}
+
+void
+keyring_init(struct keyring *ring)
+{
+	lock_init(&ring->lock);
+	ring->first = NULL;
+}
+
+void
+keyring_destroy(struct keyring *ring)
+{
+	while (ring->first != NULL) {
+		struct keyring_key *key = ring->first;
+
+		ring->first = key->next;
+		wipe_and_free(key);
+	}
+	lock_destroy(&ring->lock);
+}
+
+/* Wipe what is neither valid nor held. */
+static void
+tidy(struct keyring *ring)
+{
+	struct keyring_key **link = &ring->first;
+
+	lock_assert_held(&ring->lock);
+	while (*link != NULL) {
+		struct keyring_key *key = *link;
+
+		if (key->is_valid || key->holders > 0) {
+			link = &key->next;
+		} else {
+			*link = key->next;
+			wipe_and_free(key);
+		}
+	}
+}
+
+/* Make key valid; made: a place for it, if it is not there. Returns whether made
+ * was used. */
+static bool
+enter(
+    struct keyring *ring, const struct auth_key *key, struct keyring_key *made)
+{
+	struct keyring_key *one = ring->first;
+
+	lock_assert_held(&ring->lock);
+	while (one != NULL && !auth_key_equal(&one->key, key))
+		one = one->next;
+	if (one != NULL) {
+		one->is_valid = true;
+		return false;
+	}
+	made->key = *key;
+	made->is_valid = true;
+	made->next = ring->first;
+	ring->first = made;
+	return true;
+}
+
+enum error
+keyring_replace(
+    struct keyring *ring, const struct auth_key *keys, unsigned count)
+{
+	struct keyring_key *made[KEYRING_MOST];
+	enum error error = ERROR_NONE;
+
+	assert(count <= KEYRING_MOST);
+	for (unsigned i = 0; i < count; i++) {
+		made[i] = calloc(1, sizeof *made[i]);
+		if (made[i] == NULL)
+			error = ERROR_MEMORY;
+	}
+	lock_take(&ring->lock);
+	if (error == ERROR_NONE) {
+		for (struct keyring_key *one = ring->first; one != NULL;
+		     one = one->next)
+			one->is_valid = false;
+		for (unsigned i = 0; i < count; i++)
+			if (enter(ring, &keys[i], made[i]))
+				made[i] = NULL;
+		tidy(ring);
+	}
+	lock_give(&ring->lock);
+	for (unsigned i = 0; i < count; i++)
+		free(made[i]);
+	return error;
+}
+
+struct keyring_key *
+keyring_find(struct keyring *ring, const struct uuid *challenge,
+    const char *tag, bool *is_valid)
+{
+	struct keyring_key *found = NULL;
+
+	lock_take(&ring->lock);
+	/* All of them, also behind the one: the time must not tell which. */
+	for (struct keyring_key *one = ring->first; one != NULL;
+	     one = one->next)
+		if (auth_tag_valid(&one->key, challenge, tag))
+			found = one;
+	if (found != NULL) {
+		found->holders++;
+		*is_valid = found->is_valid;
+	}
+	lock_give(&ring->lock);
+	return found;
+}
+
+void
+keyring_release(struct keyring *ring, struct keyring_key *key)
+{
+	if (key == NULL)
+		return;
+	lock_take(&ring->lock);
+	assert(key->holders > 0);
+	key->holders--;
+	tidy(ring);
+	lock_give(&ring->lock);
+}
+
+unsigned
+keyring_outdated(struct keyring *ring)
+{
+	unsigned count = 0;
+
+	lock_take(&ring->lock);
+	for (struct keyring_key *one = ring->first; one != NULL;
+	     one = one->next)
+		if (!one->is_valid)
+			count += one->holders;
+	lock_give(&ring->lock);
+	return count;
+}
+
+bool
+keyring_copy(struct keyring *ring, struct auth_key *key)
+{
+	bool has_one;
+
+	lock_take(&ring->lock);
+	has_one = ring->first != NULL;
+	if (has_one)
+		*key = ring->first->key;
+	lock_give(&ring->lock);
+	return has_one;
+}
