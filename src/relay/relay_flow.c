@@ -47,12 +47,13 @@ relay_flow_put(struct relay_flow *flow, char *buffer, size_t size)
 enum error
 relay_flow_step(struct relay_flow *flow)
 {
+	bool polled = flow->splicing;
 	enum error error = ERROR_NONE;
 
 	if (!flow->splicing)
 		error = relay_copy_step(flow);
 	if (error == ERROR_NONE && flow->splicing) {
-		error = relay_splice_step(flow);
+		error = relay_splice_step(flow, polled);
 		/* It cannot tell, or not go on: recv() decides at once. */
 		if (error == ERROR_AGAIN && !flow->splicing)
 			error = relay_copy_step(flow);

@@ -95,8 +95,10 @@ enum error relay_peek_step(struct relay_flow *flow);
  * it could not write in the pipe, for the first to read. The second never finds
  * that from has ended: it says ERROR_AGAIN with splicing cleared, and the first
  * decides.
+ *
+ * polled: poll() has said that from is readable, and nothing was read since.
  */
 enum error relay_copy_step(struct relay_flow *flow);
-enum error relay_splice_step(struct relay_flow *flow);
+enum error relay_splice_step(struct relay_flow *flow, bool polled);
 
 #endif

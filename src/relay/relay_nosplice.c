@@ -2,8 +2,9 @@
 #include "relay/relay_flow.h"
 
 enum error
-relay_splice_step(struct relay_flow *flow)
+relay_splice_step(struct relay_flow *flow, bool polled)
 {
+	(void)polled;
 	flow->splicing = false;
 	flow->can_splice = false;
 	return ERROR_NONE;

@@ -36,9 +36,9 @@ failure(struct relay_flow *flow)
 }
 
 /*
- * polled: poll() has said that there is something to read. If splice() then
- * finds nothing, an urgent mark may be in its way, which it does not pass: there
- * it says EAGAIN, or 0 behind which there are bytes. What is so, recv() tells.
+ * polled: as of relay_splice_step(). If splice() then finds nothing, an urgent
+ * mark may be in its way, which it does not pass: there it says EAGAIN, or 0
+ * though bytes are behind it. What is so, recv() tells.
  */
 static enum error
 fill(struct relay_flow *flow, bool polled)
@@ -79,13 +79,13 @@ drain(struct relay_flow *flow)
 }
 
 enum error
-relay_splice_step(struct relay_flow *flow)
+relay_splice_step(struct relay_flow *flow, bool polled)
 {
 	enum error error = ERROR_NONE;
 
 	for (int i = 0; i < ROUNDS && error == ERROR_NONE; i++) {
 		if (flow->piped == 0)
-			error = fill(flow, i == 0);
+			error = fill(flow, polled && i == 0);
 		if (error == ERROR_NONE)
 			error = drain(flow);
 		if (!flow->splicing)
