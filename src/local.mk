@@ -34,6 +34,7 @@ librebore_a_SOURCES = \
 	%D%/os/signals.c	%D%/os/signals.h \
 	%D%/os/statefile.c	%D%/os/statefile.h \
 	%D%/os/thread.c		%D%/os/thread.h \
+	%D%/os/thread_label.h	%D%/os/inherited.h \
 	%D%/os/stack.h		%D%/os/timer.h		%D%/os/wakeup.h \
 	%D%/net/address.c	%D%/net/address.h \
 	%D%/net/crowd.c		%D%/net/crowd.h \
@@ -99,6 +100,16 @@ librebore_a_SOURCES += %D%/os/timer_timerfd.c
 else
 librebore_a_SOURCES += %D%/os/timer_none.c
 endif
+if HAVE_CLOSEFROM
+librebore_a_SOURCES += %D%/os/inherited_closefrom.c
+else
+librebore_a_SOURCES += %D%/os/inherited_proc.c
+endif
+if HAVE_SETNAME
+librebore_a_SOURCES += %D%/os/thread_label_np.c
+else
+librebore_a_SOURCES += %D%/os/thread_label_none.c
+endif
 if LINUX
 librebore_a_SOURCES += %D%/os/stack_linux.c %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
 else
@@ -114,7 +125,8 @@ librebore_a_SOURCES += %D%/relay/pipes_linux.c %D%/relay/relay_splice.c
 else
 librebore_a_SOURCES += %D%/relay/pipes_none.c %D%/relay/relay_nosplice.c
 endif
-EXTRA_librebore_a_SOURCES = %D%/net/socket_flags.c %D%/net/socket_plain.c %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
+EXTRA_librebore_a_SOURCES = %D%/os/inherited_closefrom.c %D%/os/inherited_proc.c %D%/os/thread_label_np.c %D%/os/thread_label_none.c \
+	%D%/net/socket_flags.c %D%/net/socket_plain.c %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
 	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c \
 	%D%/relay/pipes_linux.c %D%/relay/pipes_none.c %D%/relay/relay_splice.c %D%/relay/relay_nosplice.c
 

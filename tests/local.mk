@@ -99,6 +99,7 @@ e2e_tests = \
 	%D%/e2e/first_failure_is_retried.py \
 	%D%/e2e/flapping_server.py \
 	%D%/e2e/hangup.py \
+	%D%/e2e/harmless_signals.py \
 	%D%/e2e/heard_by_its_data.py \
 	%D%/e2e/hasty_server.py \
 	%D%/e2e/heartbeat_timeout.py \

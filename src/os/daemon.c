@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "os/inherited.h"
 
 /* Wait until the child has written a byte, or has closed its end by ending. */
 static int
@@ -27,6 +28,23 @@ wait_for_child(pid_t child, int ready_fd)
 		if (errno != EINTR)
 			return EXIT_FAILURE;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+/*
+ * A daemon would hold what the shell that started it has open: a lock, a pipe, a
+ * file system. Keeps *fd, at another number.
+ */
+static enum error
+close_inherited(int *fd)
+{
+	const int kept = STDERR_FILENO + 1;
+
+	if (*fd != kept &&
+	    (dup2(*fd, kept) == -1 || fcntl(kept, F_SETFD, FD_CLOEXEC) == -1))
+		return error_of_errno();
+	*fd = kept;
+	inherited_close(kept + 1);
+	return ERROR_NONE;
 }
 
 enum error
@@ -54,6 +72,8 @@ daemon_start(struct daemon *daemon, bool *is_parent, int *status)
 		*status = wait_for_child(child, ends[0]);
 	} else {
 		setsid(); /* cannot fail: a new child leads no group */
+		error = close_inherited(&ends[1]);
+		ends[0] = -1; /* is one of them */
 		daemon->ready_fd = ends[1];
 		ends[1] = -1; /* the daemon's now */
 	}

@@ -5,6 +5,8 @@
  * child keeps standard error and the working directory until then, so that
  * errors of start-up reach the person, and relative paths mean what they say.
  *
+ * The child closes all other descriptors that it has inherited.
+ *
  * One fork: the child leads a session without terminal. A second fork would
  * only keep it from getting one by opening it, and whatever it opens by a name
  * that a person gives has O_NOCTTY.
@@ -35,7 +37,7 @@ struct daemon {
  * status: in the parent the exit status to end with: 0 when the child is ready,
  * else the child's, or EXIT_FAILURE when a signal has ended it.
  * Returns ERROR_RESOURCES, ERROR_MEMORY or ERROR_SYSTEM with errno, in the only
- * process then.
+ * process then, or in the child.
  * Threads: before the first one starts.
  */
 enum error daemon_start(struct daemon *daemon, bool *is_parent, int *status);

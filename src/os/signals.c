@@ -12,10 +12,44 @@
 static pthread_t main_thread;
 static sigset_t waited;
 
+/*
+ * Signals that tell of something, are of no use here, and would end the process:
+ * a habit of another program's user must not. What says that the process is
+ * broken, or has used up what a person allows it, stays deadly.
+ */
+static void
+ignore_harmless(void)
+{
+	static const int harmless[] = {
+	    SIGPIPE,
+	    SIGUSR1,
+	    SIGALRM,
+	    SIGVTALRM,
+	    SIGPROF,
+	    SIGXFSZ,
+#ifdef SIGIO
+	    SIGIO,
+#endif
+#ifdef SIGPWR
+	    SIGPWR,
+#endif
+#ifdef SIGSTKFLT
+	    SIGSTKFLT,
+#endif
+	};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+		sigaction(harmless[i], &ignore, NULL);
+#ifdef SIGRTMIN
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		sigaction(number, &ignore, NULL);
+#endif
+}
+
 void
 signals_start(void)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct sigaction normal = {.sa_handler = SIG_DFL};
 
 	main_thread = pthread_self();
@@ -25,7 +59,7 @@ signals_start(void)
 	sigaddset(&waited, SIGHUP);
 	sigaddset(&waited, SIGNAL_TOLD);
 	pthread_sigmask(SIG_BLOCK, &waited, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
+	ignore_harmless();
 	/* A shell's "&" and nohup leave these ignored, and sigwait() blind. */
 	sigaction(SIGTERM, &normal, NULL);
 	sigaction(SIGINT, &normal, NULL);

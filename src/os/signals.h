@@ -14,7 +14,8 @@ enum signals_event {
 };
 
 /*
- * Block what signals_wait() waits for, and ignore SIGPIPE.
+ * Block what signals_wait() waits for, and ignore what would end the process to
+ * no purpose, such as SIGPIPE and SIGUSR1.
  *
  * Threads: the main thread, before it starts another.
  */

@@ -18,6 +18,19 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+/* OpenBSD has none, and FreeBSD has none any more. */
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+/* OpenBSD wants it where a stack is; on FreeBSD it is memory that grows down
+ * from its end, which many stacks in one mapping are not. */
+#if !defined(MAP_STACK) || defined(__FreeBSD__)
+#define STACK_FLAG 0
+#else
+#define STACK_FLAG MAP_STACK
+#endif
+
 struct stacks_chunk {
 	/* Where the lowest guard page is. */
 	char *start;
@@ -113,7 +126,7 @@ make(void)
 		return NULL;
 	chunk->free = UINT64_MAX;
 	chunk->start = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | STACK_FLAG, -1, 0);
 	if (chunk->start == MAP_FAILED) {
 		free(chunk);
 		return NULL;

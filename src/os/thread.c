@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "os/thread_label.h"
+
 static enum error
 start_masked(pthread_t *thread, const pthread_attr_t *attributes,
     void *(*run)(void *), void *argument)
@@ -43,7 +45,7 @@ thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
 		return error;
 	if (thread == NULL)
 		return ERROR_NONE; /* it may have ended already */
-	pthread_setname_np(started, name);
+	thread_label(started, name);
 	*thread = started;
 	return ERROR_NONE;
 }
@@ -67,7 +69,7 @@ thread_start_on(
 void
 thread_name(const char *name)
 {
-	pthread_setname_np(pthread_self(), name);
+	thread_label(pthread_self(), name);
 }
 
 void

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """--daemon returns when the child is ready, with its status; --pid-file is locked, and a second start names the holder."""
+import fcntl
 import os
+import select
 import signal
 import subprocess
 
-from harness import REBORE, Scene, Took, eventually, free_port, is_alive, is_refused, need, parallel
+from harness import DEADLINE_S, REBORE, Scene, Took, eventually, free_port, is_alive, is_refused, need, parallel
 
 need("unshare", "mount")
 
@@ -69,6 +71,22 @@ with Scene(network=True) as scene:
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: not is_alive(pid), "the daemon ends")
 
+    def inherited():
+        """What the shell has open, such as a lock or a pipe, is not held open by the daemon."""
+        path = os.path.join(scene.folder, "inherited.pid")
+        mine, its = os.pipe()
+        high = fcntl.fcntl(its, fcntl.F_DUPFD, 200)
+        done = run("server", "--daemon", "--pid-file", path, "--control-port", 0, pass_fds=(its, high))
+        os.close(its)
+        os.close(high)
+        assert done.returncode == 0, done
+        pid = holder(path)
+        assert select.select([mine], [], [], DEADLINE_S)[0], "somebody has it open"
+        assert os.read(mine, 1) == b""
+        os.close(mine)
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not is_alive(pid), "the daemon ends")
+
     def relative_path():
         """A relative name is that of the start's folder, though the daemon works in /."""
         folder = os.path.join(scene.folder, "start")
@@ -109,7 +127,7 @@ with Scene(network=True) as scene:
                 assert one.count("runs already|another process holds it") == 1, one.log()
 
     try:
-        parallel(server, fails, client, relative_path, stale_file, raced)
+        parallel(server, fails, client, inherited, relative_path, stale_file, raced)
     finally:
         for pid in set(daemons):
             if is_alive(pid) and os.path.samefile(f"/proc/{pid}/exe", REBORE):

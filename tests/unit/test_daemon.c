@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,8 +12,9 @@
 #include "os/daemon.h"
 #include "suite.h"
 
-/* What the child finds, told by a pipe after its parent has ended */
+/* What the child finds, told by a pipe with a name after its parent has ended */
 struct found {
+	bool is_free;
 	bool leads_session;
 	bool folder_kept;
 	bool is_at_root;
@@ -60,13 +62,16 @@ status_of(void (*child)(struct daemon *))
 	return WEXITSTATUS(status);
 }
 
-static int report_fd;
+static int inherited_fd;
+static char report_path[] = "/tmp/rebore-test-daemon.XXXXXX";
 
 static void
 get_ready(struct daemon *daemon)
 {
 	struct found found;
+	int report_fd;
 
+	found.is_free = fcntl(inherited_fd, F_GETFD) == -1;
 	found.leads_session = getsid(0) == getpid();
 	found.folder_kept = is_in("/tmp");
 	for (int i = 0; i < 2; i++)
@@ -75,6 +80,7 @@ get_ready(struct daemon *daemon)
 	found.is_at_root = is_in("/");
 	found.is_silent = is_null(STDIN_FILENO) && is_null(STDOUT_FILENO) &&
 	                  is_null(STDERR_FILENO);
+	report_fd = open(report_path, O_WRONLY);
 	if (write(report_fd, &found, sizeof found) == -1)
 		_exit(96);
 	_exit(5);
@@ -103,15 +109,23 @@ die_early(struct daemon *daemon)
 
 START_TEST(the_parent_ends_with_zero_once_the_child_is_ready)
 {
-	struct found found = {false, false, false, false};
-	int ends[2];
+	struct found found;
+	int report_fd;
 
-	ck_assert_int_eq(pipe(ends), 0);
-	report_fd = ends[1];
+	ck_assert_int_ne(close(mkstemp(report_path)), -1);
+	ck_assert_int_eq(unlink(report_path), 0);
+	ck_assert_int_eq(mkfifo(report_path, 0600), 0);
+	report_fd = open(report_path, O_RDWR);
+	ck_assert_int_ne(report_fd, -1);
+	/* At a number that the child would not give to another. */
+	inherited_fd = fcntl(report_fd, F_DUPFD, 100);
+	ck_assert_int_ne(inherited_fd, -1);
 	ck_assert_int_eq(chdir("/tmp"), 0);
 	ck_assert_int_eq(status_of(get_ready), 0);
 	ck_assert_int_eq(
-	    read(ends[0], &found, sizeof found), (ssize_t)sizeof found);
+	    read(report_fd, &found, sizeof found), (ssize_t)sizeof found);
+	ck_assert_int_eq(unlink(report_path), 0);
+	ck_assert(found.is_free);
 	ck_assert(found.leads_session);
 	ck_assert(found.folder_kept);
 	ck_assert(found.is_at_root);

@@ -1,0 +1,12 @@
+/*
+ * inherited - closes the descriptors that whoever started the process left open.
+ * inherited_closefrom.c, or inherited_proc.c where there is no closefrom(3),
+ * chosen by configure.
+ */
+#ifndef REBORE_OS_INHERITED_H
+#define REBORE_OS_INHERITED_H
+
+/* Close all descriptors from first on. Threads: before the first one starts. */
+void inherited_close(int first);
+
+#endif

@@ -1,0 +1,36 @@
+/* inherited over /proc, or one by one - see inherited.h */
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/fd.h"
+#include "os/inherited.h"
+
+/* Returns false when the system does not list them. */
+static bool
+close_listed(int first)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (folder == NULL)
+		return false;
+	while ((entry = readdir(folder)) != NULL) {
+		int fd = atoi(entry->d_name);
+
+		if (fd >= first && fd != dirfd(folder))
+			close(fd);
+	}
+	closedir(folder);
+	return true;
+}
+
+void
+inherited_close(int first)
+{
+	if (close_listed(first))
+		return;
+	for (unsigned fd = (unsigned)first; fd < fd_limit(); fd++)
+		close((int)fd);
+}

@@ -1,0 +1,14 @@
+/*
+ * thread_label - gives a thread its name, for ps and debuggers.
+ * thread_label_np.c, or thread_label_none.c where a thread has none, chosen by
+ * configure.
+ */
+#ifndef REBORE_OS_THREAD_LABEL_H
+#define REBORE_OS_THREAD_LABEL_H
+
+#include <pthread.h>
+
+/* name: as of thread_start() (thread.h). */
+void thread_label(pthread_t thread, const char *name);
+
+#endif
