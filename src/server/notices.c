@@ -55,6 +55,10 @@ static const struct {
     [NOTICE_SKIPPED] = {SOMETIMES, false,
 	"sent a message behind its Hello that is skipped"},
     [NOTICE_VISITOR_DROPPED] = {SOMETIMES, true, "visited and was dropped"},
+    [NOTICE_VISITOR_YIELDED] = {SOMETIMES, true,
+	"had visitors that gave way as descriptors were short"},
+    [NOTICE_LEASE_YIELDED] = {SOMETIMES, true,
+	"had leases that gave way as descriptors were short"},
     [NOTICE_SHED] = {{.of_source = 1, .of_all = NOTICES_TEXTS}, true,
 	"were turned away"},
 };

@@ -33,6 +33,9 @@ enum notice {
 	NOTICE_SKIPPED,
 	/* Of visitors. */
 	NOTICE_VISITOR_DROPPED,
+	/* Of those who gave way when descriptors were short (room.h). */
+	NOTICE_VISITOR_YIELDED,
+	NOTICE_LEASE_YIELDED,
 	/* Of something that was turned away: notices_tell_text(). */
 	NOTICE_SHED,
 	NOTICE_KINDS

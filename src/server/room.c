@@ -2,7 +2,6 @@
 #include "server/room.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "net/source.h"
@@ -15,8 +14,6 @@
 /* Who comes sends away so many at the most. */
 #define SENT_MOST 4
 
-#define TEXT_SIZE 160
-
 /* Those who were sent away for a newcomer. */
 struct departures {
 	struct context *context;
@@ -24,7 +21,9 @@ struct departures {
 	struct departure {
 		/* One that waited, and is closed by us. */
 		struct pending_visitor *visitor;
-		char text[TEXT_SIZE];
+		bool is_lease;
+		uint16_t port;
+		uint64_t source;
 	} list[SENT_MOST];
 };
 
@@ -40,15 +39,12 @@ static void
 send_lease_away(struct departures *departures, struct share_seat *seat)
 {
 	struct departure *one = &departures->list[departures->count++];
-	char source[SOURCE_TEXT_SIZE];
 
-	source_print(shares_source_of(seat), source);
 	one->visitor = NULL;
+	one->is_lease = true;
+	one->source = shares_source_of(seat);
 	shares_send_away(&departures->context->shares, seat, BUDGET_TUNNEL);
-	snprintf(one->text, sizeof one->text,
-	    "descriptors are short: the lease of port %u gives way, its client "
-	    "was at %s",
-	    (unsigned)tunnel_end_lease(seat), source);
+	one->port = tunnel_end_lease(seat);
 }
 
 static void
@@ -57,17 +53,32 @@ send_visitor_away(struct departures *departures, struct share_seat *seat)
 	struct context *context = departures->context;
 	struct departure *one = &departures->list[departures->count++];
 	struct pending_visitor *visitor = visitor_of(seat);
-	char source[SOURCE_TEXT_SIZE];
 
-	source_print(shares_source_of(seat), source);
-	snprintf(one->text, sizeof one->text,
-	    "descriptors are short: the newest visitor from %s on port %u "
-	    "gives way, where most are",
-	    source, (unsigned)shares_port_of(seat));
+	one->is_lease = false;
+	one->source = shares_source_of(seat);
+	one->port = shares_port_of(seat);
 	shares_send_away(&context->shares, seat, BUDGET_VISITOR);
 	one->visitor = pending_take(&context->pending, &visitor->uuid);
 	if (one->visitor == NULL && seat->entry != NULL)
 		roster_interrupt(&context->active, seat->entry);
+}
+
+static void
+tell(struct notices *notices, const struct departure *one)
+{
+	char source[SOURCE_TEXT_SIZE];
+
+	source_print(one->source, source);
+	if (one->is_lease)
+		notices_tell(notices, NOTICE_LEASE_YIELDED, one->source,
+		    "descriptors are short: the lease of port %u gives way, "
+		    "its client was at %s",
+		    (unsigned)one->port, source);
+	else
+		notices_tell(notices, NOTICE_VISITOR_YIELDED, one->source,
+		    "descriptors are short: the newest visitor from %s on port "
+		    "%u gives way, where most are",
+		    source, (unsigned)one->port);
 }
 
 /* Close those who waited, and tell of all. */
@@ -79,7 +90,7 @@ see_off(const struct departures *departures)
 	for (unsigned i = 0; i < departures->count; i++) {
 		if (departures->list[i].visitor != NULL)
 			proxy_drop(context, departures->list[i].visitor);
-		context_warn_shed(context, departures->list[i].text);
+		tell(&context->notices, &departures->list[i]);
 	}
 }
 
