@@ -66,6 +66,7 @@ librebore_a_SOURCES = \
 	%D%/client/identity.c	%D%/client/identity.h \
 	%D%/client/arrivals.c	%D%/client/arrivals.h \
 	%D%/client/visit.c	%D%/client/visit.h \
+	%D%/client/quarrel.c	%D%/client/quarrel.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/budget.c	%D%/server/budget.h \
 	%D%/server/claim.c	%D%/server/claim.h \
@@ -78,6 +79,7 @@ librebore_a_SOURCES = \
 	%D%/server/grants.c	%D%/server/grants.h \
 	%D%/server/handout.c	%D%/server/handout.h \
 	%D%/server/janitor.c	%D%/server/janitor.h \
+	%D%/server/lease.c	%D%/server/lease.h \
 	%D%/server/link.c	%D%/server/link.h \
 	%D%/server/pulse.c	%D%/server/pulse.h \
 	%D%/server/registry.c	%D%/server/registry.h \

@@ -33,6 +33,7 @@ unit_tests = \
 	%D%/unit/test_janitor \
 	%D%/unit/test_listen \
 	%D%/unit/test_keyring \
+	%D%/unit/test_lease \
 	%D%/unit/test_lock \
 	%D%/unit/test_log \
 	%D%/unit/test_log_stream \
@@ -50,6 +51,7 @@ unit_tests = \
 	%D%/unit/test_ports \
 	%D%/unit/test_reconnect \
 	%D%/unit/test_pulse \
+	%D%/unit/test_quarrel \
 	%D%/unit/test_registry \
 	%D%/unit/test_rekey \
 	%D%/unit/test_relay \
@@ -89,10 +91,13 @@ e2e_tests = \
 	%D%/e2e/configure.py \
 	%D%/e2e/congestion.py \
 	%D%/e2e/crowded_out.py \
+	%D%/e2e/contested_port.py \
+	%D%/e2e/copied_identity.py \
 	%D%/e2e/daemon.py \
 	%D%/e2e/dead_spares.py \
 	%D%/e2e/spares_after_resets.py \
 	%D%/e2e/descriptors_run_out.py \
+	%D%/e2e/displaced_again.py \
 	%D%/e2e/early_bytes.py \
 	%D%/e2e/endless_refused.py \
 	%D%/e2e/fatal_only_on_evidence.py \

@@ -254,7 +254,10 @@ encode_object(
 static bool
 is_bare_bye(const struct message *message)
 {
-	return !message->as.bye.displaced && message->as.bye.retry_ms == 0;
+	const struct message_bye *bye = &message->as.bye;
+
+	return !bye->displaced && !bye->taken && !bye->copy &&
+	       bye->attempt == 0 && bye->retry_ms == 0;
 }
 
 static size_t

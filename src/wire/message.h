@@ -23,7 +23,7 @@ enum message_kind {
 	/* Client to server */
 	MESSAGE_AUTHENTICATE, /* text: the tag */
 	MESSAGE_ACCEPT,       /* uuid */
-	MESSAGE_SPARE,        /* uuid: the instance; ours, not bore's */
+	MESSAGE_SPARE,        /* uuid: the key; ours, not bore's */
 	MESSAGE_TAKEN,        /* nothing; ours, not bore's */
 	/* Both ways */
 	MESSAGE_HELLO,    /* port */
@@ -43,6 +43,8 @@ enum message_ability {
 	MESSAGE_CAN_HEARTBEAT = 1,
 	MESSAGE_CAN_LEASE = 2,
 	MESSAGE_CAN_SPARE = 4,
+	/* A client: its spares name the key of their control connection. */
+	MESSAGE_CAN_KEY = 8,
 };
 
 /* Who a peer is, beyond what bore's protocol says. */
@@ -52,15 +54,31 @@ struct message_announce {
 	bool has_instance;
 	struct uuid instance;
 	uint64_t attempt;
+	/* The same, until its process ends. */
+	bool has_process;
+	struct uuid process;
 	/* A server: what it grants. */
 	uint32_t lease_ms;
 	uint32_t spares;
+	/* A server: the name of this control connection, for its spares. */
+	bool has_key;
+	struct uuid key;
 };
 
 /* The sender ends on purpose. */
 struct message_bye {
-	/* A server: another with the client's instance took its place. */
+	/* A server: another connection with the client's instance took its
+	 * place. */
 	bool displaced;
+	/* A server: another client took the port, after so long a silence. */
+	bool taken;
+	uint32_t silent_ms;
+	/* A server, behind an Error: the client's instance is in use by another
+	 * process that is heard, so its state file is a copy. */
+	bool copy;
+	/* A server, behind an Error: the highest attempt of the client's instance
+	 * that it knows; 0: it does not say. */
+	uint64_t attempt;
 	/* A server: come back in so many ms; 0: it does not say. */
 	uint32_t retry_ms;
 };

@@ -10,6 +10,7 @@ static const struct {
     {"heartbeat", MESSAGE_CAN_HEARTBEAT},
     {"lease", MESSAGE_CAN_LEASE},
     {"spare", MESSAGE_CAN_SPARE},
+    {"key", MESSAGE_CAN_KEY},
 };
 
 #define ABILITIES (sizeof abilities / sizeof *abilities)
@@ -51,19 +52,41 @@ read_abilities(const json_t *object, unsigned *can)
 	return true;
 }
 
+/* Read a UUID that may be missing. */
 static bool
-read_instance(const json_t *object, struct message_announce *announce)
+read_uuid(
+    const json_t *object, const char *key, bool *is_there, struct uuid *uuid)
 {
-	const json_t *value = json_object_get(object, "instance");
+	const json_t *value = json_object_get(object, key);
+
+	*is_there = value != NULL;
+	return value == NULL || (json_is_string(value) &&
+				    uuid_parse(json_string_value(value), uuid));
+}
+
+/* Read a flag that may be missing: then it is false. */
+static bool
+read_flag(const json_t *object, const char *key, bool *flag)
+{
+	const json_t *value = json_object_get(object, key);
+
+	*flag = json_is_true(value);
+	return value == NULL || json_is_boolean(value);
+}
+
+static bool
+read_identity(const json_t *object, struct message_announce *announce)
+{
 	json_int_t attempt = 0;
 
-	announce->has_instance = value != NULL;
 	if (!read_number(object, "attempt", INT64_MAX, &attempt))
 		return false;
 	announce->attempt = (uint64_t)attempt;
-	return value == NULL ||
-	       (json_is_string(value) &&
-		   uuid_parse(json_string_value(value), &announce->instance));
+	return read_uuid(object, "instance", &announce->has_instance,
+		   &announce->instance) &&
+	       read_uuid(object, "process", &announce->has_process,
+		   &announce->process) &&
+	       read_uuid(object, "key", &announce->has_key, &announce->key);
 }
 
 bool
@@ -83,22 +106,28 @@ payload_read_announce(const json_t *value, struct message_announce *announce)
 	announce->lease_ms = (uint32_t)lease_ms;
 	announce->spares = (uint32_t)spares;
 	return read_abilities(value, &announce->can) &&
-	       read_instance(value, announce);
+	       read_identity(value, announce);
 }
 
 bool
 payload_read_bye(const json_t *value, struct message_bye *bye)
 {
-	const json_t *displaced = json_object_get(value, "displaced");
 	json_int_t retry_ms = 0;
+	json_int_t silent_ms = 0;
+	json_int_t attempt = 0;
 
+	memset(bye, 0, sizeof *bye);
 	if (!json_is_object(value) ||
 	    !read_number(value, "retry_ms", UINT32_MAX, &retry_ms) ||
-	    (displaced != NULL && !json_is_boolean(displaced)))
+	    !read_number(value, "silent_ms", UINT32_MAX, &silent_ms) ||
+	    !read_number(value, "attempt", INT64_MAX, &attempt))
 		return false;
 	bye->retry_ms = (uint32_t)retry_ms;
-	bye->displaced = json_is_true(displaced);
-	return true;
+	bye->silent_ms = (uint32_t)silent_ms;
+	bye->attempt = (uint64_t)attempt;
+	return read_flag(value, "displaced", &bye->displaced) &&
+	       read_flag(value, "taken", &bye->taken) &&
+	       read_flag(value, "copy", &bye->copy);
 }
 
 static json_t *
@@ -113,21 +142,37 @@ write_abilities(unsigned can)
 	return list;
 }
 
+/* Returns the UUID as a string, or NULL: it is not there. */
+static const char *
+print_uuid(
+    bool is_there, const struct uuid *uuid, char text[static UUID_TEXT_SIZE])
+{
+	if (!is_there)
+		return NULL;
+	uuid_print(uuid, text);
+	return text;
+}
+
 json_t *
 payload_write_announce(const struct message_announce *announce)
 {
 	json_t *list = write_abilities(announce->can);
 	char instance[UUID_TEXT_SIZE];
+	char other[UUID_TEXT_SIZE];
 
-	if (announce->has_instance) {
-		uuid_print(&announce->instance, instance);
-		return json_pack("{s:i, s:s, s:I, s:o}", "version",
-		    PAYLOAD_VERSION, "instance", instance, "attempt",
-		    (json_int_t)announce->attempt, "can", list);
-	}
-	return json_pack("{s:i, s:o, s:I, s:I}", "version", PAYLOAD_VERSION,
-	    "can", list, "lease_ms", (json_int_t)announce->lease_ms, "spares",
-	    (json_int_t)announce->spares);
+	/* s* and o*: left out when there is none. */
+	if (announce->has_instance)
+		return json_pack("{s:i, s:s, s:I, s:o, s:s*}", "version",
+		    PAYLOAD_VERSION, "instance",
+		    print_uuid(true, &announce->instance, instance), "attempt",
+		    (json_int_t)announce->attempt, "can", list, "process",
+		    print_uuid(
+			announce->has_process, &announce->process, other));
+	return json_pack("{s:i, s:o, s:I, s:I, s:s*}", "version",
+	    PAYLOAD_VERSION, "can", list, "lease_ms",
+	    (json_int_t)announce->lease_ms, "spares",
+	    (json_int_t)announce->spares, "key",
+	    print_uuid(announce->has_key, &announce->key, other));
 }
 
 json_t *
@@ -135,5 +180,12 @@ payload_write_bye(const struct message_bye *bye)
 {
 	if (bye->displaced)
 		return json_pack("{s:b}", "displaced", 1);
+	if (bye->taken)
+		return json_pack("{s:b, s:I}", "taken", 1, "silent_ms",
+		    (json_int_t)bye->silent_ms);
+	if (bye->copy)
+		return json_pack("{s:b}", "copy", 1);
+	if (bye->attempt > 0)
+		return json_pack("{s:I}", "attempt", (json_int_t)bye->attempt);
 	return json_pack("{s:I}", "retry_ms", (json_int_t)bye->retry_ms);
 }

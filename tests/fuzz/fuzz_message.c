@@ -9,6 +9,12 @@
 #include "wire/message.h"
 
 static bool
+is_same_uuid(bool has_a, const struct uuid *a, bool has_b, const struct uuid *b)
+{
+	return has_a == has_b && (!has_a || uuid_equal(a, b));
+}
+
+static bool
 is_same_announce(
     const struct message_announce *a, const struct message_announce *b)
 {
@@ -17,8 +23,26 @@ is_same_announce(
 		return false;
 	if (a->has_instance)
 		return uuid_equal(&a->instance, &b->instance) &&
-		       a->attempt == b->attempt;
-	return a->lease_ms == b->lease_ms && a->spares == b->spares;
+		       a->attempt == b->attempt &&
+		       is_same_uuid(a->has_process, &a->process,
+			   b->has_process, &b->process);
+	return a->lease_ms == b->lease_ms && a->spares == b->spares &&
+	       is_same_uuid(a->has_key, &a->key, b->has_key, &b->key);
+}
+
+/* One that says several things is written with the first of these. */
+static bool
+is_same_bye(const struct message_bye *a, const struct message_bye *b)
+{
+	if (a->displaced)
+		return b->displaced;
+	if (a->taken)
+		return b->taken && a->silent_ms == b->silent_ms;
+	if (a->copy)
+		return b->copy;
+	if (a->attempt > 0)
+		return a->attempt == b->attempt;
+	return a->retry_ms == b->retry_ms;
 }
 
 static bool
@@ -40,10 +64,7 @@ is_same(const struct message *a, const struct message *b)
 	case MESSAGE_ANNOUNCE:
 		return is_same_announce(&a->as.announce, &b->as.announce);
 	case MESSAGE_BYE:
-		/* Who is displaced is not told when to come back. */
-		return a->as.bye.displaced == b->as.bye.displaced &&
-		       (a->as.bye.displaced ||
-			   a->as.bye.retry_ms == b->as.bye.retry_ms);
+		return is_same_bye(&a->as.bye, &b->as.bye);
 	case MESSAGE_AUTHENTICATE:
 	case MESSAGE_ERROR:
 	case MESSAGE_UNKNOWN:

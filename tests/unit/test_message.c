@@ -56,27 +56,40 @@ static const struct {
 	const char *name;
 	unsigned ability;
 } abilities[] = {{"heartbeat", MESSAGE_CAN_HEARTBEAT},
-    {"lease", MESSAGE_CAN_LEASE}, {"spare", MESSAGE_CAN_SPARE}};
+    {"lease", MESSAGE_CAN_LEASE}, {"spare", MESSAGE_CAN_SPARE},
+    {"key", MESSAGE_CAN_KEY}};
 
-/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES"; "-" is none. */
+/* Read a UUID, or "-". Returns whether there is one. */
+static bool
+uuid_of(const char *text, struct uuid *uuid)
+{
+	if (strcmp(text, "-") == 0)
+		return false;
+	ck_assert(uuid_parse(text, uuid));
+	return true;
+}
+
+/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES [PROCESS KEY]"; "-" is
+ * none. */
 static struct message_announce
 announce_of(const char *payload)
 {
 	struct message_announce announce;
-	char can[64], instance[64];
+	char can[64], instance[64], process[64] = "-", key[64] = "-";
 
 	memset(&announce, 0, sizeof announce);
-	ck_assert_int_eq(
-	    sscanf(payload, "%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32, can,
+	ck_assert_int_ge(
+	    sscanf(payload,
+		"%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32 " %63s %63s", can,
 		instance, &announce.attempt, &announce.lease_ms,
-		&announce.spares),
+		&announce.spares, process, key),
 	    5);
 	for (size_t i = 0; i < SUITE_LENGTH(abilities); i++)
 		if (strstr(can, abilities[i].name) != NULL)
 			announce.can |= abilities[i].ability;
-	announce.has_instance = strcmp(instance, "-") != 0;
-	if (announce.has_instance)
-		ck_assert(uuid_parse(instance, &announce.instance));
+	announce.has_instance = uuid_of(instance, &announce.instance);
+	announce.has_process = uuid_of(process, &announce.process);
+	announce.has_key = uuid_of(key, &announce.key);
 	return announce;
 }
 
@@ -89,19 +102,44 @@ assert_announce(const struct message_announce *is, const char *payload)
 	ck_assert_int_eq(is->has_instance, expected.has_instance);
 	if (is->has_instance)
 		ck_assert(uuid_equal(&is->instance, &expected.instance));
+	ck_assert_int_eq(is->has_process, expected.has_process);
+	if (is->has_process)
+		ck_assert(uuid_equal(&is->process, &expected.process));
+	ck_assert_int_eq(is->has_key, expected.has_key);
+	if (is->has_key)
+		ck_assert(uuid_equal(&is->key, &expected.key));
 	ck_assert_uint_eq(is->attempt, expected.attempt);
 	ck_assert_uint_eq(is->lease_ms, expected.lease_ms);
 	ck_assert_uint_eq(is->spares, expected.spares);
 }
 
-/* Read "yes RETRY_MS" or "no RETRY_MS". */
+/* Read "yes RETRY_MS" or "no RETRY_MS [TAKEN SILENT_MS COPY ATTEMPT]". */
 static struct message_bye
 bye_of(const char *payload)
 {
 	struct message_bye bye = {.displaced = *payload == 'y'};
+	char taken[8] = "no", copy[8] = "no";
 
-	ck_assert_int_eq(sscanf(payload, "%*s %" SCNu32, &bye.retry_ms), 1);
+	ck_assert_int_ge(
+	    sscanf(payload, "%*s %" SCNu32 " %7s %" SCNu32 " %7s %" SCNu64,
+		&bye.retry_ms, taken, &bye.silent_ms, copy, &bye.attempt),
+	    1);
+	bye.taken = *taken == 'y';
+	bye.copy = *copy == 'y';
 	return bye;
+}
+
+static void
+assert_bye(const struct message_bye *is, const char *payload)
+{
+	struct message_bye expected = bye_of(payload);
+
+	ck_assert_int_eq(is->displaced, expected.displaced);
+	ck_assert_uint_eq(is->retry_ms, expected.retry_ms);
+	ck_assert_int_eq(is->taken, expected.taken);
+	ck_assert_uint_eq(is->silent_ms, expected.silent_ms);
+	ck_assert_int_eq(is->copy, expected.copy);
+	ck_assert_uint_eq(is->attempt, expected.attempt);
 }
 
 /* Whether a message has the payload that a vector tells. */
@@ -115,10 +153,7 @@ assert_payload(const struct message *is, const char *payload)
 		assert_announce(&is->as.announce, payload);
 		break;
 	case MESSAGE_BYE:
-		ck_assert_int_eq(
-		    is->as.bye.displaced, bye_of(payload).displaced);
-		ck_assert_uint_eq(
-		    is->as.bye.retry_ms, bye_of(payload).retry_ms);
+		assert_bye(&is->as.bye, payload);
 		break;
 	case MESSAGE_HELLO:
 		ck_assert_uint_eq(is->as.port, strtoul(payload, NULL, 10));
