@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "client/control.h"
 #include "client/identity.h"
+#include "client/quarrel.h"
 #include "client/reconnect.h"
 #include "client/rekey.h"
 #include "client/worker.h"
@@ -40,6 +41,8 @@
 #define LOOK_FOR_KEY_MS 2000
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
+/* Attempts in a row that follow at once on what a server has told. */
+#define SHORTCUTS_MOST 3
 /* How long workers may take to end. */
 #define END_MS 500
 
@@ -75,7 +78,11 @@ struct client {
 	int64_t taken_ms;     /* since when the port is refused; 0: it is not */
 	bool has_stood;       /* there was a tunnel in this process */
 	bool port_is_gone;    /* the server will not give it to us again */
-	unsigned failures;    /* in a row */
+	bool port_in_doubt;   /* it may be that of who has our old identity */
+	struct quarrel quarrel;
+	unsigned shortcuts; /* since a tunnel stood */
+	bool at_once;       /* what the server told is to be tried now */
+	unsigned failures;  /* in a row */
 	enum client_end ending;
 
 	atomic_bool has_ended;
@@ -140,6 +147,8 @@ established(void *context, uint16_t public_port)
 	client->port_is_gone = false;
 	client->is_refused = false;
 	rekey_accept(&client->rekey);
+	client->port_in_doubt = false;
+	client->shortcuts = 0;
 	client->taken_ms = 0;
 	client->lost_ms = 0;
 	memset(&client->told, 0, sizeof client->told);
@@ -404,9 +413,64 @@ is_final(struct client *client, const struct control *control)
 		return is_final_loss(client, control);
 	case CONTROL_FAILED:
 	case CONTROL_PORT_TAKEN:
+	case CONTROL_COPY:
 		break;
 	}
 	return is_final_failure(client, control);
+}
+
+/* Stop being who another process is, too. */
+static void
+be_another(struct client *client, const char *why)
+{
+	log_error("%s; taking a new identity", why);
+	identity_renew(&client->identity);
+	client->port_in_doubt = true;
+}
+
+/* Another connection with our instance has our place. */
+static void
+mind_displacement(struct client *client)
+{
+	if (!quarrel_displaced(&client->quarrel, clock_now_ms()))
+		return;
+	be_another(client,
+	    "displaced 3 times in ten minutes by a client with our identity: "
+	    "one state file is a copy of the other");
+	client->port_is_gone = true; /* as long as the other has it */
+}
+
+/* The public port is refused. */
+static void
+mind_refusal(struct client *client, const struct control *control)
+{
+	if (identity_catch_up(&client->identity, control->known_attempt)) {
+		log_warning("the state file is older than what the server "
+			    "knows of us; going on from there");
+		client->at_once = true;
+	} else if (client->port_in_doubt && !client->port_is_gone) {
+		/* Who had our identity has it: it is not ours to wait for. */
+		client->port_is_gone = true;
+		client->at_once = client->options.public_port == 0;
+	}
+}
+
+/* Act on what the server has told of us and our port. */
+static void
+mind_others(struct client *client, const struct control *control)
+{
+	client->at_once = false;
+	if (control->outcome == CONTROL_DISPLACED) {
+		mind_displacement(client);
+	} else if (control->outcome == CONTROL_PORT_TAKEN) {
+		mind_refusal(client, control);
+	} else if (control->outcome == CONTROL_COPY) {
+		be_another(client, control->reason);
+		client->at_once = true;
+	}
+	/* A server must not make us spin. */
+	if (client->at_once && ++client->shortcuts > SHORTCUTS_MOST)
+		client->at_once = false;
 }
 
 /* Keep in mind what the attempt taught. */
@@ -415,6 +479,7 @@ learn(struct client *client, const struct control *control)
 {
 	int64_t now_ms = clock_now_ms();
 
+	mind_others(client, control);
 	if (is_loss(control->outcome)) {
 		client->lost_ms = now_ms;
 		/* Who was displaced has no lease any more. */
@@ -457,7 +522,7 @@ next_delay(struct client *client, const struct control *control)
 	    .bye = control->outcome == CONTROL_BYE,
 	    .retry_ms = control->retry_ms,
 	    .at_once = control->outcome == CONTROL_REFUSED ||
-	               control->at_once ||
+	               control->at_once || client->at_once ||
 	               control->outcome == CONTROL_IMPOSSIBLE,
 	};
 
@@ -520,7 +585,6 @@ connect_workers(struct client *client)
 	struct worker_context *workers = &client->workers;
 
 	workers->keys = client->options.has_secret ? &client->keys : NULL;
-	workers->instance = client->identity.instance;
 	workers->spares = client->options.spares;
 	workers->local_name = client->options.local;
 	workers->local = client->local_name;

@@ -89,20 +89,26 @@ static void
 take_announce(
     struct standing *standing, const struct message_announce *announce)
 {
+	struct uuid instance;
+
 	standing->announced = true;
 	standing->control->lease_ms =
 	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
 	if ((announce->can & MESSAGE_CAN_HEARTBEAT) != 0)
 		standing->heartbeat_ms = clock_now_ms();
-	if ((announce->can & MESSAGE_CAN_SPARE) != 0)
-		worker_grant_spares(standing->control->workers,
-		    standing->session, announce->spares);
+	if ((announce->can & MESSAGE_CAN_SPARE) == 0)
+		return;
+	/* A server that tells no key knows spares by the instance. */
+	instance = identity_instance(standing->control->identity);
+	worker_grant_spares(standing->control->workers, standing->session,
+	    announce->spares, announce->has_key ? &announce->key : &instance);
 }
 
 static void
 take_bye(struct standing *standing, const struct message_bye *bye)
 {
 	struct control *control = standing->control;
+	char text[128];
 
 	if (bye->displaced && standing->rival.running &&
 	    !standing->rival.abandoned) {
@@ -114,6 +120,14 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 		report(control, CONTROL_DISPLACED,
 		    "another client with our instance has taken our place; is "
 		    "its state file a copy of ours?");
+		return;
+	}
+	if (bye->taken) {
+		snprintf(text, sizeof text,
+		    "another client took the port after the server had not "
+		    "heard us for %.1f s",
+		    (double)bye->silent_ms / 1000);
+		report(control, CONTROL_LOST, text);
 		return;
 	}
 	report(control, CONTROL_BYE, "the server stops or restarts");
@@ -545,6 +559,8 @@ outcome_of(enum handshake_outcome outcome)
 	switch (outcome) {
 	case HANDSHAKE_PORT_TAKEN:
 		return CONTROL_PORT_TAKEN;
+	case HANDSHAKE_COPY:
+		return CONTROL_COPY;
 	case HANDSHAKE_REFUSED:
 		return CONTROL_REFUSED;
 	case HANDSHAKE_IMPOSSIBLE:
@@ -609,6 +625,7 @@ control_run(struct control *control)
 	} else {
 		report(control, outcome_of(standing.current->outcome),
 		    standing.current->reason);
+		control->known_attempt = standing.current->known_attempt;
 	}
 	if (is_stopped(control))
 		control->outcome = CONTROL_STOPPED;

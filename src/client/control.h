@@ -33,6 +33,8 @@ enum control_outcome {
 	CONTROL_FAILED,
 	/* The same, because the public port is taken. */
 	CONTROL_PORT_TAKEN,
+	/* The same, because our instance is in use by another process. */
+	CONTROL_COPY,
 	/* Explicit evidence that no attempt can help: the secret. */
 	CONTROL_REFUSED,
 	/* Explicit evidence that no attempt can help: anything else. */
@@ -68,6 +70,9 @@ struct control {
 	uint32_t lease_ms;
 	/* On CONTROL_BYE: it is to listen again in so long; 0: not said. */
 	uint32_t retry_ms;
+	/* On failure the attempt that the server knows of our instance; 0: it
+	 * has not said. */
+	uint64_t known_attempt;
 	/* The network has changed: there is no reason to wait. */
 	bool at_once;
 };

@@ -282,6 +282,22 @@ await_answer(struct handshake *handshake, struct message *message)
 	return error;
 }
 
+/* What the server has sent behind an Error, in the same write. */
+static void
+read_more(struct handshake *handshake)
+{
+	struct message message;
+
+	if (channel_next(&handshake->channel, &message) ||
+	    message.kind != MESSAGE_BYE)
+		return;
+	handshake->known_attempt = message.as.bye.attempt;
+	if (message.as.bye.copy)
+		report(handshake, HANDSHAKE_COPY,
+		    "another client is connected with our identity: our state "
+		    "file is a copy of its, or its is a copy of ours");
+}
+
 /* Look at the answer to our Hello. */
 static enum error
 read_answer(struct handshake *handshake, const struct message *message)
@@ -293,6 +309,7 @@ read_answer(struct handshake *handshake, const struct message *message)
 	case MESSAGE_ERROR:
 		handshake_report_error(
 		    handshake, HANDSHAKE_FAILED, message->as.text);
+		read_more(handshake);
 		return ERROR_DENIED;
 	case MESSAGE_CHALLENGE:
 		if (handshake->options->has_secret)
@@ -337,11 +354,13 @@ say_hello(struct handshake *handshake)
 	who.as.announce = (struct message_announce){
 	    .can = MESSAGE_CAN_HEARTBEAT | MESSAGE_CAN_LEASE,
 	    .has_instance = true,
-	    .instance = handshake->identity->instance,
+	    .instance = identity_instance(handshake->identity),
 	    .attempt = identity_next_attempt(handshake->identity),
+	    .has_process = true,
+	    .process = handshake->identity->process,
 	};
 	if (handshake->options->spares > 0)
-		who.as.announce.can |= MESSAGE_CAN_SPARE;
+		who.as.announce.can |= MESSAGE_CAN_SPARE | MESSAGE_CAN_KEY;
 	error = channel_put(&handshake->channel, &hello);
 	if (error == ERROR_NONE)
 		error = channel_send(&handshake->channel, &who,
@@ -378,6 +397,7 @@ handshake_init(struct handshake *handshake)
 	handshake->outcome = HANDSHAKE_FAILED;
 	snprintf(handshake->reason, sizeof handshake->reason, "%s",
 	    error_text(ERROR_STOPPED));
+	handshake->known_attempt = 0;
 	atomic_init(&handshake->commitment, COMMITMENT_OPEN);
 }
 

@@ -28,6 +28,8 @@ enum handshake_outcome {
 	HANDSHAKE_FAILED,
 	/* The same, because the public port is taken. */
 	HANDSHAKE_PORT_TAKEN,
+	/* Our instance is in use by another process: our state file is a copy. */
+	HANDSHAKE_COPY,
 	/* Explicit evidence that no attempt can help: the secret. */
 	HANDSHAKE_REFUSED,
 	/* Explicit evidence that no attempt can help: anything else. */
@@ -59,6 +61,9 @@ struct handshake {
 	/* Written by handshake_run(). */
 	enum handshake_outcome outcome;
 	char reason[HANDSHAKE_REASON_SIZE];
+	/* On failure the attempt that the server knows of our instance; 0: it
+	 * has not said. */
+	uint64_t known_attempt;
 	/* On HANDSHAKE_DONE; the caller's from then on. fd is entered in the
 	 * roster as entry, by handshake_run(), and else -1. */
 	int fd;

@@ -88,13 +88,19 @@ save_if_due(struct identity *identity)
 		save(identity);
 }
 
-static void
-begin_anew(struct identity *identity)
+static struct uuid
+any_uuid(void)
 {
 	uint8_t random[UUID_BYTES];
 
 	random_bytes(random, sizeof random);
-	identity->instance = uuid_of_random(random);
+	return uuid_of_random(random);
+}
+
+static void
+begin_anew(struct identity *identity)
+{
+	identity->instance = any_uuid();
 	identity->attempt = 0;
 	identity->port = 0;
 }
@@ -109,6 +115,7 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	memset(identity, 0, sizeof *identity);
 	identity->file = (struct statefile)STATEFILE_INITIALIZER;
 	lock_init(&identity->lock);
+	identity->process = any_uuid();
 	begin_anew(identity);
 	if (state_path == NULL)
 		return ERROR_NONE;
@@ -128,6 +135,45 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	identity->saved_ms -= IDENTITY_SAVE_EVERY_MS;
 	lock_give(&identity->lock);
 	return ERROR_NONE;
+}
+
+struct uuid
+identity_instance(struct identity *identity)
+{
+	struct uuid instance;
+
+	lock_take(&identity->lock);
+	instance = identity->instance;
+	lock_give(&identity->lock);
+	return instance;
+}
+
+void
+identity_renew(struct identity *identity)
+{
+	lock_take(&identity->lock);
+	identity->instance = any_uuid();
+	identity->attempt = 0;
+	identity->is_due = identity->file.path != NULL;
+	save_if_due(identity);
+	lock_give(&identity->lock);
+}
+
+bool
+identity_catch_up(struct identity *identity, uint64_t attempt)
+{
+	bool was_lower;
+
+	lock_take(&identity->lock);
+	was_lower = identity->attempt <= attempt &&
+	            attempt <= (uint64_t)INT64_MAX - RESERVE;
+	if (was_lower) {
+		identity->attempt = attempt;
+		identity->is_due = identity->file.path != NULL;
+		save_if_due(identity);
+	}
+	lock_give(&identity->lock);
+	return was_lower;
 }
 
 uint64_t

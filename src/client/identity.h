@@ -4,7 +4,9 @@
  * The instance is random and lives as long as the process, or, with a state
  * file, longer. The attempt number grows with every attempt of the instance,
  * over restarts too, so that a server can tell a client that comes back from a
- * delayed message of its past. See rebore-protocol(7), Announce.
+ * delayed message of its past. The process is random and never kept: by it a
+ * server tells a client that comes back from another one that has a copy of its
+ * state file. See rebore-protocol(7), Announce.
  */
 #ifndef REBORE_CLIENT_IDENTITY_H
 #define REBORE_CLIENT_IDENTITY_H
@@ -23,11 +25,12 @@
 
 /* Fields are private. */
 struct identity {
-	/* Read-only after identity_start(). A bearer token: never log it. */
-	struct uuid instance;
+	/* Read-only after identity_start(). */
+	struct uuid process;
 
 	struct lock lock;
-	/* Under lock. */
+	/* Under lock. A bearer token: never log it. */
+	struct uuid instance;
 	uint64_t attempt;
 	uint64_t reserved; /* in the state file: no attempt reaches it */
 	uint16_t port;     /* granted last; 0: none */
@@ -47,8 +50,19 @@ struct identity {
 enum error identity_start(
     struct identity *identity, const char *state_path, pid_t *holder);
 
+/* Returns the instance. Threads: any. */
+struct uuid identity_instance(struct identity *identity);
+
+/* Be another client from now on: a new instance. The port is kept. It is written
+ * as identity_set_port() does. Threads: any, while no attempt is under way. */
+void identity_renew(struct identity *identity);
+
 /* Returns the number of the next attempt. Threads: any. */
 uint64_t identity_next_attempt(struct identity *identity);
+
+/* Go on from attempt, which a server knows of our instance, if ours is not
+ * higher. Returns whether it was lower. Threads: any. */
+bool identity_catch_up(struct identity *identity, uint64_t attempt);
 
 /*
  * The port that was granted last, 0: none. Threads: any.

@@ -479,7 +479,7 @@ static enum error
 offer_spare(struct worker *worker)
 {
 	struct message message = {
-	    .kind = MESSAGE_SPARE, .as.uuid = worker->context->instance};
+	    .kind = MESSAGE_SPARE, .as.uuid = worker->session->key};
 	enum error error = answer_challenge(worker);
 
 	if (error == ERROR_NONE)
@@ -739,10 +739,13 @@ start_spare(struct worker_context *context, struct worker_session *session)
 
 void
 worker_grant_spares(struct worker_context *context,
-    struct worker_session *session, unsigned most)
+    struct worker_session *session, unsigned most, const struct uuid *key)
 {
 	unsigned wanted;
 
+	if (atomic_load(&session->spares_most) != 0)
+		return;
+	session->key = *key; /* before any spare is opened */
 	if (most > WORKER_SPARES_MOST)
 		most = WORKER_SPARES_MOST;
 	wanted = context->spares < most ? context->spares : most;

@@ -30,7 +30,6 @@
 struct worker_context {
 	/* Set before the first thread starts, then read-only. */
 	struct keyring *keys; /* NULL: no secret */
-	struct uuid instance;
 	unsigned spares; /* to be kept when nothing happens; 0: none */
 	struct address_name local_name;
 	struct resolve *local;
@@ -73,6 +72,7 @@ struct worker_session {
 	/* Spares: those that wait for a visitor, or are on their way there; how
 	 * many there are and should be; when the last visitor came. */
 	struct roster spares;
+	struct uuid key; /* set before the first is granted, then read-only */
 	atomic_uint spares_kept;
 	atomic_uint spares_wanted;
 	atomic_uint spares_most; /* that the server grants; 0: none */
@@ -113,9 +113,14 @@ void worker_session_release(struct worker_session *session);
 void worker_start(struct worker_context *context,
     struct worker_session *session, const struct uuid *uuid);
 
-/* The server grants spares, most at a time: keep some from now on. */
+/*
+ * The server grants spares, most at a time: keep some from now on. Only the first
+ * grant of a session counts.
+ *
+ * key: by which the server knows them as of this session.
+ */
 void worker_grant_spares(struct worker_context *context,
-    struct worker_session *session, unsigned most);
+    struct worker_session *session, unsigned most, const struct uuid *key);
 
 /*
  * Have as many spares as are wanted: more where some are missing, fewer where

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "os/fd.h"
+#include "net/tcp.h"
+#include "server/lease.h"
 #include "server/room.h"
 
 /* A client that has announced itself did so right behind its Hello. */
@@ -15,30 +17,49 @@
 /* Until then the holder has answered or is gone; below the 3 s that a client
  * waits for the answer. */
 #define VERDICT_MS 2200
-/* A holder in doubt is asked so often. */
+/* What is not clear is asked so often. */
 #define ASK_AGAIN_MS 50
 /* For a refused client to read why. */
 #define REFUSE_MS 1000
+/* Connections of one instance that a newcomer is compared with: there is one, or
+ * two for a moment. More are made by hand. */
+#define TWINS_MOST 8
 
+/* A newcomer, and what becomes of it. */
+struct claim {
+	struct link *link; /* NULL: it was handed over, or is gone */
+	uint16_t asked;
+	int64_t deadline_ms;
+	struct tunnel *tunnel;
+	/* Told behind the Error, to one that is refused. */
+	struct message_bye bye;
+};
+
+/* Ends the link. */
 static void
-refuse(struct link *link, uint16_t asked, enum error error)
+refuse(struct claim *claim, const char *refusal)
 {
-	const char *refusal = ports_refusal(error, asked);
+	struct message bye = {.kind = MESSAGE_BYE, .as.bye = claim->bye};
+	bool has_more = claim->bye.copy || claim->bye.attempt > 0;
 
-	log_warning("%s asked for port %u and was refused: %s", link->peer,
-	    (unsigned)asked, refusal);
-	channel_refuse(&link->channel, refusal, clock_now_ms() + REFUSE_MS);
-	link_destroy(link);
+	/* It is nobody's twin any more while it reads that. */
+	registry_remove_instance(
+	    &claim->link->context->registry, &claim->link->entry);
+	channel_refuse(&claim->link->channel, refusal, has_more ? &bye : NULL,
+	    clock_now_ms() + REFUSE_MS);
+	link_destroy(claim->link);
+	claim->link = NULL;
 }
 
 /* Open the port and make a tunnel of it. */
 static enum error
-open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
+open_tunnel(struct claim *claim)
 {
-	struct context *context = link->context;
+	struct context *context = claim->link->context;
 	uint16_t port;
 	struct listener listener;
-	enum error error = ports_open(&context->ports, asked, &listener, &port);
+	enum error error =
+	    ports_open(&context->ports, claim->asked, &listener, &port);
 
 	if (error)
 		return error;
@@ -47,92 +68,224 @@ open_tunnel(struct link *link, uint16_t asked, struct tunnel **tunnel)
 		errno = EMFILE;
 		return ERROR_RESOURCES;
 	}
-	*tunnel = tunnel_create(context, &listener, port, link);
-	if (*tunnel == NULL) {
+	claim->tunnel = tunnel_create(context, &listener, port, claim->link);
+	if (claim->tunnel == NULL) {
 		budget_give(&context->budget, BUDGET_TUNNEL);
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
-	registry_put(&context->registry, port, *tunnel);
+	claim->link = NULL;
+	registry_put(&context->registry, port, claim->tunnel);
 	grants_add(&context->grants, port);
 	return ERROR_NONE;
 }
 
-/* Ask again until there is no doubt. */
-static enum tunnel_verdict
-judge(struct tunnel *holder, const struct link *link, int64_t deadline_ms)
+/* Wait a little before what is not clear is asked again. Returns whether there is
+ * time for that. */
+static bool
+wait_a_little(const struct claim *claim)
 {
-	enum tunnel_verdict verdict = tunnel_judge(holder, link);
+	/* The newcomer may lose patience meanwhile. */
+	struct pollfd slot = {.fd = claim->link->fd};
 
-	while (verdict == TUNNEL_DOUBTS && clock_now_ms() < deadline_ms) {
-		/* The newcomer may lose patience meanwhile. */
-		struct pollfd slot = {.fd = link->fd};
-
-		poll(&slot, 1, ASK_AGAIN_MS);
-		if (slot.revents != 0)
-			return TUNNEL_STAYS;
-		verdict = tunnel_judge(holder, link);
-	}
-	return verdict == TUNNEL_DOUBTS ? TUNNEL_STAYS : verdict;
+	if (clock_now_ms() >= claim->deadline_ms)
+		return false;
+	poll(&slot, 1, ASK_AGAIN_MS);
+	return slot.revents == 0;
 }
 
-/* The port has a holder. Returns an error for a newcomer that is refused. */
-static enum error
-contest(struct link *link, struct tunnel *holder, uint16_t asked,
-    int64_t deadline_ms, struct tunnel **tunnel)
+/* What is found out about the connections of the newcomer's instance. */
+struct search {
+	const struct link *newcomer;
+	enum lease_copy verdict;
+	unsigned left;
+	/* On LEASE_COPY the one that lives. */
+	char peer[ADDRESS_TEXT_SIZE];
+};
+
+static bool
+compare(const struct link *older, void *context)
 {
-	if (link_await_announce(link, clock_earlier(deadline_ms,
-					  clock_now_ms() + ANNOUNCE_WAIT_MS))) {
-		log_info("client %s is gone (%s)", link->peer, link->reason);
-		link_destroy(link);
-		return ERROR_NONE;
-	}
-	switch (judge(holder, link, deadline_ms)) {
-	case TUNNEL_YIELDS:
-		if (tunnel_hand_over(holder, link))
-			return ERROR_NONE;
-		break;
-	case TUNNEL_ENDS:
-		break;
-	case TUNNEL_STAYS:
-	case TUNNEL_DOUBTS:
-		return ERROR_IN_USE;
-	}
-	return open_tunnel(link, asked, tunnel);
+	struct search *search = context;
+	const struct link *newcomer = search->newcomer;
+	int64_t now_ms = clock_now_ms();
+	const struct lease_twin twin = {
+	    .processes_known =
+		older->who.has_process && newcomer->who.has_process,
+	    .same_process =
+		uuid_equal(&older->who.process, &newcomer->who.process),
+	    .waited_ms = now_ms - newcomer->start_ms,
+	    .silent_ms = now_ms - atomic_load(&older->said_ms),
+	    .tcp = tcp_judge(older->fd),
+	};
+	enum lease_copy verdict = lease_judge_twin(&twin);
+
+	if (verdict != LEASE_NO_COPY)
+		search->verdict = verdict;
+	if (verdict == LEASE_COPY)
+		snprintf(search->peer, sizeof search->peer, "%s", older->peer);
+	return verdict != LEASE_COPY && --search->left > 0;
 }
 
-/* While nobody else asks for the same port */
-static enum error
-claim_one(struct link *link, uint16_t asked, int64_t deadline_ms,
-    struct tunnel **tunnel)
+/* Whether the instance of the newcomer is alive in another process; if so it is
+ * refused. */
+static bool
+is_copy(struct claim *claim)
 {
-	struct tunnel *holder = registry_find(&link->context->registry, asked);
+	const struct link *link = claim->link;
+	struct search search = {.newcomer = link};
+
+	do {
+		search.verdict = LEASE_NO_COPY;
+		search.left = TWINS_MOST;
+		registry_visit_older(
+		    &link->context->registry, &link->entry, compare, &search);
+	} while (search.verdict == LEASE_UNCLEAR && wait_a_little(claim));
+	if (search.verdict != LEASE_COPY)
+		return false;
+	log_error("%s refused: %s is connected with the same identity, so "
+		  "the state file of one is a copy of the other's; the later "
+		  "one is told to take a new identity",
+	    link->peer, search.peer);
+	claim->bye.copy = true;
+	refuse(claim, "this identity is in use: the state file is a copy");
+	return true;
+}
+
+/* Whether a port that nobody holds is kept for another client. */
+static bool
+is_kept_for_another(const struct claim *claim)
+{
+	const struct link *link = claim->link;
+	struct context *context = link->context;
+	struct grants_match match = grants_match(&context->grants, claim->asked,
+	    link->announced ? &link->who.instance : NULL, &link->address);
+	struct lease_return claims = {
+	    .reserved = match.is_owned && context->lease_ms > 0,
+	    .same_instance = match.same_instance,
+	    .trusted = context->has_secret || match.same_address,
+	};
+
+	return !lease_admits(&claims);
+}
+
+/* The port has a holder. */
+static enum lease_verdict
+contest(struct claim *claim, struct tunnel *holder)
+{
+	uint64_t attempt;
+	enum lease_verdict verdict =
+	    tunnel_judge(holder, claim->link, &attempt);
+
+	claim->bye.attempt = verdict == LEASE_STALE ? attempt : 0;
+	if (verdict != LEASE_YIELDS)
+		return verdict;
+	if (!tunnel_hand_over(holder, claim->link))
+		return LEASE_ENDS;
+	claim->link = NULL;
+	return LEASE_YIELDS;
+}
+
+/*
+ * Look once who has the port, and do what that leads to. While nobody else does
+ * so for the same port; takes no time, so that nobody waits long for a turn.
+ *
+ * Returns LEASE_DOUBTS or LEASE_CONDEMNS when it has to be looked at again.
+ */
+static enum lease_verdict
+look(struct claim *claim, enum error *error)
+{
+	struct registry *registry = &claim->link->context->registry;
+	enum lease_verdict verdict;
+	struct tunnel *holder;
+
+	*error = ERROR_IN_USE;
+	if (registry_claim(registry, claim->asked, claim->deadline_ms))
+		return LEASE_STAYS;
+	holder = registry_find(registry, claim->asked);
+	if (holder != NULL)
+		verdict = contest(claim, holder);
+	else
+		verdict = is_kept_for_another(claim) ? LEASE_STAYS : LEASE_ENDS;
+	if (verdict == LEASE_ENDS)
+		*error = open_tunnel(claim);
+	else if (verdict == LEASE_YIELDS)
+		*error = ERROR_NONE;
+	registry_release(registry, claim->asked);
+	if (holder != NULL)
+		tunnel_release(holder);
+	return verdict;
+}
+
+/* Look until there is no doubt. */
+static enum error
+look_until_clear(struct claim *claim)
+{
+	enum lease_verdict verdict;
 	enum error error;
 
-	if (holder == NULL)
-		return open_tunnel(link, asked, tunnel);
-	error = contest(link, holder, asked, deadline_ms, tunnel);
-	tunnel_release(holder);
+	do {
+		verdict = look(claim, &error);
+	} while ((verdict == LEASE_DOUBTS || verdict == LEASE_CONDEMNS) &&
+		 wait_a_little(claim));
 	return error;
+}
+
+/* Whether it matters who the newcomer is. */
+static bool
+is_contested(const struct claim *claim)
+{
+	struct tunnel *holder;
+
+	if (claim->asked == 0)
+		return false;
+	holder = registry_find(&claim->link->context->registry, claim->asked);
+	if (holder != NULL)
+		tunnel_release(holder);
+	return holder != NULL || is_kept_for_another(claim);
+}
+
+/* Hear who the newcomer is: what has arrived, and where it matters what is still
+ * on its way. Returns false when it is gone. */
+static bool
+hear(struct claim *claim)
+{
+	struct link *link = claim->link;
+	enum error error = link_await_announce(link, 0);
+
+	if (error == ERROR_NONE && !link->announced && is_contested(claim))
+		error = link_await_announce(
+		    link, clock_now_ms() + ANNOUNCE_WAIT_MS);
+	if (error) {
+		log_info("client %s is gone (%s)", link->peer, link->reason);
+		link_destroy(link);
+		claim->link = NULL;
+		return false;
+	}
+	if (link->announced)
+		link_enter(link);
+	return true;
 }
 
 struct tunnel *
 claim_port(struct link *link, uint16_t asked)
 {
-	struct registry *registry = &link->context->registry;
-	int64_t deadline_ms = clock_now_ms() + VERDICT_MS;
-	struct tunnel *tunnel = NULL;
+	struct claim claim = {
+	    .link = link,
+	    .asked = asked,
+	    .deadline_ms = clock_now_ms() + VERDICT_MS,
+	};
+	const char *refusal;
 	enum error error;
 
-	if (asked == 0) {
-		error = open_tunnel(link, asked, &tunnel);
-	} else if (registry_claim(registry, asked, deadline_ms)) {
-		error = ERROR_IN_USE;
-	} else {
-		error = claim_one(link, asked, deadline_ms, &tunnel);
-		registry_release(registry, asked);
+	if (!hear(&claim) || (link->announced && is_copy(&claim)))
+		return NULL;
+	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
+	if (error) {
+		refusal = ports_refusal(error, asked);
+		log_warning("%s asked for port %u and was refused: %s",
+		    link->peer, (unsigned)asked, refusal);
+		refuse(&claim, refusal);
 	}
-	if (error)
-		refuse(link, asked, error);
-	return tunnel;
+	return claim.tunnel;
 }

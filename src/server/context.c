@@ -51,6 +51,13 @@ context_tidy(struct context *context)
 }
 
 bool
+context_trusts(const struct context *context, const struct address *address,
+    const struct address *newcomer)
+{
+	return context->has_secret || address_same_host(address, newcomer);
+}
+
+bool
 context_take(struct context *context, unsigned count)
 {
 	if (budget_take(&context->budget, count))

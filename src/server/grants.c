@@ -1,16 +1,22 @@
 /* grants - see grants.h */
 #include "server/grants.h"
 
+#include <bearssl.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 
-/* All ports, five digits and a comma each */
-#define CONTENT_SIZE ((size_t)65536 * 6 + 64)
+/* The two hashes of an owner, in hex */
+#define OWNER_BYTES  16
+#define OWNER_DIGITS (2 * OWNER_BYTES)
+/* All ports with their owners: 5,  and "5":"32 digits", */
+#define CONTENT_SIZE ((size_t)GRANTS_PORTS * (6 + 8 + OWNER_DIGITS + 3) + 64)
 
 static bool
 has(const uint64_t *set, uint16_t port)
@@ -29,7 +35,87 @@ put(uint64_t *set, uint16_t port, bool in)
 		set[port / 64] &= ~bit;
 }
 
-/* Read the object {"ports": [N, ...]}. */
+static bool
+is_known(const struct grants_owner *owner)
+{
+	return owner->instance != 0 || owner->address != 0;
+}
+
+static uint64_t
+read_64(const uint8_t *bytes)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 8; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+static void
+write_64(uint8_t *bytes, uint64_t value)
+{
+	for (int i = 7; i >= 0; i--, value >>= 8)
+		bytes[i] = (uint8_t)value;
+}
+
+static uint64_t
+hash_of(const void *bytes, size_t size)
+{
+	br_sha256_context context;
+	uint8_t digest[br_sha256_SIZE];
+
+	br_sha256_init(&context);
+	br_sha256_update(&context, bytes, size);
+	br_sha256_out(&context, digest);
+	return read_64(digest);
+}
+
+/* Read an owner as print_owner() writes it. */
+static bool
+parse_owner(const char *text, struct grants_owner *owner)
+{
+	uint8_t bytes[OWNER_BYTES];
+
+	if (text == NULL || !hex_parse(text, bytes, OWNER_BYTES))
+		return false;
+	owner->instance = read_64(bytes);
+	owner->address = read_64(bytes + OWNER_BYTES / 2);
+	return true;
+}
+
+static void
+print_owner(
+    const struct grants_owner *owner, char text[static OWNER_DIGITS + 1])
+{
+	uint8_t bytes[OWNER_BYTES];
+
+	write_64(bytes, owner->instance);
+	write_64(bytes + OWNER_BYTES / 2, owner->address);
+	hex_print(bytes, OWNER_BYTES, text);
+}
+
+/* Read {"80": "owner", ...}; files of the first versions have none. */
+static bool
+parse_owners(struct grants *grants, json_t *owners)
+{
+	const char *name;
+	json_t *value;
+
+	if (owners != NULL && !json_is_object(owners))
+		return false;
+	json_object_foreach(owners, name, value)
+	{
+		unsigned long port = strtoul(name, NULL, 10);
+
+		if (port < 1 || port > UINT16_MAX ||
+		    !parse_owner(
+			json_string_value(value), &grants->owners[port]))
+			return false;
+	}
+	return true;
+}
+
+/* Read the object {"ports": [N, ...], "owners": {...}}. */
 static bool
 parse(struct grants *grants, const json_t *object)
 {
@@ -37,7 +123,8 @@ parse(struct grants *grants, const json_t *object)
 	const json_t *value;
 	size_t index;
 
-	if (!json_is_array(ports))
+	if (!json_is_array(ports) ||
+	    !parse_owners(grants, json_object_get(object, "owners")))
 		return false;
 	json_array_foreach(ports, index, value)
 	{
@@ -63,8 +150,21 @@ load(struct grants *grants, const char *path, const char *content, size_t size)
 			    "replaced",
 		    path);
 		memset(grants->before, 0, sizeof grants->before);
+		memset(grants->owners, 0, sizeof grants->owners);
 	}
 	json_decref(object);
+}
+
+static void
+put_owner(json_t *owners, unsigned port, const struct grants_owner *owner)
+{
+	char name[16], text[OWNER_DIGITS + 1];
+
+	if (!is_known(owner))
+		return;
+	snprintf(name, sizeof name, "%u", port);
+	print_owner(owner, text);
+	json_object_set_new(owners, name, json_string(text));
 }
 
 /* Returns the content of the file, to be freed, or NULL: out of memory. */
@@ -73,15 +173,18 @@ print(const struct grants *grants)
 {
 	bool expected = clock_now_ms() < grants->reserved_until_ms;
 	json_t *ports = json_array();
+	json_t *owners = json_object();
 	json_t *object;
 	char *text;
 
 	/* Those who have not returned yet are not forgotten by one who has. */
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
 		if (has(grants->granted, (uint16_t)port) ||
-		    (expected && has(grants->before, (uint16_t)port)))
+		    (expected && has(grants->before, (uint16_t)port))) {
 			json_array_append_new(ports, json_integer(port));
-	object = json_pack("{s:o}", "ports", ports);
+			put_owner(owners, port, &grants->owners[port]);
+		}
+	object = json_pack("{s:o, s:o}", "ports", ports, "owners", owners);
 	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	return text;
@@ -148,6 +251,17 @@ grants_start(struct grants *grants, const char *state_path, pid_t *holder)
 	return error ? error : wakeup_open(&grants->changed);
 }
 
+/* What is in the file is not up to date any more. */
+static void
+be_due(struct grants *grants)
+{
+	lock_assert_held(&grants->lock);
+	if (grants->file.path == NULL || grants->due_ms != CLOCK_NEVER)
+		return;
+	grants->due_ms = clock_now_ms() + GRANTS_DELAY_MS;
+	wakeup_send(&grants->changed);
+}
+
 static void
 change(struct grants *grants, uint16_t port, bool in)
 {
@@ -155,10 +269,7 @@ change(struct grants *grants, uint16_t port, bool in)
 	put(grants->granted, port, in);
 	if (in)
 		put(grants->before, port, false); /* it has returned */
-	if (grants->file.path != NULL && grants->due_ms == CLOCK_NEVER) {
-		grants->due_ms = clock_now_ms() + GRANTS_DELAY_MS;
-		wakeup_send(&grants->changed);
-	}
+	be_due(grants);
 	lock_give(&grants->lock);
 }
 
@@ -174,14 +285,52 @@ grants_remove(struct grants *grants, uint16_t port)
 	change(grants, port, false);
 }
 
+static struct grants_owner
+owner_of(const struct uuid *instance, const struct address *address)
+{
+	struct grants_owner owner = {.instance = 0};
+	struct address host = *address;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (instance != NULL)
+		owner.instance = hash_of(instance->bytes, UUID_BYTES);
+	address_set_port(&host, 0);
+	address_print(&host, text);
+	owner.address = hash_of(text, strlen(text));
+	return owner;
+}
+
+void
+grants_own(struct grants *grants, uint16_t port, const struct uuid *instance,
+    const struct address *address)
+{
+	struct grants_owner owner = owner_of(instance, address);
+	struct grants_owner *known = &grants->owners[port];
+
+	lock_take(&grants->lock);
+	if (known->instance != owner.instance ||
+	    known->address != owner.address) {
+		*known = owner;
+		be_due(grants);
+	}
+	lock_give(&grants->lock);
+}
+
+static bool
+is_reserved(const struct grants *grants, uint16_t port)
+{
+	lock_assert_held(&grants->lock);
+	return has(grants->before, port) &&
+	       clock_now_ms() < grants->reserved_until_ms;
+}
+
 bool
 grants_is_reserved(struct grants *grants, uint16_t port)
 {
 	bool reserved;
 
 	lock_take(&grants->lock);
-	reserved = has(grants->before, port) &&
-	           clock_now_ms() < grants->reserved_until_ms;
+	reserved = is_reserved(grants, port);
 	lock_give(&grants->lock);
 	return reserved;
 }
@@ -197,6 +346,25 @@ grants_free(struct grants *grants, unsigned word, bool reserved_too)
 		free_ports &= ~grants->before[word];
 	lock_give(&grants->lock);
 	return free_ports;
+}
+
+struct grants_match
+grants_match(struct grants *grants, uint16_t port, const struct uuid *instance,
+    const struct address *address)
+{
+	struct grants_owner newcomer = owner_of(instance, address);
+	const struct grants_owner *owner = &grants->owners[port];
+	struct grants_match match;
+
+	lock_take(&grants->lock);
+	match = (struct grants_match){
+	    .is_owned = is_reserved(grants, port) && is_known(owner),
+	    .same_instance =
+		instance != NULL && newcomer.instance == owner->instance,
+	    .same_address = newcomer.address == owner->address,
+	};
+	lock_give(&grants->lock);
+	return match;
 }
 
 int64_t

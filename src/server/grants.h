@@ -3,7 +3,8 @@
  *
  * A server that restarts has no leases. Its clients return within seconds and
  * ask for the ports that they had; until then a new client that would take any
- * port is not given one of those.
+ * port is not given one of those, and one that asks for such a port by its
+ * number can be told from the one that had it.
  */
 #ifndef REBORE_SERVER_GRANTS_H
 #define REBORE_SERVER_GRANTS_H
@@ -13,6 +14,8 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
+#include "net/address.h"
 #include "os/lock.h"
 #include "os/statefile.h"
 #include "os/wakeup.h"
@@ -24,15 +27,24 @@
 /* What could not be written, on a full disk, is tried again after this. */
 #define GRANTS_RETRY_MS 5000
 
+#define GRANTS_PORTS 65536
 /* A set of ports, a bit each. */
-#define GRANTS_WORDS (65536 / 64)
+#define GRANTS_WORDS (GRANTS_PORTS / 64)
+
+/* Who has a port: the first bytes of hashes, so that whoever reads the state file
+ * cannot speak for a client. 0: not known. */
+struct grants_owner {
+	uint64_t instance;
+	uint64_t address;
+};
 
 /* Fields are private. */
 struct grants {
 	struct lock lock;
 	/* Under lock. Sets of ports. */
 	uint64_t granted[GRANTS_WORDS];
-	uint64_t before[GRANTS_WORDS]; /* the restart */
+	uint64_t before[GRANTS_WORDS];            /* the restart */
+	struct grants_owner owners[GRANTS_PORTS]; /* of both */
 	int64_t reserved_until_ms;
 	int64_t due_ms;
 	/* Of the thread that saves. */
@@ -56,8 +68,24 @@ enum error grants_start(
 void grants_add(struct grants *grants, uint16_t port);
 void grants_remove(struct grants *grants, uint16_t port);
 
+/* Keep in mind who has a port. instance: NULL: it has not told. */
+void grants_own(struct grants *grants, uint16_t port,
+    const struct uuid *instance, const struct address *address);
+
 /* Whether a client that had port before a restart may return for it. */
 bool grants_is_reserved(struct grants *grants, uint16_t port);
+
+/* What is remembered of a port that is reserved, and a newcomer. */
+struct grants_match {
+	/* It is reserved, and for whom is known. */
+	bool is_owned;
+	bool same_instance;
+	bool same_address;
+};
+
+/* instance: NULL: it has not told. */
+struct grants_match grants_match(struct grants *grants, uint16_t port,
+    const struct uuid *instance, const struct address *address);
 
 /*
  * Returns which of the ports from 64 * word on, the first in the lowest bit, are

@@ -1,13 +1,17 @@
 /* link - see link.h */
 #include "server/link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/random.h"
 #include "net/tcp.h"
 #include "os/fd.h"
 
@@ -45,9 +49,12 @@ link_create(struct context *context, int fd, const struct channel *channel,
     const struct address *peer)
 {
 	struct link *link = calloc(1, sizeof *link);
+	uint8_t random[UUID_BYTES];
 
 	if (link == NULL)
 		return NULL;
+	random_bytes(random, sizeof random);
+	link->name = uuid_of_random(random);
 	link->context = context;
 	link->fd = fd;
 	link->channel = *channel;
@@ -55,6 +62,7 @@ link_create(struct context *context, int fd, const struct channel *channel,
 	address_print(peer, link->peer);
 	link->start_ms = clock_now_ms();
 	link->heard_ms = link->start_ms;
+	atomic_init(&link->said_ms, link->start_ms);
 	link->reason = "";
 	tcp_limit_silence(fd, context->unacknowledged_ms);
 	adapt(link);
@@ -66,10 +74,27 @@ link_destroy(struct link *link)
 {
 	if (link == NULL)
 		return;
+	registry_remove_instance(&link->context->registry, &link->entry);
 	fd_close(&link->fd);
 	keyring_release(&link->context->keys, link->key);
 	budget_give(&link->context->budget, BUDGET_SESSION);
 	free(link);
+}
+
+void
+link_enter(struct link *link)
+{
+	assert(link->announced && link->entry.link == NULL);
+	link->entry.uuid = link->who.instance;
+	link->entry.link = link;
+	registry_put_instance(&link->context->registry, &link->entry);
+}
+
+bool
+link_same_instance(const struct link *a, const struct link *b)
+{
+	return a->announced && b->announced &&
+	       uuid_equal(&a->who.instance, &b->who.instance);
 }
 
 /* Returns LINK_ANNOUNCED, or LINK_NOTHING for one that is late or a second. */
@@ -103,7 +128,8 @@ skip(struct link *link, const struct message *message)
 static enum link_event
 take(struct link *link, const struct message *message)
 {
-	link->heard_ms = clock_now_ms();
+	link_hear(link);
+	atomic_store(&link->said_ms, link->heard_ms);
 	switch (message->kind) {
 	case MESSAGE_ANNOUNCE:
 		return take_announce(link, &message->as.announce);
@@ -215,6 +241,8 @@ link_put_announce(struct link *link)
 	    link->context->spares_most > 0) {
 		message.as.announce.can |= MESSAGE_CAN_SPARE;
 		message.as.announce.spares = link->context->spares_most;
+		message.as.announce.has_key = true;
+		message.as.announce.key = link->name;
 	}
 	if (link->context->lease_ms > 0)
 		message.as.announce.can |= MESSAGE_CAN_LEASE;
@@ -306,4 +334,22 @@ link_part(struct link *link, const struct message_bye *bye)
 		return;
 	message.as.bye = *bye;
 	(void)channel_send(&link->channel, &message, clock_now_ms() + PART_MS);
+}
+
+void
+link_begin_end(struct link *link)
+{
+	registry_remove_instance(&link->context->registry, &link->entry);
+	(void)shutdown(link->fd, SHUT_WR);
+}
+
+bool
+link_has_ended(struct link *link)
+{
+	char dropped[256];
+	ssize_t got = 1;
+
+	for (int i = 0; i < READS_MOST && got > 0; i++)
+		got = recv(link->fd, dropped, sizeof dropped, MSG_DONTWAIT);
+	return got == 0 || (got == -1 && errno != EINTR && errno != EAGAIN);
 }

@@ -9,6 +9,7 @@
 #define REBORE_SERVER_LINK_H
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,11 +26,20 @@ struct link {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct address address;
 	int64_t start_ms;
-
-	/* The owner's alone. */
 	int fd;
 	/* What the client has proved, held by the link; NULL: nothing. */
 	struct keyring_key *key;
+	/* Random: the name of this connection, for its spares. */
+	struct uuid name;
+
+	/* When it said something last, here and not elsewhere. */
+	_Atomic int64_t said_ms;
+
+	/* Set by link_enter(), then read-only: the place in the registry. */
+	struct registry_entry entry;
+
+	/* The owner's alone; announced and who do not change once link_enter()
+	 * was called. */
 	struct channel channel;
 	/* The client has said who it is; then it sends heartbeats, too. */
 	bool announced;
@@ -63,7 +73,14 @@ enum link_event {
 struct link *link_create(struct context *context, int fd,
     const struct channel *channel, const struct address *peer);
 
-/* Close it. NULL is legal. */
+/* Enter it in the registry, as a connection of its instance. It must have
+ * announced itself, and not be entered yet. */
+void link_enter(struct link *link);
+
+/* Whether both have announced themselves, with the same instance. */
+bool link_same_instance(const struct link *a, const struct link *b);
+
+/* Leave the registry and close it. NULL is legal. */
 void link_destroy(struct link *link);
 
 /*
@@ -115,5 +132,15 @@ struct pollfd link_poll(const struct link *link);
 /* Tell an announced client that it is to go, as far as that can be written at
  * once. bye: NULL says nothing. */
 void link_part(struct link *link, const struct message_bye *bye);
+
+/*
+ * Leave the registry and end our sending side. Closed at once, a link whose client
+ * still sends would be reset, and what it was told last would be lost.
+ */
+void link_begin_end(struct link *link);
+
+/* Drop what the client still sends after link_begin_end(). Returns whether it has
+ * ended, too. */
+bool link_has_ended(struct link *link);
 
 #endif

@@ -93,59 +93,103 @@ registry_visit(struct registry *registry, void (*visit)(struct tunnel *tunnel))
 	lock_give(&registry->lock);
 }
 
-static struct registry_instance **
-bucket_of(struct registry *registry, const struct uuid *uuid)
+static struct registry_entry **
+bucket_of(struct registry_table *table, const struct uuid *uuid)
 {
 	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
 
-	lock_assert_held(&registry->lock);
-	return &registry->instances[bits % REGISTRY_BUCKETS];
+	return &table->buckets[bits % REGISTRY_BUCKETS];
 }
 
-void
-registry_put_instance(
-    struct registry *registry, struct registry_instance *instance)
+/* Newer ones come first. */
+static void
+enter(struct registry *registry, struct registry_table *table,
+    struct registry_entry *entry)
 {
-	struct registry_instance **bucket;
+	struct registry_entry **bucket = bucket_of(table, &entry->uuid);
 
 	lock_take(&registry->lock);
-	bucket = bucket_of(registry, &instance->uuid);
-	instance->entered = true;
-	instance->next = *bucket;
-	*bucket = instance;
+	entry->entered = true;
+	entry->next = *bucket;
+	*bucket = entry;
 	lock_give(&registry->lock);
 }
 
-void
-registry_remove_instance(
-    struct registry *registry, struct registry_instance *instance)
+static void
+take_off(struct registry *registry, struct registry_table *table,
+    struct registry_entry *entry)
 {
-	struct registry_instance **link;
+	struct registry_entry **place = bucket_of(table, &entry->uuid);
 
 	lock_take(&registry->lock);
-	link = bucket_of(registry, &instance->uuid);
-	while (instance->entered && *link != instance)
-		link = &(*link)->next;
-	if (instance->entered)
-		*link = instance->next;
-	instance->entered = false;
+	while (entry->entered && *place != entry)
+		place = &(*place)->next;
+	if (entry->entered)
+		*place = entry->next;
+	entry->entered = false;
 	lock_give(&registry->lock);
+}
+
+/* Returns the first of a chain that has this uuid, or NULL. */
+static struct registry_entry *
+seek(struct registry_entry *entry, const struct uuid *uuid)
+{
+	while (entry != NULL && !uuid_equal(&entry->uuid, uuid))
+		entry = entry->next;
+	return entry;
+}
+
+void
+registry_put_key(struct registry *registry, struct registry_entry *entry)
+{
+	enter(registry, &registry->keys, entry);
+}
+
+void
+registry_remove_key(struct registry *registry, struct registry_entry *entry)
+{
+	take_off(registry, &registry->keys, entry);
 }
 
 struct tunnel *
-registry_find_instance(struct registry *registry, const struct uuid *uuid)
+registry_find_key(struct registry *registry, const struct uuid *uuid)
 {
-	struct registry_instance *one;
+	struct registry_entry *entry;
 	struct tunnel *tunnel = NULL;
 
 	lock_take(&registry->lock);
-	one = *bucket_of(registry, uuid);
-	while (one != NULL && !uuid_equal(&one->uuid, uuid))
-		one = one->next;
-	if (one != NULL) {
-		tunnel = one->tunnel;
+	entry = seek(*bucket_of(&registry->keys, uuid), uuid);
+	if (entry != NULL && seek(entry->next, uuid) == NULL) {
+		tunnel = entry->tunnel;
 		tunnel_hold(tunnel);
 	}
 	lock_give(&registry->lock);
 	return tunnel;
+}
+
+void
+registry_put_instance(struct registry *registry, struct registry_entry *entry)
+{
+	enter(registry, &registry->instances, entry);
+}
+
+void
+registry_remove_instance(
+    struct registry *registry, struct registry_entry *entry)
+{
+	take_off(registry, &registry->instances, entry);
+}
+
+void
+registry_visit_older(struct registry *registry,
+    const struct registry_entry *entry,
+    bool (*visit)(const struct link *link, void *context), void *context)
+{
+	const struct registry_entry *older;
+
+	lock_take(&registry->lock);
+	older = seek(entry->next, &entry->uuid);
+	while (older != NULL && visit(older->link, context))
+		older = seek(older->next, &entry->uuid);
+	lock_give(&registry->lock);
 }

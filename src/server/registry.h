@@ -1,8 +1,9 @@
 /*
- * registry - which tunnel holds which public port.
+ * registry - which tunnel holds which public port, which control connection has
+ * which key, and which connections are of one instance.
  *
- * Also a turnstile: newcomers for the same port are served one at a time.
- * Neither depends on how many tunnels there are.
+ * Also a turnstile: newcomers for the same port are looked at one at a time.
+ * Nothing here depends on how many tunnels there are.
  */
 #ifndef REBORE_SERVER_REGISTRY_H
 #define REBORE_SERVER_REGISTRY_H
@@ -19,16 +20,24 @@
 /* A power of two. */
 #define REGISTRY_BUCKETS 1024
 
+struct link;
 struct tunnel;
 
-/* A client that has announced itself, and its tunnel. Part of the tunnel; all
- * zero is none. */
-struct registry_instance {
+/* Something that is found by a UUID: part of what it stands for. All zero is
+ * none. */
+struct registry_entry {
 	struct uuid uuid;
+	/* One of both. */
 	struct tunnel *tunnel;
+	const struct link *link;
 	/* Private. */
 	bool entered;
-	struct registry_instance *next;
+	struct registry_entry *next;
+};
+
+/* Private. */
+struct registry_table {
+	struct registry_entry *buckets[REGISTRY_BUCKETS];
 };
 
 /* Fields are private. */
@@ -38,7 +47,8 @@ struct registry {
 	/* Under lock. */
 	struct tunnel *tunnels[REGISTRY_PORTS];
 	uint8_t claimed[REGISTRY_PORTS / 8];
-	struct registry_instance *instances[REGISTRY_BUCKETS];
+	struct registry_table keys;
+	struct registry_table instances;
 };
 
 void registry_init(struct registry *registry);
@@ -66,15 +76,31 @@ void registry_put(
 void registry_remove(
     struct registry *registry, uint16_t port, const struct tunnel *tunnel);
 
-/* Enter and take off an instance; taking off one that is not entered is legal. */
-void registry_put_instance(
-    struct registry *registry, struct registry_instance *instance);
-void registry_remove_instance(
-    struct registry *registry, struct registry_instance *instance);
+/* Enter and take off the key of a control connection, with its tunnel. Taking
+ * off what is not entered is legal. */
+void registry_put_key(struct registry *registry, struct registry_entry *entry);
+void registry_remove_key(
+    struct registry *registry, struct registry_entry *entry);
 
-/* Returns the tunnel of the instance with a reference for the caller, or NULL. */
-struct tunnel *registry_find_instance(
+/* Returns the tunnel of the key with a reference for the caller; NULL when no
+ * connection has it, or more than one. */
+struct tunnel *registry_find_key(
     struct registry *registry, const struct uuid *uuid);
+
+/* The same for the instance of a control connection, with its link. */
+void registry_put_instance(
+    struct registry *registry, struct registry_entry *entry);
+void registry_remove_instance(
+    struct registry *registry, struct registry_entry *entry);
+
+/*
+ * Call visit for each link with the instance of entry that was entered before
+ * it, until visit returns false. Under the lock, so visit must not block; the
+ * link is there as long as visit runs.
+ */
+void registry_visit_older(struct registry *registry,
+    const struct registry_entry *entry,
+    bool (*visit)(const struct link *link, void *context), void *context);
 
 /* Call visit for each tunnel; under the lock, so visit must not block. */
 void registry_visit(

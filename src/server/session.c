@@ -72,7 +72,8 @@ end(struct session *session)
 static void
 refuse(struct session *session, const char *text)
 {
-	channel_refuse(&session->channel, text, clock_now_ms() + REFUSE_MS);
+	channel_refuse(
+	    &session->channel, text, NULL, clock_now_ms() + REFUSE_MS);
 }
 
 /* Say what became of a peer whose first messages were not to be had. */
@@ -231,14 +232,13 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	return proxy->visitor != NULL;
 }
 
-/* Give the connection to the tunnel of its client, to wait for a visitor. Ends
+/* Give the connection to the tunnel that has the key, to wait for a visitor. Ends
  * the session. */
 static void
-be_spare(struct session *session, const struct uuid *instance)
+be_spare(struct session *session, const struct uuid *key)
 {
 	struct context *context = session->context;
-	struct tunnel *tunnel =
-	    registry_find_instance(&context->registry, instance);
+	struct tunnel *tunnel = registry_find_key(&context->registry, key);
 	size_t size;
 
 	channel_rest(&session->channel, &size);

@@ -31,6 +31,8 @@
 #define REST_MS 100
 /* While the client is away, visitors that have gone are looked for so often. */
 #define SWEEP_MS 500
+/* A client whose place was taken may read why for so long. */
+#define PARTING_MS 10000
 /* Looking for one takes less than a tenth of a processor: a hundred visitors
  * take a tenth of a millisecond at the most. */
 #define LOOKED_AT_PER_MS 100
@@ -73,16 +75,22 @@ struct tunnel {
 	int64_t sweep_ms;     /* when those who left are looked for */
 	int64_t silent_ms;    /* none had ended in silence: look again then */
 	bool parted;          /* the server stops; the client is told */
+	struct link *parting; /* was told its end, and reads that; or NULL */
+	int64_t parting_ms;   /* until when, at the longest */
 	struct pending_group visitors;
 	struct pulse *pulse; /* of the client that announced itself last */
-	struct registry_instance instance; /* while link is announced */
-	struct share *share;               /* of all descriptors */
+	struct registry_entry key;    /* while spares are taken */
+	struct share *share;          /* of all descriptors */
 	struct share_seat lease;      /* entered while it may be taken away */
 	bool has_lease;               /* it is */
 	bool useful;                  /* it has had visitors */
 	bool is_settled;              /* its client's source is */
 	uint64_t source;              /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
+	/* While the client is away: whose lease it is, and when it was heard. */
+	struct uuid away_instance;
+	bool away_announced;
+	int64_t away_said_ms;
 };
 
 /* Make what others may see of the link that is attached now or will be in a
@@ -103,6 +111,8 @@ publish_holder(struct tunnel *tunnel)
 	holder->instance = link->who.instance;
 	holder->attempt = link->who.attempt;
 	holder->address = link->address;
+	grants_own(&tunnel->context->grants, tunnel->port,
+	    link->announced ? &link->who.instance : NULL, &link->address);
 }
 
 static void
@@ -165,67 +175,63 @@ tunnel_wake(struct tunnel *tunnel)
 	wakeup_send(&tunnel->wakeup);
 }
 
-/* Whether the client that is attached is still there. */
-static enum tunnel_verdict
-judge_holder(const struct holder *holder)
+static struct lease_claim
+gather(struct tunnel *tunnel, const struct link *newcomer)
 {
-	switch (tcp_judge(holder->fd)) {
-	case TCP_GONE:
-		return TUNNEL_YIELDS;
-	case TCP_DOUBTFUL:
-		return TUNNEL_DOUBTS;
-	case TCP_ALIVE:
-	case TCP_UNKNOWN:
-		break;
-	}
-	return TUNNEL_STAYS;
-}
-
-/* rebore-protocol(7): who may have a port. */
-static enum tunnel_verdict
-judge(struct tunnel *tunnel, const struct link *newcomer)
-{
-	struct holder *holder = &tunnel->holder;
-	enum tunnel_verdict verdict = TUNNEL_YIELDS;
-	bool is_trusted =
-	    tunnel->context->has_secret ||
-	    address_same_host(&holder->address, &newcomer->address);
+	const struct holder *holder = &tunnel->holder;
+	struct lease_claim claim = {
+	    .ended = tunnel->ended,
+	    .attached = holder->fd != -1 && !holder->condemned,
+	    .announced = holder->announced,
+	    .same_instance =
+		holder->announced && newcomer->announced &&
+		uuid_equal(&holder->instance, &newcomer->who.instance),
+	    .newer = newcomer->who.attempt > holder->attempt,
+	    .trusted = context_trusts(
+		tunnel->context, &holder->address, &newcomer->address),
+	};
 
 	lock_assert_held(&tunnel->lock);
-	if (tunnel->ended)
-		return TUNNEL_ENDS;
-	if (holder->announced && newcomer->announced &&
-	    uuid_equal(&holder->instance, &newcomer->who.instance))
-		return newcomer->who.attempt > holder->attempt ? TUNNEL_YIELDS
-		                                               : TUNNEL_STAYS;
-	if (holder->fd != -1 && !holder->condemned)
-		verdict = judge_holder(holder);
-	if (verdict != TUNNEL_YIELDS || is_trusted)
-		return verdict;
-	if (holder->announced)
-		return TUNNEL_STAYS; /* until its lease ends */
-	/* Dead, and without a lease: it only has to notice. */
-	holder->condemned = true;
-	tunnel_wake(tunnel);
-	return TUNNEL_DOUBTS;
+	if (claim.attached)
+		claim.tcp = tcp_judge(holder->fd);
+	return claim;
 }
 
-enum tunnel_verdict
-tunnel_judge(struct tunnel *tunnel, const struct link *newcomer)
+enum lease_verdict
+tunnel_judge(
+    struct tunnel *tunnel, const struct link *newcomer, uint64_t *attempt)
 {
-	enum tunnel_verdict verdict;
+	enum lease_verdict verdict;
+	struct lease_claim claim;
 
 	lock_take(&tunnel->lock);
-	verdict = judge(tunnel, newcomer);
+	claim = gather(tunnel, newcomer);
+	verdict = lease_judge(&claim);
+	*attempt = claim.announced ? tunnel->holder.attempt : 0;
+	if (verdict == LEASE_CONDEMNS) {
+		tunnel->holder.condemned = true;
+		tunnel_wake(tunnel);
+	}
 	lock_give(&tunnel->lock);
 	return verdict;
+}
+
+/* What a connection whose place another has taken is told. */
+static struct message_bye
+farewell(const struct link *old, const struct link *link)
+{
+	if (link_same_instance(old, link))
+		return (struct message_bye){.displaced = true};
+	return (struct message_bye){.taken = true,
+	    .silent_ms =
+		(uint32_t)(clock_now_ms() - atomic_load(&old->said_ms))};
 }
 
 bool
 tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 {
-	const struct message_bye displaced = {.displaced = true};
 	struct link *previous = NULL;
+	struct message_bye bye;
 	bool ended;
 
 	lock_take(&tunnel->lock);
@@ -236,8 +242,10 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 		publish_holder(tunnel); /* the next is judged against it */
 	}
 	lock_give(&tunnel->lock);
-	if (previous != NULL)
-		link_part(previous, &displaced);
+	if (previous != NULL) {
+		bye = farewell(previous, link);
+		link_part(previous, &bye);
+	}
 	link_destroy(previous);
 	if (!ended)
 		tunnel_wake(tunnel);
@@ -547,17 +555,20 @@ welcome_announced(struct tunnel *tunnel)
 	link_put_announce(link);
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
-	tunnel->instance.uuid = link->who.instance;
-	tunnel->instance.tunnel = tunnel;
+	/* One that does not know of keys is found by its instance, as long as
+	 * no other is. */
+	tunnel->key.uuid =
+	    link_can(link, MESSAGE_CAN_KEY) ? link->name : link->who.instance;
+	tunnel->key.tunnel = tunnel;
 	spares_open(&tunnel->spares);
-	registry_put_instance(&tunnel->context->registry, &tunnel->instance);
+	registry_put_key(&tunnel->context->registry, &tunnel->key);
 }
 
 /* The control session is over, and so are its spares. */
 static void
 close_spares(struct tunnel *tunnel)
 {
-	registry_remove_instance(&tunnel->context->registry, &tunnel->instance);
+	registry_remove_key(&tunnel->context->registry, &tunnel->key);
 	spares_close(&tunnel->spares);
 }
 
@@ -606,6 +617,9 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	                       : 0;
 
 	tunnel->link = NULL;
+	tunnel->away_announced = link->announced;
+	tunnel->away_instance = link->who.instance;
+	tunnel->away_said_ms = atomic_load(&link->said_ms);
 	close_spares(tunnel);
 	tunnel->lease_ms = lease_ms;
 	tunnel->lease_end_ms = now_ms + lease_ms;
@@ -621,12 +635,34 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	link_destroy(link);
 }
 
+/* Say whose place the link takes. */
+static void
+log_adoption(const struct tunnel *tunnel, const struct link *old,
+    const struct link *link)
+{
+	int64_t said_ms =
+	    old ? atomic_load(&old->said_ms) : tunnel->away_said_ms;
+	bool same =
+	    old ? link_same_instance(old, link)
+		: tunnel->away_announced && link->announced &&
+		      uuid_equal(&tunnel->away_instance, &link->who.instance);
+
+	if (same)
+		log_info("client %s has port %u, in place of %s", link->peer,
+		    (unsigned)tunnel->port, tunnel->peer);
+	else
+		log_info("client %s has port %u, in place of %s, another "
+			 "client that was silent for %.1f s",
+		    link->peer, (unsigned)tunnel->port, tunnel->peer,
+		    (double)(clock_now_ms() - said_ms) / 1000);
+}
+
 /* Take a link that was handed over, in place of what we have. */
 static void
 adopt(struct tunnel *tunnel)
 {
-	const struct message_bye displaced = {.displaced = true};
 	struct link *old = tunnel->link;
+	struct message_bye bye;
 	struct link *link;
 
 	lock_take(&tunnel->lock);
@@ -639,12 +675,16 @@ adopt(struct tunnel *tunnel)
 	lock_give(&tunnel->lock);
 	if (link == NULL)
 		return;
-	log_info("client %s has port %u, in place of %s", link->peer,
-	    (unsigned)tunnel->port, tunnel->peer);
+	log_adoption(tunnel, old, link);
 	close_spares(tunnel);
-	if (old != NULL)
-		link_part(old, &displaced);
-	link_destroy(old);
+	if (old != NULL) {
+		bye = farewell(old, link);
+		link_part(old, &bye);
+		link_begin_end(old);
+		link_destroy(tunnel->parting);
+		tunnel->parting = old;
+		tunnel->parting_ms = clock_now_ms() + PARTING_MS;
+	}
 	greet(tunnel);
 }
 
@@ -670,6 +710,7 @@ serve_link(struct tunnel *tunnel)
 	do {
 		error = link_read(link, &event);
 		if (error == ERROR_NONE && event == LINK_ANNOUNCED) {
+			link_enter(link);
 			welcome_announced(tunnel);
 			publish(tunnel);
 		}
@@ -712,7 +753,20 @@ time_left(struct tunnel *tunnel)
 	}
 	if (tunnel->rest_ms != 0)
 		wake_ms = clock_earlier(wake_ms, tunnel->rest_ms);
+	if (tunnel->parting != NULL)
+		wake_ms = clock_earlier(wake_ms, tunnel->parting_ms);
 	return clock_left_ms(wake_ms);
+}
+
+/* Close the link that was told its end, once the client has read that. */
+static void
+see_off(struct tunnel *tunnel)
+{
+	if (tunnel->parting == NULL || (clock_now_ms() < tunnel->parting_ms &&
+					   !link_has_ended(tunnel->parting)))
+		return;
+	link_destroy(tunnel->parting);
+	tunnel->parting = NULL;
 }
 
 static void
@@ -725,9 +779,11 @@ wait_and_accept(struct tunnel *tunnel)
 	    {.fd = takes ? fds[0] : -1, .events = POLLIN},
 	    {.fd = takes ? fds[1] : -1, .events = POLLIN},
 	    {.fd = tunnel->wakeup.read_fd, .events = POLLIN},
+	    {.fd = tunnel->parting ? tunnel->parting->fd : -1,
+		.events = POLLIN},
 	};
 
-	if (poll(slots, 4, time_left(tunnel)) == -1)
+	if (poll(slots, 5, time_left(tunnel)) == -1)
 		return;
 	if (slots[3].revents != 0)
 		wakeup_clear(&tunnel->wakeup);
@@ -735,6 +791,7 @@ wait_and_accept(struct tunnel *tunnel)
 		accept_visitors(tunnel);
 	if (tunnel->rest_ms != 0 && clock_now_ms() >= tunnel->rest_ms)
 		tunnel->rest_ms = 0;
+	see_off(tunnel);
 }
 
 /* The client is away, but serves visitors that it had: the lease counts from that
@@ -864,6 +921,7 @@ tunnel_run(struct tunnel *tunnel)
 	tunnel->incoming = NULL;
 	lock_give(&tunnel->lock);
 	link_destroy(left);
+	link_destroy(tunnel->parting);
 	link_destroy(tunnel->link);
 	drop_all(tunnel);
 	if (tunnel->is_settled)

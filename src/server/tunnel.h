@@ -14,6 +14,7 @@
 
 #include "net/listen.h"
 #include "server/context.h"
+#include "server/lease.h"
 #include "server/link.h"
 
 struct tunnel;
@@ -40,27 +41,18 @@ void tunnel_release(struct tunnel *tunnel);
  */
 void tunnel_run(struct tunnel *tunnel);
 
-/* May a newcomer have the port of this tunnel? */
-enum tunnel_verdict {
-	/* Yes: give it the link by tunnel_hand_over(). */
-	TUNNEL_YIELDS,
-	/* The client lives, or its lease runs and is not the newcomer's. */
-	TUNNEL_STAYS,
-	/* Whether the client lives is not clear yet: ask again. */
-	TUNNEL_DOUBTS,
-	/* The tunnel ends, or has ended: open the port anew. */
-	TUNNEL_ENDS,
-};
-
 /*
- * Judge a newcomer that has passed authentication. A holder that is found gone
- * is marked as such. Threads: any.
+ * Judge whether a newcomer, which has passed authentication, may have the port of
+ * this tunnel. One that may is to be given over by tunnel_hand_over(). A holder
+ * that is found gone and is not waited for is told to end. Threads: any.
+ *
+ * attempt: the highest that the tunnel knows of the holder's instance; 0: none.
  */
-enum tunnel_verdict tunnel_judge(
-    struct tunnel *tunnel, const struct link *newcomer);
+enum lease_verdict tunnel_judge(
+    struct tunnel *tunnel, const struct link *newcomer, uint64_t *attempt);
 
 /*
- * Give the tunnel a new link; its old one is told and closed.
+ * Give the tunnel a new link; its old one is told why and closed.
  *
  * Returns false when the tunnel has ended meanwhile; link stays the caller's
  * then. Threads: any.

@@ -141,14 +141,16 @@ channel_rest(const struct channel *channel, size_t *size)
 }
 
 void
-channel_refuse(struct channel *channel, const char *text, int64_t deadline_ms)
+channel_refuse(struct channel *channel, const char *text,
+    const struct message *more, int64_t deadline_ms)
 {
 	struct message message = {.kind = MESSAGE_ERROR};
 	size_t left = CHANNEL_DRAIN_BYTES;
 	char dropped[256];
 
 	snprintf(message.as.text, sizeof message.as.text, "%s", text);
-	if (channel_send(channel, &message, deadline_ms) ||
+	if (channel_put(channel, &message) ||
+	    channel_send(channel, more, deadline_ms) ||
 	    shutdown(channel->fd, SHUT_WR) == -1)
 		return;
 	while (left > 0 &&

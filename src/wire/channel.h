@@ -85,12 +85,13 @@ enum error channel_send(struct channel *channel, const struct message *message,
 const char *channel_rest(const struct channel *channel, size_t *size);
 
 /*
- * Tell the peer why it is refused, and let it read that: send an Error, end our
- * sending side, then read and drop what still comes, until the peer ends, for
- * CHANNEL_DRAIN_BYTES, or until deadline_ms. Closing at once could reset the connection, and the message
+ * Tell the peer why it is refused, and let it read that: send an Error and, in
+ * the same write, more (NULL: nothing more), end our sending side, then read and
+ * drop what still comes, until the peer ends, for CHANNEL_DRAIN_BYTES, or until
+ * deadline_ms. Closing at once could reset the connection, and the message
  * would be lost on its way. Failures are ignored.
  */
-void channel_refuse(
-    struct channel *channel, const char *text, int64_t deadline_ms);
+void channel_refuse(struct channel *channel, const char *text,
+    const struct message *more, int64_t deadline_ms);
 
 #endif

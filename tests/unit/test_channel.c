@@ -471,6 +471,7 @@ END_TEST
 struct refusal {
 	pthread_t thread;
 	const char *text;
+	const struct message *more;
 	int64_t deadline_ms;
 	int64_t done_ms;
 };
@@ -480,7 +481,8 @@ refuse(void *argument)
 {
 	struct refusal *refusal = argument;
 
-	channel_refuse(&channel, refusal->text, refusal->deadline_ms);
+	channel_refuse(
+	    &channel, refusal->text, refusal->more, refusal->deadline_ms);
 	refusal->done_ms = clock_now_ms();
 	close(ours);
 	return NULL;
@@ -513,6 +515,24 @@ START_TEST(who_is_refused_reads_why_though_it_goes_on_sending)
 	close(theirs);
 	pthread_join(refusal.thread, NULL);
 	ck_assert_int_lt(refusal.done_ms, refusal.deadline_ms);
+}
+END_TEST
+
+START_TEST(what_more_there_is_to_say_comes_behind_the_error)
+{
+	static const char expected[] =
+	    "{\"Error\":\"port already in use\"}\0{\"Bye\":{\"copy\":true}}";
+	const struct message bye = {
+	    .kind = MESSAGE_BYE, .as.bye = {.copy = true}};
+	struct refusal refusal = {
+	    .text = "port already in use", .more = &bye, .deadline_ms = soon()};
+
+	start();
+	begin_refusal(&refusal);
+	sockets_expect(theirs, expected, sizeof expected);
+	sockets_expect_end(theirs);
+	close(theirs);
+	pthread_join(refusal.thread, NULL);
 }
 END_TEST
 
@@ -593,6 +613,7 @@ SUITE_MAIN("channel", messages_arrive_in_order,
     sending_goes_on_when_the_peer_reads_again,
     sending_to_a_peer_that_is_gone_is_a_reset_and_no_signal,
     who_is_refused_reads_why_though_it_goes_on_sending,
+    what_more_there_is_to_say_comes_behind_the_error,
     a_refusal_ends_at_its_deadline,
     a_refusal_of_a_flood_ends_after_so_many_bytes,
     a_refusal_of_one_who_dribbles_ends_at_its_deadline,

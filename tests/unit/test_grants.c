@@ -136,7 +136,111 @@ START_TEST(all_ports_fit_into_the_file)
 }
 END_TEST
 
+static struct uuid one = {.bytes = {1}}, other = {.bytes = {2}};
+
+static struct address
+address_of(const char *text)
+{
+	struct address address;
+
+	ck_assert(address_parse(text, 80, &address));
+	return address;
+}
+
+static struct grants_match
+match(uint16_t port, const struct uuid *instance, const char *text)
+{
+	struct address address = address_of(text);
+
+	return grants_match(&grants, port, instance, &address);
+}
+
+START_TEST(who_had_a_port_is_known_after_a_restart)
+{
+	struct address here = address_of("192.0.2.1");
+
+	folder_make();
+	start(folder_file);
+	grants_add(&grants, 80);
+	grants_own(&grants, 80, &one, &here);
+	grants_add(&grants, 81);
+	grants_own(&grants, 81, NULL, &here);
+	grants_add(&grants, 82);
+	/* Nothing is reserved before the restart. */
+	ck_assert(!match(80, &one, "192.0.2.1").is_owned);
+	grants_end(&grants);
+	start(folder_file);
+	ck_assert(match(80, &one, "192.0.2.2").is_owned);
+	ck_assert(match(80, &one, "192.0.2.2").same_instance);
+	ck_assert(!match(80, &one, "192.0.2.2").same_address);
+	ck_assert(!match(80, &other, "192.0.2.1").same_instance);
+	ck_assert(match(80, &other, "192.0.2.1").same_address);
+	ck_assert(!match(80, NULL, "192.0.2.1").same_instance);
+	/* Who has not told an instance is known by its address alone. */
+	ck_assert(match(81, NULL, "192.0.2.1").is_owned);
+	ck_assert(match(81, NULL, "192.0.2.1").same_address);
+	ck_assert(!match(81, NULL, "192.0.2.1").same_instance);
+	ck_assert(!match(81, &one, "2001:db8::1").same_address);
+	/* Nobody has said whose this is, or it was never granted. */
+	ck_assert(grants_is_reserved(&grants, 82));
+	ck_assert(!match(82, &one, "192.0.2.1").is_owned);
+	ck_assert(!match(83, &one, "192.0.2.1").is_owned);
+	/* It has returned. */
+	grants_add(&grants, 80);
+	ck_assert(!match(80, &one, "192.0.2.1").is_owned);
+	grants_end(&grants);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(an_owner_is_not_readable_and_no_news_is_not_written)
+{
+	struct address here = address_of("192.0.2.1");
+
+	folder_make();
+	start(folder_file);
+	grants_add(&grants, 80);
+	grants_own(&grants, 80, &one, &here);
+	grants_end(&grants);
+	ck_assert_ptr_nonnull(strstr(folder_read(), "\"owners\""));
+	ck_assert_ptr_null(strstr(folder_read(), "192.0.2.1"));
+	ck_assert_ptr_null(strstr(folder_read(), "01000000"));
+	start(folder_file);
+	grants_own(&grants, 80, &one, &here);
+	ck_assert_int_eq(grants_due_ms(&grants), CLOCK_NEVER);
+	grants_own(&grants, 80, &other, &here);
+	ck_assert_int_ne(grants_due_ms(&grants), CLOCK_NEVER);
+	grants_end(&grants);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(owners_of_no_use_reserve_nothing)
+{
+#define PORTS "{\"ports\":[80],\"owners\":"
+	static const char *const bad[] = {PORTS "1}", PORTS "[]}",
+	    PORTS "{\"80\":1}}", PORTS "{\"80\":\"\"}}",
+	    PORTS "{\"0\":\"00112233445566778899aabbccddeeff\"}}",
+	    PORTS "{\"65536\":\"00112233445566778899aabbccddeeff\"}}",
+	    PORTS "{\"80\":\"00112233445566778899aabbccddeef\"}}",
+	    PORTS "{\"80\":\"00112233445566778899aabbccddeefg\"}}"};
+
+	folder_make();
+	for (size_t i = 0; i < SUITE_LENGTH(bad); i++) {
+		folder_write(bad[i], strlen(bad[i]));
+		start(folder_file);
+		ck_assert_msg(
+		    !grants_is_reserved(&grants, 80), "used: %s", bad[i]);
+		ck_assert(!match(80, &one, "192.0.2.1").is_owned);
+		grants_end(&grants);
+	}
+	folder_remove();
+}
+END_TEST
+
 SUITE_MAIN("grants", without_a_file_nothing_is_reserved_or_due,
     what_was_granted_is_reserved_after_a_restart,
     a_change_wakes_who_writes_and_is_written_within_a_second,
-    content_of_no_use_reserves_nothing, all_ports_fit_into_the_file)
+    content_of_no_use_reserves_nothing, who_had_a_port_is_known_after_a_restart,
+    an_owner_is_not_readable_and_no_news_is_not_written,
+    owners_of_no_use_reserve_nothing, all_ports_fit_into_the_file)

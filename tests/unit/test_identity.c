@@ -175,6 +175,22 @@ START_TEST(a_new_port_is_written_at_once_but_not_all_the_time)
 }
 END_TEST
 
+START_TEST(a_process_has_a_name_that_is_not_kept)
+{
+	struct uuid first;
+
+	folder_make();
+	start(folder_file);
+	first = identity.process;
+	ck_assert(!uuid_equal(&first, &identity.instance));
+	identity_end(&identity);
+	start(folder_file);
+	ck_assert(!uuid_equal(&first, &identity.process));
+	identity_end(&identity);
+	folder_remove();
+}
+END_TEST
+
 START_TEST(without_a_file_nothing_is_due)
 {
 	start(NULL);
@@ -186,9 +202,60 @@ START_TEST(without_a_file_nothing_is_due)
 }
 END_TEST
 
+START_TEST(who_takes_a_new_identity_keeps_it_and_the_port)
+{
+	struct uuid old, renewed, process, kept;
+
+	folder_make();
+	start(folder_file);
+	old = identity_instance(&identity);
+	process = identity.process;
+	identity_set_port(&identity, 4711);
+	(void)identity_next_attempt(&identity);
+	identity_renew(&identity);
+	renewed = identity_instance(&identity);
+	ck_assert(!uuid_equal(&old, &renewed));
+	ck_assert(uuid_equal(&process, &identity.process));
+	ck_assert_uint_eq(identity_next_attempt(&identity), 1);
+	ck_assert_uint_eq(identity_port(&identity), 4711);
+	identity_end(&identity);
+	start(folder_file);
+	kept = identity_instance(&identity);
+	ck_assert(uuid_equal(&renewed, &kept));
+	identity_end(&identity);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(a_state_file_that_was_put_back_catches_up)
+{
+	folder_make();
+	start(folder_file);
+	ck_assert_uint_eq(identity_next_attempt(&identity), 1);
+	ck_assert(!identity_catch_up(&identity, 0));
+	ck_assert_uint_eq(identity_next_attempt(&identity), 2);
+	ck_assert(identity_catch_up(&identity, 2));
+	ck_assert_uint_eq(identity_next_attempt(&identity), 3);
+	ck_assert(identity_catch_up(&identity, 5000));
+	ck_assert(!identity_catch_up(&identity, 4999));
+	ck_assert_uint_eq(identity_next_attempt(&identity), 5001);
+	/* What would leave no room to count on is no help. */
+	ck_assert(!identity_catch_up(&identity, INT64_MAX));
+	ck_assert_uint_eq(identity_next_attempt(&identity), 5002);
+	identity_end(&identity);
+	start(folder_file);
+	ck_assert_uint_gt(identity_next_attempt(&identity), 5002);
+	identity_end(&identity);
+	folder_remove();
+}
+END_TEST
+
 SUITE_MAIN("identity", attempts_count_up_from_one,
     without_a_file_each_process_is_another,
     with_a_file_it_is_the_same_after_a_restart,
     a_restart_before_the_first_attempt_counts_on, content_of_no_use_is_replaced,
+    a_process_has_a_name_that_is_not_kept,
+    who_takes_a_new_identity_keeps_it_and_the_port,
+    a_state_file_that_was_put_back_catches_up,
     a_new_port_is_written_at_once_but_not_all_the_time,
     without_a_file_nothing_is_due)

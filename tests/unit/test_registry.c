@@ -101,6 +101,120 @@ START_TEST(a_port_is_claimed_by_one_at_a_time)
 }
 END_TEST
 
+/* Two links by their numbers */
+static const char links[3];
+
+static const struct link *
+link_number(unsigned number)
+{
+	return (const struct link *)(const void *)&links[number];
+}
+
+static struct registry_entry
+entry_of(uint8_t name, struct tunnel *tunnel, unsigned number)
+{
+	/* All in one bucket */
+	return (struct registry_entry){.uuid.bytes = {1, 2, 3, name},
+	    .tunnel = tunnel,
+	    .link = link_number(number)};
+}
+
+START_TEST(a_tunnel_is_found_by_the_key_of_its_connection)
+{
+	struct registry_entry a = entry_of(1, &first, 0);
+	struct registry_entry b = entry_of(2, &second, 0);
+
+	registry_init(&registry);
+	registry_remove_key(&registry, &a);
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
+	registry_put_key(&registry, &a);
+	registry_put_key(&registry, &b);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid), &first);
+	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid), &second);
+	ck_assert_uint_eq(first.references, 1);
+	ck_assert_uint_eq(second.references, 1);
+	registry_remove_key(&registry, &a);
+	registry_remove_key(&registry, &a);
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
+	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid), &second);
+	registry_remove_key(&registry, &b);
+	registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_key_of_two_is_the_key_of_none)
+{
+	struct registry_entry a = entry_of(1, &first, 0);
+	struct registry_entry b = entry_of(2, &second, 0);
+	struct registry_entry twin = entry_of(1, &second, 0);
+
+	registry_init(&registry);
+	registry_put_key(&registry, &a);
+	registry_put_key(&registry, &b);
+	registry_put_key(&registry, &twin);
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
+	registry_remove_key(&registry, &a);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid), &second);
+	registry_remove_key(&registry, &twin);
+	registry_remove_key(&registry, &b);
+	registry_destroy(&registry);
+}
+END_TEST
+
+struct seen {
+	unsigned count;
+	unsigned most;
+	const struct link *last;
+};
+
+static bool
+see(const struct link *link, void *context)
+{
+	struct seen *seen = context;
+
+	seen->last = link;
+	return ++seen->count < seen->most;
+}
+
+static struct seen
+older_than(const struct registry_entry *entry, unsigned most)
+{
+	struct seen seen = {.most = most};
+
+	registry_visit_older(&registry, entry, see, &seen);
+	return seen;
+}
+
+START_TEST(older_connections_of_an_instance_are_visited)
+{
+	struct registry_entry one = entry_of(1, NULL, 0);
+	struct registry_entry other = entry_of(2, NULL, 1);
+	struct registry_entry two = entry_of(1, NULL, 1);
+	struct registry_entry three = entry_of(1, NULL, 2);
+
+	registry_init(&registry);
+	registry_put_instance(&registry, &one);
+	registry_put_instance(&registry, &other);
+	registry_put_instance(&registry, &two);
+	registry_put_instance(&registry, &three);
+	ck_assert_uint_eq(older_than(&one, 9).count, 0);
+	ck_assert_uint_eq(older_than(&other, 9).count, 0);
+	ck_assert_uint_eq(older_than(&two, 9).count, 1);
+	ck_assert_ptr_eq(older_than(&two, 9).last, link_number(0));
+	ck_assert_uint_eq(older_than(&three, 9).count, 2);
+	ck_assert_ptr_eq(older_than(&three, 1).last, link_number(1));
+	ck_assert_uint_eq(older_than(&three, 1).count, 1);
+	registry_remove_instance(&registry, &two);
+	registry_remove_instance(&registry, &two);
+	ck_assert_uint_eq(older_than(&three, 9).count, 1);
+	ck_assert_ptr_eq(older_than(&three, 9).last, link_number(0));
+	registry_remove_instance(&registry, &one);
+	registry_remove_instance(&registry, &other);
+	registry_remove_instance(&registry, &three);
+	registry_destroy(&registry);
+}
+END_TEST
+
 static atomic_uint inside;
 
 static void *
@@ -138,4 +252,7 @@ END_TEST
 
 SUITE_MAIN("registry", a_tunnel_is_found_at_its_port_with_a_reference,
     who_was_replaced_does_not_take_its_successor_off, all_are_visited_once,
+    a_tunnel_is_found_by_the_key_of_its_connection,
+    a_key_of_two_is_the_key_of_none,
+    older_connections_of_an_instance_are_visited,
     a_port_is_claimed_by_one_at_a_time, who_waits_gets_the_port_in_the_end)
