@@ -240,9 +240,9 @@ authenticate(struct handshake *handshake)
 	    foreign_name(&handshake->channel) == NULL) {
 		/* A server that restarts does so too: no evidence. */
 		report(handshake, HANDSHAKE_FAILED,
-		    "the server sent no challenge (%s); if this goes on, the "
-		    "server may run without a secret, or be no rebore "
-		    "server",
+		    "the server sent no challenge (%s); if this goes on, it "
+		    "may be no rebore server, or the server may run without a "
+		    "secret",
 		    error_text(error));
 	} else if (error) {
 		report_channel(handshake, error);

@@ -122,24 +122,67 @@ find_from(const struct search *search, uint16_t start)
 	return bits == 0 ? 0 : lowest_of(word, bits);
 }
 
+static unsigned
+count_bits(uint64_t bits)
+{
+	unsigned count = 0;
+
+	for (; bits != 0; bits &= bits - 1)
+		count++;
+	return count;
+}
+
+/* Returns one of the ports that are looked for, each as likely as the others, or
+ * 0. */
+static uint16_t
+choose_any(const struct search *search)
+{
+	unsigned first = search->ports->range.min / 64;
+	unsigned last = search->ports->range.max / 64;
+	unsigned count = 0;
+	unsigned skip;
+
+	for (unsigned word = first; word <= last; word++)
+		count += count_bits(candidates(search, word));
+	skip = count > 0 ? random_u32() % count : 0;
+	for (unsigned word = first; word <= last && count > 0; word++) {
+		uint64_t bits = candidates(search, word);
+		unsigned here = count_bits(bits);
+
+		if (skip >= here) {
+			skip -= here;
+			continue;
+		}
+		for (; skip > 0; skip--)
+			bits &= bits - 1;
+		return lowest_of(word, bits);
+	}
+	return 0;
+}
+
+/* Returns the next port to ask the system for again, or 0. */
+static uint16_t
+choose_again(const struct search *search)
+{
+	struct ports *ports = search->ports;
+	uint16_t start = ports->range.min;
+
+	if (ports->asked_again >= ports->range.min &&
+	    ports->asked_again < ports->range.max)
+		start = (uint16_t)(ports->asked_again + 1);
+	ports->asked_again = find_from(search, start);
+	return ports->asked_again;
+}
+
 /* Returns the next port to try, or 0. */
 static uint16_t
 choose(const struct search *search)
 {
 	struct ports *ports = search->ports;
-	uint32_t size = (uint32_t)ports->range.max - ports->range.min + 1;
-	uint16_t start = ports->range.min;
 	uint16_t port;
 
-	if (!search->again)
-		start = (uint16_t)(start + random_u32() % size);
 	lock_take(&ports->lock);
-	if (search->again && ports->asked_again >= ports->range.min &&
-	    ports->asked_again < ports->range.max)
-		start = (uint16_t)(ports->asked_again + 1);
-	port = find_from(search, start);
-	if (search->again)
-		ports->asked_again = port;
+	port = search->again ? choose_again(search) : choose_any(search);
 	lock_give(&ports->lock);
 	return port;
 }

@@ -19,7 +19,7 @@ with Scene(network=True) as scene:
                 own = visitor.getsockname()[1]
                 visitor.sendall(b"x")
                 assert visitor.recv(1) == b"x"
-            server.wait_for(rf"visitor {shown}:{own} on port {port}: ")
+            server.wait_for(rf"visitor \S+ from {shown}:{own} on port {port}: ")
 
     def clients():
         for host, shown in (("127.0.0.1", r"127\.0\.0\.1"), ("::1", r"\[::1\]")):

@@ -125,7 +125,7 @@ with Scene() as scene:
                        f"{one.name} gives back descriptors and threads, down to {before}")
             print(f"{one.name}: descriptors and threads {before}, memory {rss_kb} and then {one.rss_kb()} KB")
             assert one.rss_kb() - rss_kb < MOST_GROWTH_KB, (one.name, rss_kb, one.rss_kb())
-        assert server.count(r"visitor \S+ on port") >= 2 * count * 0.98
+        assert server.count(r"visitor \S+ from \S+ on port") >= 2 * count * 0.98
         assert client.count("connection lost") == 0
 
     try:

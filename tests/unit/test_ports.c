@@ -256,6 +256,26 @@ START_TEST(zero_leaves_the_systems_own_ports_as_long_as_it_can)
 }
 END_TEST
 
+/* The system's own ports are a gap of thousands in the range. */
+START_TEST(a_port_behind_a_gap_is_as_likely_as_others)
+{
+	uint16_t low, high;
+	unsigned behind = 0;
+
+	start();
+	tcp_ephemeral_ports(&low, &high);
+	ck_assert_uint_gt(low, RANGE + 1024);
+	ck_assert_uint_lt(high, UINT16_MAX - RANGE);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(ask(low - RANGE, high + RANGE, 0), ERROR_NONE);
+		behind += given > high && given <= high + 4;
+		close(fd);
+	}
+	/* One, by chance; it was 95 of them. */
+	ck_assert_uint_le(behind, 20);
+}
+END_TEST
+
 START_TEST(what_our_tunnels_have_is_not_asked_for)
 {
 	start();
@@ -368,6 +388,7 @@ SUITE_MAIN("ports", the_port_asked_for_is_opened,
     a_port_that_is_taken_is_in_use, zero_gives_any_port_of_the_range,
     zero_finds_the_last_free_port_and_says_when_there_is_none,
     a_range_that_is_almost_full_is_searched_to_its_end, zero_is_random,
+    a_port_behind_a_gap_is_as_likely_as_others,
     zero_leaves_the_systems_own_ports_as_long_as_it_can,
     what_our_tunnels_have_is_not_asked_for, what_others_have_is_remembered,
     what_others_have_given_back_is_found_by_and_by,
