@@ -126,7 +126,7 @@ START_TEST(the_stop_writes_what_is_due)
 	grants_add(&grants, 80);
 	finish();
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[80]"));
-	ck_assert_uint_eq(disk.done, 1);
+	ck_assert_uint_ge(disk.done, 1);
 	folder_remove();
 }
 END_TEST
