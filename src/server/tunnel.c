@@ -238,14 +238,15 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 	ended = tunnel->ended;
 	if (!ended) {
 		previous = tunnel->incoming;
+		if (previous != NULL)
+			bye = farewell(previous, link);
+		/* From here on it may be gone as soon as the lock is free. */
 		tunnel->incoming = link;
 		publish_holder(tunnel); /* the next is judged against it */
 	}
 	lock_give(&tunnel->lock);
-	if (previous != NULL) {
-		bye = farewell(previous, link);
+	if (previous != NULL)
 		link_part(previous, &bye);
-	}
 	link_destroy(previous);
 	if (!ended)
 		tunnel_wake(tunnel);
