@@ -26,7 +26,7 @@ with Scene() as scene:
             assert f"\n{line}\n" in text, (source, line)
         assert re.search(r"^LimitNOFILE=\d+$", text, re.M), source
         assert not re.search(r"@\w+@", text) and re.search(r"^ExecStart=/\S+/rebore ", text, re.M), source
-        read = set(re.findall(r"\bcat (/\S+)", text) + re.findall(r"^EnvironmentFile=(/\S+)", text, re.M))
+        read = set(re.findall(r"\bcat (/\S+) >new;", text) + re.findall(r"^EnvironmentFile=(/\S+)", text, re.M))
         asserted = set(re.findall(r"^AssertPathExists=(\S+)", text, re.M))
         assert asserted and read == asserted, (source, read, asserted)
         # The program is not installed yet
