@@ -3,18 +3,18 @@
 import re
 import socket
 
-from harness import Scene, echoes, has_ipv6_loopback, is_refused, need, parallel, skip, visit
+from harness import OWN_MOUNTS, Scene, echoes, has_ipv6_loopback, is_refused, need, parallel, skip, visit
 
 with Scene(network=True) as scene:
     if not has_ipv6_loopback():
         skip("no IPv6 here")
-    need("unshare", "mount")
+    need("mount")
     v4_service = scene.echo_service()
     v6_service = scene.echo_service("::1")
     hosts = scene.file("hosts", "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 four.test both.test\n"
                        "::1 six.test both.test\n", 0o644)
     nsswitch = scene.file("nsswitch.conf", "hosts: files\n", 0o644)
-    own_hosts = ["unshare", "-m", "sh", "-c", f"mount --bind {hosts} /etc/hosts &&"
+    own_hosts = [*OWN_MOUNTS, "sh", "-c", f"mount --bind {hosts} /etc/hosts &&"
                  f" mount --bind {nsswitch} /etc/nsswitch.conf && exec \"$@\"", "sh"]
     server = scene.server("--bind-addr", "::")
     assert server.count(rf"listening on \[::\]:{server.control_port}") == 1

@@ -6,9 +6,7 @@ import select
 import signal
 import subprocess
 
-from harness import DEADLINE_S, REBORE, Scene, Took, eventually, free_port, is_alive, is_refused, need, parallel
-
-need("unshare", "mount")
+from harness import DEADLINE_S, REBORE, Scene, Took, eventually, free_port, is_alive, is_refused, parallel
 
 
 with Scene(network=True) as scene:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """The first failure is retried like any other: a server that is down, a name that does not resolve yet, a silent host."""
-from harness import Scene, echoes, free_port, need, parallel
+from harness import OWN_MOUNTS, Scene, echoes, free_port, need, parallel
 
 with Scene(network=True) as scene:
     service_port = scene.echo_service()
-    need("unshare", "mount")
+    need("mount")
     hosts = scene.file("hosts", "127.0.0.1 localhost\n", 0o644)
     # Names come from our own file alone
     nsswitch = scene.file("nsswitch.conf", "hosts: files\n", 0o644)
-    own_hosts = ["unshare", "-m", "sh", "-c", f"mount --bind {hosts} /etc/hosts &&"
+    own_hosts = [*OWN_MOUNTS, "sh", "-c", f"mount --bind {hosts} /etc/hosts &&"
                  f" mount --bind {nsswitch} /etc/nsswitch.conf && exec \"$@\"", "sh"]
 
     def server_is_down():

@@ -2,10 +2,10 @@
 """A local name that is ::1 leads to ::1, also on a host whose only other address is an IPv4 one."""
 import subprocess
 
-from harness import Scene, ask, has_ipv6_loopback, need, need_root, skip, visit
+from harness import OWN_MOUNTS, Scene, ask, has_ipv6_loopback, need, need_root, skip, visit
 
 need_root()
-need("unshare", "mount", "ip")
+need("mount", "ip")
 with Scene(network=True) as scene:
     if not has_ipv6_loopback():
         skip("no IPv6 here")
@@ -17,7 +17,7 @@ with Scene(network=True) as scene:
     nsswitch = scene.file("nsswitch.conf", "hosts: files\n", 0o644)
     server = scene.server()
     client = scene.client(scene.echo_service("::1"), server, "--local-host", "six.test", launcher=[
-        "unshare", "-m", "sh", "-c", f"mount --bind {hosts} /etc/hosts && mount --bind {nsswitch} /etc/nsswitch.conf"
+        *OWN_MOUNTS, "sh", "-c", f"mount --bind {hosts} /etc/hosts && mount --bind {nsswitch} /etc/nsswitch.conf"
         " && exec \"$@\"", "sh"])
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"

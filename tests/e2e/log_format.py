@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 
-from harness import DEADLINE_S, REBORE, Scene, ask, eventually, is_refused, need, parallel, visit
+from harness import DEADLINE_S, OWN_MOUNTS, REBORE, Scene, ask, eventually, is_refused, need, parallel, visit
 
 LEVELS = {"error", "warning", "info", "debug"}
 
@@ -64,14 +64,14 @@ with Scene(network=True) as scene:
 
     def to_syslog(options, priority):
         """The priority of a line is 8 * facility + level (RFC 5424)."""
-        need("unshare", "mount")
+        need("mount")
         folder = os.path.join(scene.folder, f"log{priority}")
         os.mkdir(folder)
         log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         log.bind(folder + "/log")
         log.settimeout(DEADLINE_S)
         # A /dev of its own, which has little more than our log
-        launcher = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /dev && touch /dev/log /dev/null /dev/urandom &&"
+        launcher = [*OWN_MOUNTS, "sh", "-c", f"mount -t tmpfs none /dev && touch /dev/log /dev/null /dev/urandom &&"
                     f" mount --bind {folder}/log /dev/log && exec \"$@\"", "sh"]
         server = scene.rebore("server", "--control-port", 0, *options, launcher=launcher, name="server-syslog")
         assert "no secret" in log.recv(4096).decode()

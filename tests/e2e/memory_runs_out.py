@@ -3,9 +3,10 @@
 much, say so, do not spin, and serve who reads. --max-visitors is such a limit, too."""
 import os
 import socket
+import subprocess
 import time
 
-from harness import Scene, ask, eventually, need, need_root, read_exactly, skip, visit
+from harness import OWN_MOUNTS, Scene, ask, eventually, need, need_root, read_exactly, skip, visit
 
 LIMIT_MB = 48
 # One for 256 KiB
@@ -15,7 +16,7 @@ ANSWER = bytes(range(256)) * 1200
 TOO_MUCH = r"visitor turned away: as many as --max-visitors or memory allow are there|the limit of \d+ visitors is reached"
 
 need_root()
-need("unshare", "mount")
+need("mount")
 
 
 def made_up(scene):
@@ -25,7 +26,7 @@ def made_up(scene):
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with open(os.path.join(groups, name), "w", encoding="ascii") as file:
             file.write(f"{LIMIT_MB << 20}\n")
-    return ["unshare", "--mount", "sh", "-c", f'mount --bind {groups} /sys/fs/cgroup && exec "$@"', "-"]
+    return [*OWN_MOUNTS, "sh", "-c", f'mount --bind {groups} /sys/fs/cgroup && exec "$@"', "-"]
 
 
 def ask_and_not_read(port):
@@ -118,7 +119,7 @@ def limited_by_option():
 
 
 limited_by_option()
-if os.system("unshare --mount true") != 0:
+if subprocess.run([*OWN_MOUNTS, "true"], check=False).returncode != 0:
     skip("no mount namespace of its own")
 flooded("server")
 flooded("client")

@@ -3,9 +3,9 @@
 import signal
 import socket
 
-from harness import DEADLINE_S, PATIENCE, Scene, Took, need, parallel
+from harness import DEADLINE_S, OWN_MOUNTS, PATIENCE, Scene, Took, need, parallel
 
-need("unshare", "mount")
+need("mount")
 with Scene(network=True) as scene:
     # A name server that hears and does not answer
     hole = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -13,7 +13,7 @@ with Scene(network=True) as scene:
     hole.settimeout(DEADLINE_S)
     resolv = scene.file("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:3\n", 0o644)
     nsswitch = scene.file("nsswitch.conf", "hosts: dns\n", 0o644)
-    silent = ["unshare", "-m", "sh", "-c", f"mount --bind {resolv} /etc/resolv.conf &&"
+    silent = [*OWN_MOUNTS, "sh", "-c", f"mount --bind {resolv} /etc/resolv.conf &&"
               f" mount --bind {nsswitch} /etc/nsswitch.conf && exec \"$@\"", "sh"]
 
     def asks(*arguments, name):

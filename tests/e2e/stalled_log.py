@@ -4,7 +4,8 @@ import fcntl
 import os
 import subprocess
 
-from harness import HAS_PORT, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused, need, parallel, visit
+from harness import (HAS_PORT, OWN_MOUNTS, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused,
+                     need, parallel, visit)
 
 
 def full_pipe():
@@ -20,7 +21,7 @@ def full_pipe():
     return read_end, write_end
 
 
-need("unshare", "mount")
+need("mount")
 
 with Scene(network=True) as scene:
     service_port = scene.echo_service()
@@ -71,7 +72,7 @@ with Scene(network=True) as scene:
         os.mkdir(folder)
         port = free_port()
         server = scene.rebore("server", "--control-port", port, name="server-full-disk", launcher=[
-            "unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=8k none {folder} && exec \"$@\" 2>>{folder}/log", "sh"])
+            *OWN_MOUNTS, "sh", "-c", f"mount -t tmpfs -o size=8k none {folder} && exec \"$@\" 2>>{folder}/log", "sh"])
         eventually(lambda: not is_refused(port), "the server listens")
         inside = f"/proc/{server.pid}/root{folder}"
         with open(f"{inside}/filler", "wb", buffering=0) as filler, open(f"{inside}/log", "ab", buffering=0) as log:

@@ -4,9 +4,10 @@ import os
 import re
 import socket
 
-from harness import CONNECTED, DEADLINE_S, HAS_PORT, LISTENING, PATIENCE, Scene, Took, ask, need, parallel, visit
+from harness import (CONNECTED, DEADLINE_S, HAS_PORT, LISTENING, OWN_MOUNTS, PATIENCE, Scene, Took, ask, need,
+                     parallel, visit)
 
-need("unshare", "mount")
+need("mount")
 
 
 class LogDaemon:
@@ -18,7 +19,7 @@ class LogDaemon:
         self.sock.bind(self.path)
         self.sock.settimeout(DEADLINE_S)
         scene.closables.append(self.sock)
-        self.launcher = ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /dev && touch /dev/log /dev/null /dev/urandom"
+        self.launcher = [*OWN_MOUNTS, "sh", "-c", "mount -t tmpfs none /dev && touch /dev/log /dev/null /dev/urandom"
                          f" && mount --bind {self.path} /dev/log && exec \"$@\"", "sh"]
 
     def wait_for(self, pattern):

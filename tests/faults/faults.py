@@ -25,7 +25,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 
 from harness import (AGAIN, BORE_CONTROL_PORT, CLONE_NEWNET, CONNECTED, DEADLINE_S, PATIENCE, REBORE,  # noqa: F401,E402
-                     Peer, Process, Scene, answer, ask, bore, close_listener, eventually, libc, need, parallel, reset,
+                     OWN_MOUNTS, Peer, Process, Scene, answer, ask, bore, close_listener, eventually, libc, need, parallel, reset,
                      skip)
 
 CONTROL_PORT = BORE_CONTROL_PORT

@@ -4,8 +4,8 @@ import signal
 import subprocess
 import time
 
-from faults import (LOST, PATIENCE, Probe, Stage, Stream, ask, cable, described, eventually, main, need, nft, show,
-                    sysctl, times, told, within)
+from faults import (LOST, OWN_MOUNTS, PATIENCE, Probe, Stage, Stream, ask, cable, described, eventually, main, need, nft,
+                    show, sysctl, times, told, within)
 
 
 def story(stage, name, fault, most_again, most_noticed=None, client_options=(), stream_survives=False,
@@ -185,14 +185,14 @@ def nat_forgets_bore_client():
 
 def name_leads_elsewhere():
     """The first server dies, and its name leads to another: looked up anew at each attempt."""
-    need("unshare", "mount")
+    need("mount")
     with Stage("backup") as stage:
         hosts = stage.file("hosts", "10.0.2.2 tunnel.example\n", 0o644)
         service_port = stage.serve_echo()
         first = stage.serve(name="first")
         second = stage.serve(host=stage.hosts["backup"], name="second")
         client = stage.join(service_port, to="tunnel.example", launcher=(
-            "unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"))
+            *OWN_MOUNTS, "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"))
         port = client.public_port()
         mark = client.mark()
         probe = Probe(stage, port, host=stage.hosts["backup"], address=stage.hosts["backup"].address)

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from faults import Stage, eventually, main, told
+from faults import OWN_MOUNTS, Stage, eventually, main, told
 
 
 def mode(path):
@@ -143,7 +143,7 @@ def disk_full():
         os.mkdir(folder)
         service_port = stage.serve_echo()
         stage.serve()
-        launcher = ("unshare", "-m", "sh", "-c",
+        launcher = (*OWN_MOUNTS, "sh", "-c",
                     f'mount -t tmpfs -o size=4k,nr_inodes=2 none {folder} && exec "$@"', "sh")
         client = stage.join(service_port, "--state-file", folder + "/state", launcher=launcher)
         client.wait_for("warning: cannot write the state file")
@@ -156,7 +156,7 @@ def disk_read_only():
         folder = stage.folder + "/fixed"
         os.mkdir(folder)
         service_port = stage.serve_echo()
-        launcher = ("unshare", "-m", "sh", "-c", f'mount --bind {folder} {folder} && '
+        launcher = (*OWN_MOUNTS, "sh", "-c", f'mount --bind {folder} {folder} && '
                     f'mount -o remount,bind,ro {folder} && exec "$@"', "sh")
         server = stage.serve("--state-file", folder + "/server")
         first = stage.join(service_port, "--state-file", folder + "/client", name="first")
