@@ -148,6 +148,7 @@ e2e_tests = \
 	%D%/e2e/silent_flood.py \
 	%D%/e2e/silent_name_server.py \
 	%D%/e2e/silent_peer.py \
+	%D%/e2e/silent_spares.py \
 	%D%/e2e/socket_options.py \
 	%D%/e2e/stalled_log.py \
 	%D%/e2e/stop.py \

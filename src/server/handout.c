@@ -9,26 +9,35 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "base/patience.h"
 #include "net/sockopt.h"
+#include "net/tcp.h"
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
 #include "server/proxy.h"
 #include "wire/channel.h"
 
-/* A spare that has not answered by then is taken for dead, ... */
-#define TAKEN_MS 1000
-/* ... but may prove the contrary as long as the visitor waits. */
+/* When a spare has not answered in a few round trips, or in this, its visitor is
+ * announced elsewhere, ... */
+#define TAKEN_MOST_MS 1000
+/* ... but it may still answer as long as the visitor waits. */
 #define LATE_MS 10000
-/* Whether it still waits is looked at so often. */
-#define LOOK_MS 500
+/* Whether it still waits is looked at so often; at first soon, as the visitor may
+ * be accepted elsewhere at once. */
+#define LOOK_FIRST_MS 25
+#define LOOK_MS       500
 
 struct handout {
 	struct context *context;
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
 	int fd;
-	bool begun; /* Connection is written */
+	uint32_t serial;  /* of the spare */
+	uint32_t rtt_ms;  /* the longer one of spare and control connection */
+	int64_t offer_ms; /* when it was offered */
+	bool condemned;   /* spares as old are closed */
+	bool begun;       /* Connection is written */
 	struct roster_entry *entry;
 	struct channel channel;
 	char *kept; /* what the visitor has sent: BUFFERS_BYTES at most */
@@ -134,13 +143,23 @@ connection_of(const struct pending_visitor *visitor)
 	    .kind = MESSAGE_CONNECTION, .as.uuid = visitor->uuid};
 }
 
+static uint32_t
+min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static enum error
 offer(struct handout *handout)
 {
 	struct message message = connection_of(handout->visitor);
-	int64_t deadline_ms = clock_now_ms() + TAKEN_MS;
+	int64_t deadline_ms;
 	enum error error = ERROR_NONE;
 
+	handout->offer_ms = clock_now_ms();
+	deadline_ms =
+	    handout->offer_ms +
+	    min_u32(patience_taken_ms(handout->rtt_ms), TAKEN_MOST_MS);
 	if (!handout->begun)
 		error = channel_put(&handout->channel, &message);
 	if (error == ERROR_NONE)
@@ -231,23 +250,52 @@ serve_taken(struct handout *handout, struct proxy *proxy)
 	return serve_over(handout, proxy);
 }
 
-/* Wait for Taken as long as the visitor waits in its tunnel. */
+/* What made this spare silent has come over those as old, too. */
+static void
+condemn(struct handout *handout)
+{
+	if (!handout->condemned)
+		tunnel_condemn_spares(handout->tunnel, handout->serial);
+	handout->condemned = true;
+}
+
+/* Where not even TCP has an answer after a few round trips, the way is dead, or
+ * has lost a packet: which of both cannot be told yet. */
+static void
+condemn_if_dead(struct handout *handout)
+{
+	if (clock_now_ms() - handout->offer_ms >=
+		patience_taken_ms(handout->rtt_ms) &&
+	    tcp_has_unacknowledged(handout->fd))
+		condemn(handout);
+}
+
+/*
+ * Wait for Taken as long as the visitor waits in its tunnel. If it waits no more,
+ * the client has accepted it elsewhere and so does not know of it from here.
+ */
 static enum error
 await_late(struct handout *handout, const struct uuid *uuid)
 {
 	struct pending *pending = &handout->context->pending;
-	int64_t end_ms = clock_now_ms() + LATE_MS;
+	int64_t end_ms =
+	    clock_now_ms() + patience_answer_ms(LATE_MS, 2 * handout->rtt_ms);
+	int look_ms = LOOK_FIRST_MS;
 	enum error error = ERROR_AGAIN;
 
 	while (error == ERROR_AGAIN && clock_now_ms() < end_ms &&
 	       pending_has(pending, uuid)) {
 		struct pollfd slot = {.fd = handout->fd, .events = POLLIN};
 
-		if (poll(&slot, 1, LOOK_MS) == 1)
+		condemn_if_dead(handout);
+		if (poll(&slot, 1, look_ms) == 1)
 			error = read_spare(handout);
 		if (roster_interrupted(handout->entry))
 			error = ERROR_STOPPED;
+		look_ms = look_ms < LOOK_MS / 2 ? 2 * look_ms : LOOK_MS;
 	}
+	if (error == ERROR_AGAIN)
+		condemn(handout);
 	return error;
 }
 
@@ -298,6 +346,8 @@ deliver(struct handout *handout, struct proxy *proxy)
 	}
 	if (error == ERROR_NONE)
 		return serve_taken(handout, proxy);
+	if (error == ERROR_TIMEOUT)
+		condemn_if_dead(handout); /* before the next visitor comes */
 	give_back(handout);
 	if (error == ERROR_TIMEOUT)
 		return outlast(handout, &uuid, proxy);
@@ -307,6 +357,12 @@ deliver(struct handout *handout, struct proxy *proxy)
 	return false;
 }
 
+static uint32_t
+max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 STACK_APART static bool
 hand_out(const struct handout_order *order, struct proxy *proxy)
 {
@@ -314,7 +370,9 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .context = order->context,
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
-	    .fd = order->fd,
+	    .fd = order->spare.fd,
+	    .serial = order->spare.serial,
+	    .rtt_ms = max_u32(order->rtt_ms, tcp_rtt_ms(order->spare.fd)),
 	    .entry = &proxy->entry,
 	    .begun = order->begun,
 	    .visitor_ended = order->visitor_ended,
@@ -323,7 +381,7 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .sent = order->sent,
 	};
 
-	channel_init(&handout.channel, order->fd);
+	channel_init(&handout.channel, order->spare.fd);
 	return deliver(&handout, proxy);
 }
 
@@ -360,19 +418,20 @@ begin(struct handout_order *order)
 	order->size = got > 0 ? (uint32_t)got : 0;
 	parts[0].iov_len = message_encode(&message, frame);
 	parts[1].iov_len = order->size;
-	sent = sendmsg(order->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	sent = sendmsg(order->spare.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent <= 0)
 		return; /* the thread tries again, and sees why */
 	order->begun = true;
 	if ((size_t)sent >= parts[0].iov_len)
 		order->sent = (uint32_t)((size_t)sent - parts[0].iov_len);
 	else
-		shutdown(order->fd, SHUT_RDWR); /* half a frame: of no use */
+		shutdown(
+		    order->spare.fd, SHUT_RDWR); /* half a frame: of no use */
 }
 
 enum error
 handout_start(struct context *context, struct tunnel *tunnel,
-    struct pending_visitor *visitor, int fd)
+    struct pending_visitor *visitor, const struct spare *spare, uint32_t rtt_ms)
 {
 	struct handout_order *order = shelf_take(&context->handouts);
 	char *kept = buffers_borrow();
@@ -385,7 +444,8 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	*order = (struct handout_order){.context = context,
 	    .tunnel = tunnel,
 	    .visitor = visitor,
-	    .fd = fd,
+	    .spare = *spare,
+	    .rtt_ms = rtt_ms,
 	    .kept = kept};
 	tunnel_hold(tunnel);
 	begin(order);
@@ -394,8 +454,8 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	context_warn_shed(context, "no thread for a visitor");
 	buffers_return(kept);
 	proxy_drop(context, visitor);
-	sockopt_reset_on_close(fd);
-	fd_close(&fd);
+	sockopt_reset_on_close(order->spare.fd);
+	fd_close(&order->spare.fd);
 	tunnel_release(tunnel);
 	shelf_give(&context->handouts, order);
 	return ERROR_NONE;

@@ -12,6 +12,7 @@
 #define REBORE_SERVER_HANDOUT_H
 
 #include "server/context.h"
+#include "server/spares.h"
 #include "server/tunnel.h"
 
 /* What a context's shelf of handouts has on it. */
@@ -19,8 +20,9 @@ struct handout_order {
 	struct context *context;
 	struct tunnel *tunnel; /* a reference */
 	struct pending_visitor *visitor;
-	int fd;
-	bool begun; /* Connection is written */
+	struct spare spare;
+	uint32_t rtt_ms; /* of the control connection */
+	bool begun;      /* Connection is written */
 	bool visitor_ended;
 	/* A buffer: what the visitor has sent, and how much of it is sent on. */
 	char *kept;
@@ -31,11 +33,13 @@ struct handout_order {
 /*
  * Serve a visitor over a spare, in a thread of the crew.
  *
- * visitor, fd: taken on success.
+ * visitor, spare: taken on success.
+ * rtt_ms: the round trip of the control connection; 0: not known.
  * Returns an error when there is no memory for it. Where there is no thread, the
  * client has heard of the visitor already: it is dropped, with a warning.
  */
 enum error handout_start(struct context *context, struct tunnel *tunnel,
-    struct pending_visitor *visitor, int fd);
+    struct pending_visitor *visitor, const struct spare *spare,
+    uint32_t rtt_ms);
 
 #endif

@@ -14,6 +14,7 @@ spares_init(struct spares *spares, struct budget *budget, unsigned most)
 	spares->most = most < SPARES_MOST ? most : SPARES_MOST;
 	lock_init(&spares->lock);
 	spares->open = false;
+	spares->serial = 0;
 	spares->count = 0;
 }
 
@@ -32,82 +33,140 @@ spares_open(struct spares *spares)
 	lock_give(&spares->lock);
 }
 
+static bool
+keep(struct spares *spares, const struct spare *spare)
+{
+	lock_assert_held(&spares->lock);
+	if (!spares->open || spares->count >= spares->most)
+		return false;
+	spares->all[spares->count++] = *spare;
+	return true;
+}
+
 bool
 spares_add(struct spares *spares, int fd)
 {
+	struct spare spare = {.fd = fd};
 	bool kept;
 
 	lock_take(&spares->lock);
-	kept = spares->open && spares->count < spares->most;
-	if (kept)
-		spares->fds[spares->count++] = fd;
+	spare.serial = spares->serial++;
+	kept = keep(spares, &spare);
 	lock_give(&spares->lock);
 	return kept;
 }
 
-/* Returns the newest, or -1. */
-static int
-pop(struct spares *spares)
+bool
+spares_return(struct spares *spares, const struct spare *spare)
 {
-	int fd = -1;
+	bool kept;
 
 	lock_take(&spares->lock);
-	if (spares->count > 0)
-		fd = spares->fds[--spares->count];
+	kept = keep(spares, spare);
 	lock_give(&spares->lock);
-	return fd;
+	return kept;
+}
+
+/* Take the newest. Returns false when there is none. */
+static bool
+pop(struct spares *spares, struct spare *spare)
+{
+	bool found;
+
+	lock_take(&spares->lock);
+	found = spares->count > 0;
+	if (found)
+		*spare = spares->all[--spares->count];
+	lock_give(&spares->lock);
+	return found;
 }
 
 /* The client says nothing on a spare: what is readable is its end. */
 static bool
-is_alive(int fd)
+is_alive(const struct spare *spare)
 {
 	char byte;
 
-	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+	return recv(spare->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
 	       (errno == EAGAIN || errno == EINTR);
 }
 
-int
-spares_take(struct spares *spares)
+/* Close one, and give its place back. */
+static void
+drop(struct spares *spares, struct spare *spare)
 {
-	int fd;
-
-	while ((fd = pop(spares)) != -1 && !is_alive(fd)) {
-		fd_close(&fd);
-		budget_give(spares->budget, BUDGET_SESSION);
-	}
-	return fd;
+	fd_close(&spare->fd);
+	budget_give(spares->budget, BUDGET_SESSION);
 }
 
-void
-spares_sweep(struct spares *spares)
+bool
+spares_take(struct spares *spares, struct spare *spare)
+{
+	while (pop(spares, spare)) {
+		if (is_alive(spare))
+			return true;
+		drop(spares, spare);
+	}
+	return false;
+}
+
+/* Whether a spare has this serial number or a later one. Numbers may have wrapped
+ * around. */
+static bool
+is_no_older(const struct spare *spare, uint32_t serial)
+{
+	return spare->serial - serial < UINT32_MAX / 2;
+}
+
+/* Close those that are not to be kept, all at once. Returns how many. */
+static unsigned
+sift(struct spares *spares,
+    bool (*is_kept)(const struct spare *spare, uint32_t serial),
+    uint32_t serial)
 {
 	unsigned kept = 0;
 	unsigned closed;
 
 	lock_take(&spares->lock);
 	for (unsigned i = 0; i < spares->count; i++) {
-		if (is_alive(spares->fds[i])) /* asks without waiting */
-			spares->fds[kept++] = spares->fds[i];
+		if (is_kept(&spares->all[i], serial)) /* without waiting */
+			spares->all[kept++] = spares->all[i];
 		else
-			fd_close(&spares->fds[i]);
+			fd_close(&spares->all[i].fd);
 	}
 	closed = spares->count - kept;
 	spares->count = kept;
 	lock_give(&spares->lock);
 	budget_give(spares->budget, closed * BUDGET_SESSION);
+	return closed;
+}
+
+static bool
+is_swept_over(const struct spare *spare, uint32_t serial)
+{
+	(void)serial;
+	return is_alive(spare);
+}
+
+void
+spares_sweep(struct spares *spares)
+{
+	sift(spares, is_swept_over, 0);
+}
+
+unsigned
+spares_condemn(struct spares *spares, uint32_t serial)
+{
+	return sift(spares, is_no_older, serial);
 }
 
 void
 spares_shed(struct spares *spares)
 {
-	int fd;
+	struct spare spare;
 
-	while ((fd = pop(spares)) != -1) {
-		fd_close(&fd);
-		budget_give(spares->budget, BUDGET_SESSION);
-	}
+	while (pop(spares, &spare))
+		drop(spares, &spare);
 }
 
 void

@@ -8,12 +8,19 @@
 #define REBORE_SERVER_SPARES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "os/lock.h"
 #include "server/budget.h"
 
 /* Of one tunnel. */
 #define SPARES_MOST 64
+
+struct spare {
+	int fd;
+	/* Higher than that of any that was added before. */
+	uint32_t serial;
+};
 
 /* Fields are private. */
 struct spares {
@@ -24,8 +31,9 @@ struct spares {
 	struct lock lock;
 	/* Under lock. */
 	bool open;
+	uint32_t serial; /* of the next */
 	unsigned count;
-	int fds[SPARES_MOST];
+	struct spare all[SPARES_MOST];
 };
 
 /* budget: what a spare that is closed gives its place back to. most: how many
@@ -45,14 +53,30 @@ void spares_close(struct spares *spares);
  */
 bool spares_add(struct spares *spares, int fd);
 
+/* Keep one that spares_take() has given, as it was. Returns as spares_add(). */
+bool spares_return(struct spares *spares, const struct spare *spare);
+
 /* Close those whose client has closed them. */
 void spares_sweep(struct spares *spares);
 
 /* Close all, and go on taking new ones. Threads: any. */
 void spares_shed(struct spares *spares);
 
-/* Returns the newest that is still connected, the caller's now, with its place
- * in the budget; -1: there is none. Threads: any. */
-int spares_take(struct spares *spares);
+/*
+ * Close those that were added before the one with this serial number: it did not
+ * answer, and they have been idle for as long or longer. What made it die in
+ * silence, a NAT that has forgotten it, has forgotten them too. Threads: any.
+ *
+ * Returns how many are closed.
+ */
+unsigned spares_condemn(struct spares *spares, uint32_t serial);
+
+/*
+ * Take the newest that is still connected.
+ *
+ * spare: the caller's now, with its place in the budget.
+ * Returns false when there is none. Threads: any.
+ */
+bool spares_take(struct spares *spares, struct spare *spare);
 
 #endif

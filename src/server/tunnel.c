@@ -276,6 +276,17 @@ tunnel_add_spare(struct tunnel *tunnel, int fd)
 }
 
 void
+tunnel_condemn_spares(struct tunnel *tunnel, uint32_t serial)
+{
+	unsigned closed = spares_condemn(&tunnel->spares, serial);
+
+	if (closed > 0)
+		log_info("port %u: a spare connection did not answer; as old "
+			 "ones are closed: %u",
+		    (unsigned)tunnel->port, closed);
+}
+
+void
 tunnel_shed_spares(struct tunnel *tunnel)
 {
 	spares_shed(&tunnel->spares);
@@ -346,21 +357,19 @@ static bool
 hand_out(struct tunnel *tunnel, struct pending_visitor *visitor)
 {
 	struct context *context = tunnel->context;
-	int fd;
+	struct spare spare;
 
-	if (tunnel->link == NULL)
+	if (tunnel->link == NULL || !spares_take(&tunnel->spares, &spare))
 		return false;
-	fd = spares_take(&tunnel->spares);
-	if (fd == -1)
-		return false;
-	if (handout_start(context, tunnel, visitor, fd) == ERROR_NONE) {
+	if (handout_start(context, tunnel, visitor, &spare,
+		tunnel->link->rtt_ms) == ERROR_NONE) {
 		/* From here on its descriptor is charged to the visitor. */
 		budget_give(&context->budget, BUDGET_SESSION);
 		return true;
 	}
 	/* No buffer is free: the spare can wait for that, not the visitor. */
-	if (!spares_add(&tunnel->spares, fd)) {
-		fd_close(&fd);
+	if (!spares_return(&tunnel->spares, &spare)) {
+		fd_close(&spare.fd);
 		budget_give(&context->budget, BUDGET_SESSION);
 	}
 	return false;

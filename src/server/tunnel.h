@@ -74,6 +74,10 @@ bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
  */
 bool tunnel_add_spare(struct tunnel *tunnel, int fd);
 
+/* A spare with this serial number did not answer: close those as old. Threads:
+ * any. */
+void tunnel_condemn_spares(struct tunnel *tunnel, uint32_t serial);
+
 /* Close the spares of the tunnel: descriptors are short. Threads: any. */
 void tunnel_shed_spares(struct tunnel *tunnel);
 

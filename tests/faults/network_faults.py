@@ -211,4 +211,4 @@ def name_leads_elsewhere():
 
 
 main(link_down_and_up, address_replaced, default_route_replaced, link_flaps, other_links_flap,
-     nat_forgets, keepalive_outlasts_nat, nat_forgets_bore_client, name_leads_elsewhere)
+     nat_forgets, nat_forgets_spares, keepalive_outlasts_nat, nat_forgets_bore_client, name_leads_elsewhere)

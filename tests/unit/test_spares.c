@@ -22,6 +22,15 @@ start(void)
 	spares_init(&spares, &budget, SPARES_MOST);
 }
 
+/* Returns the newest, or -1. */
+static int
+take(void)
+{
+	struct spare spare = {.fd = -1};
+
+	return spares_take(&spares, &spare) ? spare.fd : -1;
+}
+
 /* Expect that so many places of the budget are taken. */
 static void
 assert_used(unsigned used)
@@ -37,13 +46,13 @@ START_TEST(none_is_taken_before_the_session_is_open)
 {
 	start();
 	ck_assert(!add(0));
-	ck_assert_int_eq(spares_take(&spares), -1);
+	ck_assert_int_eq(take(), -1);
 	/* It is not ours: it stays open. */
 	ck_assert_int_eq(sockets_wait(theirs[0], POLLIN, 50), 0);
 	spares_open(&spares);
 	ck_assert(add(1));
-	ck_assert_int_eq(spares_take(&spares), ours[1]);
-	ck_assert_int_eq(spares_take(&spares), -1);
+	ck_assert_int_eq(take(), ours[1]);
+	ck_assert_int_eq(take(), -1);
 	spares_destroy(&spares);
 }
 END_TEST
@@ -54,11 +63,11 @@ START_TEST(the_newest_is_given_first)
 	spares_open(&spares);
 	for (int i = 0; i < 3; i++)
 		ck_assert(add(i));
-	ck_assert_int_eq(spares_take(&spares), ours[2]);
+	ck_assert_int_eq(take(), ours[2]);
 	ck_assert(add(3));
-	ck_assert_int_eq(spares_take(&spares), ours[3]);
-	ck_assert_int_eq(spares_take(&spares), ours[1]);
-	ck_assert_int_eq(spares_take(&spares), ours[0]);
+	ck_assert_int_eq(take(), ours[3]);
+	ck_assert_int_eq(take(), ours[1]);
+	ck_assert_int_eq(take(), ours[0]);
 	/* Their places are the taker's now. */
 	assert_used(4);
 	spares_destroy(&spares);
@@ -72,7 +81,7 @@ START_TEST(there_are_no_more_than_so_many)
 	for (int i = 0; i < SPARES_MOST; i++)
 		ck_assert(add(i));
 	ck_assert(!add(SPARES_MOST));
-	ck_assert_int_eq(spares_take(&spares), ours[SPARES_MOST - 1]);
+	ck_assert_int_eq(take(), ours[SPARES_MOST - 1]);
 	ck_assert(spares_add(&spares, ours[SPARES_MOST]));
 	spares_destroy(&spares);
 }
@@ -88,12 +97,71 @@ START_TEST(one_that_has_ended_is_closed_and_not_given)
 	sockets_reset(theirs[2]);
 	sockets_wait(ours[3], POLLIN, SOCKETS_PATIENCE_MS);
 	sockets_wait(ours[2], POLLIN, SOCKETS_PATIENCE_MS);
-	ck_assert_int_eq(spares_take(&spares), ours[1]);
+	ck_assert_int_eq(take(), ours[1]);
 	assert_used(2);
 	close(theirs[0]);
 	sockets_wait(ours[0], POLLIN, SOCKETS_PATIENCE_MS);
-	ck_assert_int_eq(spares_take(&spares), -1);
+	ck_assert_int_eq(take(), -1);
 	assert_used(1);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(one_that_does_not_answer_condemns_those_as_old)
+{
+	struct spare silent;
+
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < 3; i++)
+		ck_assert(add(i));
+	ck_assert(spares_take(&spares, &silent));
+	ck_assert_int_eq(silent.fd, ours[2]);
+	ck_assert(add(3));
+	ck_assert_uint_eq(spares_condemn(&spares, silent.serial), 2);
+	sockets_expect_end(theirs[0]);
+	sockets_expect_end(theirs[1]);
+	/* The silent one itself is the taker's. */
+	assert_used(2);
+	ck_assert_int_eq(take(), ours[3]);
+	ck_assert_int_eq(take(), -1);
+	ck_assert_uint_eq(spares_condemn(&spares, silent.serial), 0);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(serial_numbers_may_wrap_around)
+{
+	struct spare silent;
+
+	start();
+	spares_open(&spares);
+	spares.serial = UINT32_MAX - 1;
+	for (int i = 0; i < 2; i++)
+		ck_assert(add(i));
+	ck_assert(spares_take(&spares, &silent));
+	ck_assert(add(2)); /* number 0 */
+	ck_assert_uint_eq(spares_condemn(&spares, silent.serial), 1);
+	ck_assert_int_eq(take(), ours[2]);
+	spares_destroy(&spares);
+}
+END_TEST
+
+START_TEST(one_that_is_given_back_is_as_old_as_before)
+{
+	struct spare first, second;
+
+	start();
+	spares_open(&spares);
+	for (int i = 0; i < 2; i++)
+		ck_assert(add(i));
+	ck_assert(spares_take(&spares, &second));
+	ck_assert(spares_take(&spares, &first));
+	ck_assert(spares_return(&spares, &first));
+	ck_assert_uint_eq(spares_condemn(&spares, second.serial), 1);
+	sockets_expect_end(theirs[0]);
+	spares_close(&spares);
+	ck_assert(!spares_return(&spares, &second));
 	spares_destroy(&spares);
 }
 END_TEST
@@ -108,7 +176,7 @@ START_TEST(with_the_session_all_are_closed)
 	for (int i = 0; i < 3; i++)
 		sockets_expect_end(theirs[i]);
 	assert_used(0);
-	ck_assert_int_eq(spares_take(&spares), -1);
+	ck_assert_int_eq(take(), -1);
 	ck_assert(!add(3));
 	spares_open(&spares);
 	ck_assert(spares_add(&spares, ours[3]));
@@ -119,4 +187,7 @@ END_TEST
 
 SUITE_MAIN("spares", none_is_taken_before_the_session_is_open,
     the_newest_is_given_first, there_are_no_more_than_so_many,
-    one_that_has_ended_is_closed_and_not_given, with_the_session_all_are_closed)
+    one_that_has_ended_is_closed_and_not_given,
+    one_that_does_not_answer_condemns_those_as_old,
+    serial_numbers_may_wrap_around, one_that_is_given_back_is_as_old_as_before,
+    with_the_session_all_are_closed)
