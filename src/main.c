@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "client/client.h"
 #include "config.h"
+#include "net/listen.h"
 #include "net/sockopt.h"
 #include "options.h"
 #include "os/daemon.h"
@@ -18,6 +19,7 @@
 #include "os/notify.h"
 #include "os/pidfile.h"
 #include "os/signals.h"
+#include "os/statefile.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
 #include "server/server.h"
@@ -38,6 +40,9 @@
 
 /* Ports below this are the system's, as a rule. */
 #define FREE_PORT_LOWEST 1024
+
+/* An address that is not there is looked for so often. */
+#define ADDRESS_WAIT_MS 1000
 
 /* What a person who starts the program must see, wherever the log goes */
 __attribute__((__format__(__printf__, 3, 4))) static void
@@ -120,10 +125,6 @@ say_why_not_listening(const struct config *config, enum error error)
 		    ": ports below %d need privileges; choose another "
 		    "--control-port, or give CAP_NET_BIND_SERVICE",
 		    FREE_PORT_LOWEST);
-	else if (errno == EADDRNOTAVAIL)
-		snprintf(advice, sizeof advice,
-		    ": this host has no such address; choose another "
-		    "--bind-addr");
 	address_print(&config->server.control, address);
 	say(config, log_error, "cannot listen on %s: %s%s", address, reason,
 	    advice);
@@ -170,6 +171,83 @@ replace_secrets(struct config *config, struct server *server)
 	warn_of_oddities(config);
 }
 
+/* Whether the addresses to listen on are there; else why says what is missing. */
+static bool
+has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
+{
+	const char *missing = NULL;
+	char address[ADDRESS_TEXT_SIZE];
+
+	if (!address_find_link(&server->tunnels, server->tunnels_link))
+		missing = server->tunnels_link;
+	if (!address_find_link(&server->control, server->control_link))
+		missing = server->control_link;
+	if (missing == NULL && listen_probe(&server->control) == ERROR_NONE)
+		return true;
+	address_print(&server->control, address);
+	if (missing != NULL)
+		snprintf(why, TEXT_SIZE / 2, "there is no link '%s'", missing);
+	else
+		snprintf(why, TEXT_SIZE / 2, "cannot listen on %s: %s", address,
+		    strerror(errno));
+	return false;
+}
+
+/*
+ * The shell need not wait for an address, which may come when the rest of the
+ * system has been started. What is named by then is in the start's folder.
+ */
+static bool
+leave_shell(struct config *config, struct daemon *daemon)
+{
+	const char *path = config->server.state_path;
+	bool is_absolute = true;
+
+	if (!config->daemon)
+		return true;
+	if (path != NULL) {
+		path = statefile_absolute(path); /* till the end */
+		is_absolute = path != NULL;
+		config->server.state_path = path;
+	}
+	if (is_absolute && daemon_ready(daemon) == ERROR_NONE)
+		return true;
+	say(config, log_error, "cannot go to the background: %s",
+	    strerror(errno));
+	return false;
+}
+
+/*
+ * An address, or its link, may come later than this program: wait for it.
+ *
+ * Returns false when the program is to end instead; status says how.
+ */
+static bool
+wait_for_addresses(
+    struct config *config, struct daemon *daemon, enum status *status)
+{
+	enum signals_event event = SIGNALS_NONE;
+	char why[TEXT_SIZE / 2];
+
+	if (has_addresses(&config->server, why))
+		return true;
+	say(config, log_warning, "%s; waiting for it", why);
+	if (!leave_shell(config, daemon)) {
+		*status = STATUS_FAILED;
+		return false;
+	}
+	while (event != SIGNALS_STOP && !has_addresses(&config->server, why)) {
+		notify_waiting(why);
+		event = signals_wait_for(ADDRESS_WAIT_MS);
+	}
+	if (event != SIGNALS_STOP)
+		return true;
+	begin_stop();
+	log_info("stopping");
+	*status = STATUS_STOPPED;
+	return false;
+}
+
 static enum status
 run_server(struct config *config, struct daemon *daemon)
 {
@@ -182,6 +260,10 @@ run_server(struct config *config, struct daemon *daemon)
 	enum signals_event event;
 	enum error error;
 
+	if (!wait_for_addresses(config, daemon, &status)) {
+		secret_wipe(config->server.keys, sizeof config->server.keys);
+		return status;
+	}
 	errno = 0;
 	error = server_start(&config->server, &server, &failure);
 	secret_wipe(config->server.keys, sizeof config->server.keys);

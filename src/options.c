@@ -471,8 +471,11 @@ complete_server(struct options_work *work)
 	struct server_options *server = &work->config.server;
 
 	check_range(work);
-	if (work->origins[OPTIONS_ROW_BIND_TUNNELS] == OPTIONS_FROM_NOWHERE)
+	if (work->origins[OPTIONS_ROW_BIND_TUNNELS] == OPTIONS_FROM_NOWHERE) {
 		server->tunnels = server->control;
+		memcpy(server->tunnels_link, server->control_link,
+		    sizeof server->tunnels_link);
+	}
 	if (work->result == OPTIONS_RUN)
 		address_set_port(&server->control, work->control_port);
 }

@@ -77,7 +77,11 @@ static bool
 set_address(
     struct options_work *work, const struct options_row *row, const char *text)
 {
-	return address_parse(text, 0, target_of(work, row));
+	struct server_options *server = &work->config.server;
+	bool is_control = row == &options_rows[OPTIONS_ROW_BIND_ADDR];
+
+	return address_parse_link(text, 0, target_of(work, row),
+	    is_control ? server->control_link : server->tunnels_link);
 }
 
 static bool

@@ -80,6 +80,7 @@ unit_tests = \
 
 # Each has the name of what it tests
 e2e_tests = \
+	%D%/e2e/address_comes_later.py \
 	%D%/e2e/addresses.py \
 	%D%/e2e/backoff.py \
 	%D%/e2e/bore_interop.py \

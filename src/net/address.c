@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,17 +130,60 @@ is_host(const char *host)
 	return true;
 }
 
+bool
+address_parse_link(const char *host, uint16_t port, struct address *address,
+    char link[static ADDRESS_LINK_SIZE])
+{
+	const char *percent = strchr(host, '%');
+	char number[INET6_ADDRSTRLEN];
+
+	link[0] = '\0';
+	if (percent == NULL)
+		return address_parse(host, port, address);
+	snprintf(number, sizeof number, "%.*s", (int)(percent - host), host);
+	snprintf(link, ADDRESS_LINK_SIZE, "%s", percent + 1);
+	return (size_t)(percent - host) < sizeof number && *link != '\0' &&
+	       strlen(percent + 1) < ADDRESS_LINK_SIZE &&
+	       !has_bad_character(link) && strpbrk(link, "%/[]:") == NULL &&
+	       parse_as_written(number, port, address) &&
+	       address->socket.generic.sa_family == AF_INET6;
+}
+
+bool
+address_find_link(struct address *address, const char *link)
+{
+	unsigned index;
+
+	if (*link == '\0')
+		return true;
+	index = if_nametoindex(link);
+	if (index == 0 && link[strspn(link, "0123456789")] == '\0')
+		index = (unsigned)strtoul(link, NULL, 10);
+	errno = ENODEV;
+	address->socket.v6.sin6_scope_id = index;
+	return index != 0;
+}
+
+/* With a link or without */
+static bool
+is_v6(const char *host)
+{
+	char link[ADDRESS_LINK_SIZE];
+	struct address address;
+
+	return strchr(host, ':') != NULL &&
+	       address_parse_link(host, 0, &address, link);
+}
+
 /* "[address]" or "[address]:port" */
 static bool
 parse_bracketed(const char *text, struct address_name *name)
 {
-	struct address address;
 	const char *end = strchr(text, ']');
 
 	if (end == NULL || !copy_host(text + 1, (size_t)(end - text) - 1, name))
 		return false;
-	if (!parse_as_written(name->host, 0, &address) ||
-	    address.socket.generic.sa_family != AF_INET6)
+	if (!is_v6(name->host))
 		return false;
 	if (end[1] == '\0')
 		return true;
@@ -150,7 +195,6 @@ address_name_parse(
     const char *text, uint16_t default_port, struct address_name *name)
 {
 	const char *colon = strchr(text, ':');
-	struct address address;
 
 	name->port = default_port;
 	if (has_bad_character(text))
@@ -165,8 +209,7 @@ address_name_parse(
 		       is_host(name->host) &&
 		       parse_port(colon + 1, &name->port);
 	/* Two colons or more: a bare IPv6 address, or nothing */
-	return copy_host(text, strlen(text), name) &&
-	       address_parse(name->host, 0, &address);
+	return copy_host(text, strlen(text), name) && is_v6(name->host);
 }
 
 void

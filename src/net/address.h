@@ -16,6 +16,9 @@
 /* The longest host, "[", "]:65535", NUL */
 #define ADDRESS_NAME_TEXT_SIZE (ADDRESS_HOST_SIZE + 10)
 
+/* The name of a link, and NUL */
+#define ADDRESS_LINK_SIZE 16
+
 /* A numeric address with port. */
 struct address {
 	socklen_t length;
@@ -34,7 +37,8 @@ struct address_name {
 
 /*
  * Read "name", "name:port", "192.0.2.1", "192.0.2.1:port", "2001:db8::1" or
- * "[2001:db8::1]:port" ("[2001:db8::1]" too).
+ * "[2001:db8::1]:port" ("[2001:db8::1]" too). The link of "fe80::1%eth0" need not
+ * be there.
  *
  * default_port: taken where the text has none.
  * Returns false when it is none of these: an empty or overlong host, a port
@@ -55,6 +59,18 @@ void address_name_print(
  * Returns false when host is not numeric.
  */
 bool address_parse(const char *host, uint16_t port, struct address *address);
+
+/*
+ * The same, but a link such as that of "fe80::1%eth0" need not be there yet.
+ *
+ * link: its name, for address_find_link(); "" where there is none.
+ */
+bool address_parse_link(const char *host, uint16_t port,
+    struct address *address, char link[static ADDRESS_LINK_SIZE]);
+
+/* Put the link into the address. Returns false with errno ENODEV when there is
+ * none of that name. "" is always there. */
+bool address_find_link(struct address *address, const char *link);
 
 /*
  * Write "192.0.2.1:80" or "[2001:db8::1]:80". An IPv4 address that is mapped

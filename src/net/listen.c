@@ -127,6 +127,21 @@ listen_open(const struct address *address, struct listener *listener)
 	return error;
 }
 
+enum error
+listen_probe(const struct address *address)
+{
+	enum error error = ERROR_NONE;
+	struct address one = *address;
+	int sock = socket_open(one.socket.generic.sa_family);
+
+	address_set_port(&one, 0);
+	if (sock != -1 && bind(sock, &one.socket.generic, one.length) == -1 &&
+	    errno == EADDRNOTAVAIL && !is_any_v6(address))
+		error = ERROR_SYSTEM;
+	fd_close(&sock);
+	return error;
+}
+
 /*
  * What accept() reports of the connection rather than of the listener (accept(2),
  * "Error handling", and POSIX): that one is lost, the next may be well.

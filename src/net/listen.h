@@ -37,6 +37,12 @@ enum error listen_open(
     const struct address *address, struct listener *listener);
 
 /*
+ * Whether this host has the address now, as far as bind() tells. Returns
+ * ERROR_SYSTEM with errno EADDRNOTAVAIL when it does not.
+ */
+enum error listen_probe(const struct address *address);
+
+/*
  * Take the next connection that waits, if any.
  *
  * fd: on success the connection, the caller's to close, non-blocking and

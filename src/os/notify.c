@@ -66,6 +66,12 @@ notify_status(const char *status)
 }
 
 void
+notify_waiting(const char *status)
+{
+	send_status("EXTEND_TIMEOUT_USEC=30000000\n", status);
+}
+
+void
 notify_stopping(void)
 {
 	send_message("STOPPING=1");

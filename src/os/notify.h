@@ -13,6 +13,10 @@ void notify_ready(const char *status);
 /* STATUS=: one line for people. Threads: any. */
 void notify_status(const char *status);
 
+/* The same, while start-up is not over, and EXTEND_TIMEOUT_USEC=: it may take
+ * another half minute from now. */
+void notify_waiting(const char *status);
+
 /* STOPPING=1: the end has begun. Threads: any. */
 void notify_stopping(void);
 

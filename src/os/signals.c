@@ -1,12 +1,20 @@
 /* signals - see signals.h */
 #include "os/signals.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
 
 /* What signals_tell_main() sends. */
 #define SIGNAL_TOLD SIGUSR2
+
+/* How often a wait that ends looks for a signal. */
+#define LOOK_MS 50
 
 /* Set before the first thread starts, then read-only. */
 static pthread_t main_thread;
@@ -82,6 +90,35 @@ signals_wait(void)
 	default:
 		return SIGNALS_STOP;
 	}
+}
+
+/* Whether sigwait() would return at once */
+static bool
+is_one_pending(void)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGNAL_TOLD};
+	sigset_t pending;
+
+	sigemptyset(&pending);
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (sigismember(&pending, numbers[i]) == 1)
+			return true;
+	return false;
+}
+
+/* Not all systems have sigtimedwait(). */
+enum signals_event
+signals_wait_for(unsigned most_ms)
+{
+	int64_t end_ms = clock_now_ms() + most_ms;
+
+	while (!is_one_pending()) {
+		if (clock_now_ms() >= end_ms)
+			return SIGNALS_NONE;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return signals_wait();
 }
 
 void

@@ -11,6 +11,8 @@ enum signals_event {
 	SIGNALS_RETRY,
 	/* signals_tell_main() was called. */
 	SIGNALS_TOLD,
+	/* Of signals_wait_for(): nothing has happened. */
+	SIGNALS_NONE,
 };
 
 /*
@@ -23,6 +25,9 @@ void signals_start(void);
 
 /* Wait for the next event. Threads: the main thread. */
 enum signals_event signals_wait(void);
+
+/* Wait for it for so long at the most. Threads: the main thread. */
+enum signals_event signals_wait_for(unsigned most_ms);
 
 /* Make signals_wait() return SIGNALS_TOLD. Threads: any. */
 void signals_tell_main(void);

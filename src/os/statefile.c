@@ -126,10 +126,8 @@ open_as_possible(struct statefile *file, pid_t *holder)
 	return ERROR_NONE;
 }
 
-/* Returns path from the root, to be freed, or NULL: the process may change its
- * folder. */
-static char *
-absolute(const char *path)
+char *
+statefile_absolute(const char *path)
 {
 	char folder[PATH_MAX];
 	char *whole;
@@ -154,7 +152,7 @@ statefile_open(struct statefile *file, const char *path, char *content,
 	ssize_t got;
 
 	*file = (struct statefile)STATEFILE_INITIALIZER;
-	file->path = absolute(path);
+	file->path = statefile_absolute(path);
 	if (file->path != NULL)
 		error = open_as_possible(file, holder);
 	if (error) {

@@ -53,6 +53,10 @@ enum error statefile_open(struct statefile *file, const char *path,
 enum error statefile_write(
     struct statefile *file, const char *content, size_t size);
 
+/* Returns path from the root, to be freed, or NULL with errno: for a process that
+ * is about to change its folder. */
+char *statefile_absolute(const char *path);
+
 /* Unlock it. The file stays. Legal on one that is not open. */
 void statefile_close(struct statefile *file);
 

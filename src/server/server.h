@@ -44,6 +44,10 @@ struct server_options {
 	struct address control;
 	/* Where to listen for visitors; the port is ignored. */
 	struct address tunnels;
+	/* Links that have to be found first (address_find_link()), by the
+	 * caller; "": none. */
+	char control_link[ADDRESS_LINK_SIZE];
+	char tunnels_link[ADDRESS_LINK_SIZE];
 };
 
 struct server;

@@ -1,5 +1,6 @@
 /* What address.h promises: what a person may write, and what is written. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -81,8 +82,8 @@ START_TEST(what_is_no_host_is_refused)
 	    "[[fd00::2]]", "[192.0.2.1]:80", "[192.0.2.1]", "[x]:80", "[x]",
 	    "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n", "x\ny", "x\x7f",
 	    "\x01", "x\x1b[31m", "[fd00::2 ]:80", "fe80::%lo:[]",
-	    "fe80::1%lo:]", "fe80::1%no-such-link", "[fe80::1%no-such-link]:80",
-	    "::1%"};
+	    "fe80::1%lo:]", "fe80::1%", "[fe80::1%]:80", "fe80::1%a/b",
+	    "fe80::1%a-link-name-of-17", "[192.0.2.1%lo]:80", "::1%"};
 	struct address_name name;
 
 	for (size_t i = 0; i < SUITE_LENGTH(bad); i++)
@@ -130,6 +131,40 @@ START_TEST(a_label_has_63_bytes_at_most)
 	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
 	text[3] = '.';
 	ck_assert(address_name_parse(text, DEFAULT_PORT, &name));
+}
+END_TEST
+
+START_TEST(a_link_need_not_be_there_yet)
+{
+	char link[ADDRESS_LINK_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
+	struct address_name name;
+	struct address address;
+
+	ck_assert(address_name_parse("[fe80::1%no-such-link]:80", 9, &name));
+	ck_assert_str_eq(name.host, "fe80::1%no-such-link");
+	ck_assert_uint_eq(name.port, 80);
+	ck_assert(address_name_parse("fe80::1%no-such-link", 9, &name));
+	ck_assert(
+	    address_parse_link("fe80::1%no-such-link", 80, &address, link));
+	ck_assert_str_eq(link, "no-such-link");
+	errno = 0;
+	ck_assert(!address_find_link(&address, link));
+	ck_assert_int_eq(errno, ENODEV);
+	ck_assert(address_parse_link("fe80::1%lo", 80, &address, link));
+	ck_assert_str_eq(link, "lo");
+	ck_assert(address_find_link(&address, link));
+	address_print(&address, text);
+	ck_assert_str_eq(text, "[fe80::1%lo]:80");
+	ck_assert(address_parse_link("fe80::1%1", 80, &address, link));
+	ck_assert(address_find_link(&address, link));
+	ck_assert_uint_eq(address.socket.v6.sin6_scope_id, 1);
+	ck_assert(address_parse_link("192.0.2.1", 80, &address, link));
+	ck_assert_str_eq(link, "");
+	ck_assert(address_find_link(&address, link));
+	ck_assert(!address_parse_link("192.0.2.1%lo", 80, &address, link));
+	ck_assert(!address_parse_link("example.org%lo", 80, &address, link));
+	ck_assert(!address_parse_link("fe80::1%", 80, &address, link));
 }
 END_TEST
 
@@ -343,7 +378,7 @@ END_TEST
 
 SUITE_MAIN("address", a_host_with_or_without_a_port_is_read,
     what_is_no_host_is_refused, the_longest_host_has_255_bytes,
-    a_label_has_63_bytes_at_most,
+    a_label_has_63_bytes_at_most, a_link_need_not_be_there_yet,
     a_name_is_written_so_that_it_can_be_read_again,
     a_numeric_address_is_read_and_written, what_is_not_numeric_is_no_address,
     the_port_of_either_family_can_be_set,
