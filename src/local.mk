@@ -73,6 +73,7 @@ librebore_a_SOURCES = \
 	%D%/server/context.c	%D%/server/context.h \
 	%D%/server/notices.c	%D%/server/notices.h \
 	%D%/server/penalties.c	%D%/server/penalties.h \
+	%D%/server/farewell.c	%D%/server/farewell.h \
 	%D%/server/pending.c	%D%/server/pending.h \
 	%D%/server/ports.c	%D%/server/ports.h \
 	%D%/server/proxy.c	%D%/server/proxy.h \

@@ -26,6 +26,7 @@ unit_tests = \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
 	%D%/unit/test_escape \
+	%D%/unit/test_farewell \
 	%D%/unit/test_frame \
 	%D%/unit/test_grants \
 	%D%/unit/test_hex \
@@ -86,6 +87,7 @@ e2e_tests = \
 	%D%/e2e/bore_interop.py \
 	%D%/e2e/both_families.py \
 	%D%/e2e/clear_texts.py \
+	%D%/e2e/bye_spread.py \
 	%D%/e2e/closed_descriptors.py \
 	%D%/e2e/control_lost_alone.py \
 	%D%/e2e/control_number.py \
@@ -104,6 +106,7 @@ e2e_tests = \
 	%D%/e2e/fatal_only_on_evidence.py \
 	%D%/e2e/first_failure_is_retried.py \
 	%D%/e2e/flapping_server.py \
+	%D%/e2e/guessing.py \
 	%D%/e2e/hangup.py \
 	%D%/e2e/harmless_signals.py \
 	%D%/e2e/heard_by_its_data.py \

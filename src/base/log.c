@@ -194,6 +194,12 @@ log_message(enum log_level level, const char *format, va_list arguments)
 	errno = saved;
 }
 
+bool
+log_is_verbose(void)
+{
+	return chosen.level >= LOG_LEVEL_DEBUG;
+}
+
 void
 log_error(const char *format, ...)
 {

@@ -52,6 +52,9 @@ void log_open(const struct log_options *options);
  * LOG_FACILITY_UNKNOWN. */
 int log_facility_of_name(const char *name);
 
+/* Whether log_debug() writes: where making its text takes time. Threads: any. */
+bool log_is_verbose(void);
+
 /*
  * Log one line; printf-like, without a final newline. Keeps errno.
  *

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "net/source.h"
 #include "net/tcp.h"
 #include "server/lease.h"
 #include "server/room.h"
@@ -143,9 +143,11 @@ is_copy(struct claim *claim)
 	} while (search.verdict == LEASE_UNCLEAR && wait_a_little(claim));
 	if (search.verdict != LEASE_COPY)
 		return false;
-	log_error("%s refused: %s is connected with the same identity, so "
-		  "the state file of one is a copy of the other's; the later "
-		  "one is told to take a new identity",
+	notices_tell(&link->context->notices, NOTICE_COPY,
+	    source_of_address(&link->address),
+	    "%s refused: %s is connected with the same identity, so the state "
+	    "file of one is a copy of the other's; the later one is told to "
+	    "take a new identity",
 	    link->peer, search.peer);
 	claim->bye.copy = true;
 	refuse(claim, "this identity is in use: the state file is a copy");
@@ -257,7 +259,9 @@ hear(struct claim *claim)
 		error = link_await_announce(
 		    link, clock_now_ms() + ANNOUNCE_WAIT_MS);
 	if (error) {
-		log_info("client %s is gone (%s)", link->peer, link->reason);
+		notices_tell(&link->context->notices, NOTICE_GONE,
+		    source_of_address(&link->address), "client %s is gone (%s)",
+		    link->peer, link->reason);
 		link_destroy(link);
 		claim->link = NULL;
 		return false;
@@ -283,8 +287,10 @@ claim_port(struct link *link, uint16_t asked)
 	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
 	if (error) {
 		refusal = ports_refusal(error, asked);
-		log_warning("%s asked for port %u and was refused: %s",
-		    link->peer, (unsigned)asked, refusal);
+		notices_tell(&link->context->notices, NOTICE_PORT_REFUSED,
+		    source_of_address(&link->address),
+		    "%s asked for port %u and was refused: %s", link->peer,
+		    (unsigned)asked, refusal);
 		refuse(&claim, refusal);
 	}
 	return claim.tunnel;

@@ -31,14 +31,15 @@ struct context {
 	unsigned hold_ms;      /* a visitor waits for an absent client */
 	unsigned waiting_most; /* visitors of one absent client */
 	unsigned spares_most;  /* of one client */
-	uint32_t bye_retry_ms; /* clients are to come back in so long */
 
 	/* The server stops: no new visitors, clients are told. */
 	atomic_bool stopping;
+	unsigned leaving; /* tunnels then; set before */
 	/* All that still waits is dropped. */
 	atomic_bool ending;
 
 	_Atomic int64_t tidied_ms;
+	atomic_uint tunnels_now;
 
 	/* Each with a lock of its own. */
 	struct budget budget;

@@ -9,9 +9,9 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/patience.h"
 #include "base/random.h"
+#include "net/source.h"
 #include "net/tcp.h"
 #include "os/fd.h"
 
@@ -118,8 +118,10 @@ skip(struct link *link, const struct message *message)
 	if (link->told_unknown)
 		return;
 	link->told_unknown = true;
-	log_info("%s sent %s behind its Hello; it is skipped, and so are "
-		 "further ones",
+	notices_tell(&link->context->notices, NOTICE_SKIPPED,
+	    source_of_address(&link->address),
+	    "%s sent %s behind its Hello; it is skipped, and so are further "
+	    "ones",
 	    link->peer,
 	    message->kind == MESSAGE_UNKNOWN ? message->as.text
 					     : message_name(message->kind));

@@ -30,37 +30,46 @@
 
 static const struct {
 	struct condense_rule rule;
-	bool is_warning;
+	enum log_level level;
 	/* Of a count: "SOURCE WHAT, N times more in a minute" */
 	const char *what;
 } kinds[NOTICE_KINDS] = {
-    [NOTICE_WRONG_SECRET] = {STRANGER, true, "refused: wrong secret"},
-    [NOTICE_NO_SECRET] = {STRANGER, true, "refused: it did not authenticate"},
-    [NOTICE_SILENT] = {STRANGER, true, "dropped: it said nothing for 3 s"},
-    [NOTICE_NO_MESSAGE] = {STRANGER, true,
+    [NOTICE_WRONG_SECRET] = {STRANGER, LOG_LEVEL_WARNING,
+	"refused: wrong secret"},
+    [NOTICE_NO_SECRET] = {STRANGER, LOG_LEVEL_WARNING,
+	"refused: it did not authenticate"},
+    [NOTICE_SILENT] = {STRANGER, LOG_LEVEL_WARNING, "dropped: it said nothing"},
+    [NOTICE_NO_MESSAGE] = {STRANGER, LOG_LEVEL_WARNING,
 	"dropped: what it sent is no message of the protocol"},
-    [NOTICE_LEFT] = {STRANGER, false, "left without a word"},
-    [NOTICE_BEGAN_WITH] = {STRANGER, true,
+    [NOTICE_LEFT] = {STRANGER, LOG_LEVEL_INFO, "left without a word"},
+    [NOTICE_HINT] = {SOMETIMES, LOG_LEVEL_WARNING,
+	"is silent: it may wait for a challenge, but this server has no "
+	"secret"},
+    [NOTICE_BEGAN_WITH] = {STRANGER, LOG_LEVEL_WARNING,
 	"dropped: it began with a message that does not belong there"},
-    [NOTICE_NOT_WAITING] = {STRANGER, true,
+    [NOTICE_NOT_WAITING] = {STRANGER, LOG_LEVEL_WARNING,
 	"accepts a visitor that does not wait any more"},
-    [NOTICE_BROKEN] = {STRANGER, true, "dropped: its connection failed"},
-    [NOTICE_SHUT_OUT] = {STRANGER, true,
+    [NOTICE_BROKEN] = {STRANGER, LOG_LEVEL_WARNING,
+	"dropped: its connection failed"},
+    [NOTICE_SHUT_OUT] = {STRANGER, LOG_LEVEL_WARNING,
 	"failed to authenticate too often and is shut out"},
-    [NOTICE_PORT_REFUSED] = {SOMETIMES, true,
+    [NOTICE_PORT_REFUSED] = {SOMETIMES, LOG_LEVEL_WARNING,
 	"asked for a port and was refused"},
-    [NOTICE_HAS_PORT] = {CLIENT, false, "has a port"},
-    [NOTICE_GONE] = {CLIENT, false, "is gone"},
-    [NOTICE_PORT_FREE] = {CLIENT, false, "had a port that is free"},
-    [NOTICE_SKIPPED] = {SOMETIMES, false,
+    [NOTICE_COPY] = {SOMETIMES, LOG_LEVEL_ERROR,
+	"refused: a state file is a copy"},
+    [NOTICE_HAS_PORT] = {CLIENT, LOG_LEVEL_INFO, "has a port"},
+    [NOTICE_GONE] = {CLIENT, LOG_LEVEL_INFO, "is gone"},
+    [NOTICE_PORT_FREE] = {CLIENT, LOG_LEVEL_INFO, "had a port that is free"},
+    [NOTICE_SKIPPED] = {SOMETIMES, LOG_LEVEL_INFO,
 	"sent a message behind its Hello that is skipped"},
-    [NOTICE_VISITOR_DROPPED] = {SOMETIMES, true, "visited and was dropped"},
-    [NOTICE_VISITOR_YIELDED] = {SOMETIMES, true,
+    [NOTICE_VISITOR_DROPPED] = {SOMETIMES, LOG_LEVEL_WARNING,
+	"visited and was dropped"},
+    [NOTICE_VISITOR_YIELDED] = {SOMETIMES, LOG_LEVEL_WARNING,
 	"had visitors that gave way as descriptors were short"},
-    [NOTICE_LEASE_YIELDED] = {SOMETIMES, true,
+    [NOTICE_LEASE_YIELDED] = {SOMETIMES, LOG_LEVEL_WARNING,
 	"had leases that gave way as descriptors were short"},
-    [NOTICE_SHED] = {{.of_source = 1, .of_all = NOTICES_TEXTS}, true,
-	"were turned away"},
+    [NOTICE_SHED] = {{.of_source = 1, .of_all = NOTICES_TEXTS},
+	LOG_LEVEL_WARNING, "were turned away"},
 };
 
 void
@@ -70,16 +79,12 @@ notices_init(struct notices *notices, uint64_t seed)
 	notices->condense.seed = seed;
 }
 
-void
-notices_destroy(struct notices *notices)
-{
-	lock_destroy(&notices->lock);
-}
-
 static void
 write_line(enum notice kind, const char *text)
 {
-	if (kinds[kind].is_warning)
+	if (kinds[kind].level == LOG_LEVEL_ERROR)
+		log_error("%s", text);
+	else if (kinds[kind].level == LOG_LEVEL_WARNING)
 		log_warning("%s", text);
 	else
 		log_info("%s", text);
@@ -103,13 +108,17 @@ notices_tell(struct notices *notices, enum notice kind, uint64_t source,
 {
 	char text[TEXT_SIZE];
 	va_list arguments;
+	bool is_told = tells(notices, kind, source);
 
-	if (!tells(notices, kind, source))
+	if (!is_told && !log_is_verbose())
 		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	write_line(kind, text);
+	if (is_told)
+		write_line(kind, text);
+	else
+		log_debug("%s", text);
 }
 
 /* FNV-1a, 64 bits */
@@ -130,8 +139,10 @@ notices_tell_text(struct notices *notices, const char *text)
 	uint64_t source = hash(text);
 	struct notices_text *kept;
 
-	if (!tells(notices, NOTICE_SHED, source))
+	if (!tells(notices, NOTICE_SHED, source)) {
+		log_debug("%s", text);
 		return;
+	}
 	lock_take(&notices->lock);
 	kept = &notices->texts[notices->next_text++ % (2 * NOTICES_TEXTS)];
 	kept->source = source;
@@ -171,8 +182,9 @@ print_subject(struct notices *notices, const struct condense_count *count,
 			snprintf(text, TEXT_SIZE, "%s", notices->texts[i].text);
 }
 
-void
-notices_write_counts(struct notices *notices)
+/* Log what is to be told at the time now_ms. */
+static void
+write_counts(struct notices *notices, int64_t now_ms)
 {
 	struct condense_count count = {.has_source = false};
 	char subject[TEXT_SIZE];
@@ -181,8 +193,7 @@ notices_write_counts(struct notices *notices)
 
 	do {
 		lock_take(&notices->lock);
-		more =
-		    condense_next(&notices->condense, clock_now_ms(), &count);
+		more = condense_next(&notices->condense, now_ms, &count);
 		if (more)
 			print_subject(notices, &count, subject);
 		lock_give(&notices->lock);
@@ -192,4 +203,17 @@ notices_write_counts(struct notices *notices)
 		    subject, count.hidden);
 		write_line((enum notice)count.kind, text);
 	} while (more);
+}
+
+void
+notices_write_counts(struct notices *notices)
+{
+	write_counts(notices, clock_now_ms());
+}
+
+void
+notices_destroy(struct notices *notices)
+{
+	write_counts(notices, CLOCK_NEVER);
+	lock_destroy(&notices->lock);
 }

@@ -2,7 +2,8 @@
  * notices - lines of the log that peers can cause, condensed.
  *
  * The first line of a kind and source is written at once; further ones within a
- * minute are counted, and the count is written when the minute is over. What
+ * minute are counted, and the count is written when the minute is over; with
+ * --verbose they are written, too, as details. What
  * clients do that have a public port may have more lines than what strangers
  * do. The table of kinds in notices.c has the figures.
  */
@@ -21,12 +22,14 @@ enum notice {
 	NOTICE_SILENT,
 	NOTICE_NO_MESSAGE,
 	NOTICE_LEFT,
+	NOTICE_HINT,
 	NOTICE_BEGAN_WITH,
 	NOTICE_NOT_WAITING,
 	NOTICE_BROKEN,
 	NOTICE_SHUT_OUT,
 	/* Of clients that said Hello. */
 	NOTICE_PORT_REFUSED,
+	NOTICE_COPY,
 	NOTICE_HAS_PORT,
 	NOTICE_GONE,
 	NOTICE_PORT_FREE,
@@ -60,6 +63,7 @@ struct notices {
 
 /* notices: all zero. seed: random. */
 void notices_init(struct notices *notices, uint64_t seed);
+/* Log all counts, and end. */
 void notices_destroy(struct notices *notices);
 
 /*

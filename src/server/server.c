@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "net/listen.h"
 #include "os/fd.h"
+#include "os/memory.h"
 #include "os/thread.h"
 #include "os/wakeup.h"
 #include "server/context.h"
@@ -29,12 +30,14 @@
 #define SILENT_SHARE 4
 /* ... but no more than these, as each has a thread. */
 #define SILENT_MOST 16384
+/* What each takes at the most, most of it in the kernel, ... */
+#define SILENT_BYTES ((uint64_t)32 * 1024)
+/* ... and all of them may take one of so many parts of the memory. */
+#define SILENT_MEMORY_SHARE 8
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
 /* How long sessions may take to end, and then the disk. */
 #define END_MS 500
-/* A restarted server listens again within this, as a rule. */
-#define BYE_RETRY_MS 1000
 /* The spares of one client may be so small a part of all descriptors. */
 #define SPARES_SHARE 16
 /* A control connection with heartbeats unacknowledged for so long is dead. */
@@ -160,7 +163,7 @@ fill_context(struct server *server)
 	context->lease_ms = options->lease_s * 1000;
 	context->hold_ms = options->hold_s * 1000;
 	context->waiting_most = options->max_waiting;
-	context->bye_retry_ms = BYE_RETRY_MS;
+	atomic_init(&context->tunnels_now, 0);
 	atomic_init(&context->stopping, false);
 	atomic_init(&context->ending, false);
 	atomic_init(&context->tidied_ms, 0);
@@ -187,10 +190,13 @@ fill_context(struct server *server)
 static enum error
 init_silent(struct context *context)
 {
+	uint64_t fitting = memory_limit() / SILENT_MEMORY_SHARE / SILENT_BYTES;
 	unsigned most = budget_most(&context->budget) / SILENT_SHARE;
 
 	if (most > SILENT_MOST)
 		most = SILENT_MOST;
+	if (most > fitting)
+		most = (unsigned)fitting;
 	return crowd_init(&context->silent, most > 0 ? most : 1, random_seed());
 }
 
@@ -290,6 +296,7 @@ server_stop(struct server *server)
 	wakeup_send(&server->stop);
 	thread_join(server->acceptor);
 	listen_close(&server->listener);
+	context->leaving = atomic_load(&context->tunnels_now);
 	atomic_store(&context->stopping, true);
 	registry_visit(&context->registry, tunnel_wake);
 	crowd_interrupt_all(&context->silent);

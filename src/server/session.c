@@ -76,43 +76,106 @@ refuse(struct session *session, const char *text)
 	    &session->channel, text, NULL, clock_now_ms() + REFUSE_MS);
 }
 
+/* What becomes of a peer whose first messages were not to be had. */
+static const struct rejection {
+	enum error error;
+	/* It has failed to authenticate, where there is a secret. */
+	bool is_failure;
+	enum notice notice;
+	const char *what; /* for the log, behind the peer's address */
+	const char *text; /* for the peer; NULL: it is gone */
+} rejections[] = {
+    {ERROR_DENIED, true, NOTICE_WRONG_SECRET, "refused: wrong secret",
+	"invalid secret"},
+    {ERROR_INVALID, true, NOTICE_NO_SECRET, "refused: it did not authenticate",
+	"server requires secret, but no secret was provided"},
+    {ERROR_PROTOCOL, true, NOTICE_NO_MESSAGE,
+	"dropped: what it sent is no message of the protocol",
+	"unable to parse message"},
+    {ERROR_TIMEOUT, false, NOTICE_SILENT, "dropped: it said nothing",
+	"timed out waiting for initial message"},
+    {ERROR_CLOSED, false, NOTICE_LEFT, "left without a word", NULL},
+    {ERROR_RESET, false, NOTICE_LEFT, "left without a word", NULL},
+};
+
+/* Whoever is within, and a source that has a tunnel, cannot be shut out by what
+ * others do at the same address. */
+static bool
+is_exempt(struct context *context, uint64_t source)
+{
+	return source_is_loopback(source) ||
+	       crowd_is_settled(&context->silent, source);
+}
+
+static void
+shut_out(struct session *session, unsigned refused_ms)
+{
+	struct context *context = session->context;
+	char source[SOURCE_TEXT_SIZE];
+
+	source_print(session->source, source);
+	notices_tell(&context->notices, NOTICE_SHUT_OUT, session->source,
+	    "%s failed to authenticate %d times within a minute; its "
+	    "connections are closed for %u s",
+	    source, PENALTIES_FAILURES, refused_ms / 1000);
+	/* What they have sent is not even looked at. */
+	crowd_interrupt_source(&context->silent, session->source);
+}
+
+/* Whoever has failed to authenticate waits for the answer, so that guessing takes
+ * time. Returns false: nobody waits for it any more. */
+static bool
+make_wait(struct session *session)
+{
+	struct context *context = session->context;
+	int64_t now_ms = clock_now_ms();
+	unsigned refused_ms;
+	unsigned delay_ms;
+
+	lock_take(&context->lock);
+	delay_ms = penalties_fail(
+	    &context->penalties, session->source, now_ms, &refused_ms);
+	lock_give(&context->lock);
+	if (refused_ms > 0 && !is_exempt(context, session->source))
+		shut_out(session, refused_ms);
+	return channel_drain(&session->channel, now_ms + delay_ms) ==
+	           ERROR_TIMEOUT &&
+	       !crowd_interrupted(&session->entry);
+}
+
+static void
+reject_as(struct session *session, const struct rejection *rejection)
+{
+	struct context *context = session->context;
+
+	if (rejection->error == ERROR_TIMEOUT)
+		notices_tell(&context->notices, rejection->notice,
+		    session->source, "%s %s for %u s", session->peer,
+		    rejection->what, (unsigned)(session->patience_ms / 1000));
+	else
+		notices_tell(&context->notices, rejection->notice,
+		    session->source, "%s %s", session->peer, rejection->what);
+	if (rejection->text == NULL)
+		return;
+	if (rejection->is_failure && context->has_secret && !make_wait(session))
+		return;
+	refuse(session, rejection->text);
+}
+
 /* Say what became of a peer whose first messages were not to be had. */
 static void
 reject(struct session *session, enum error error)
 {
-	const char *peer = session->peer;
-
-	switch (error) {
-	case ERROR_DENIED:
-		log_warning("%s refused: wrong secret", peer);
-		refuse(session, "invalid secret");
-		break;
-	case ERROR_INVALID:
-		log_warning("%s refused: it did not authenticate", peer);
-		refuse(session,
-		    "server requires secret, but no secret was provided");
-		break;
-	case ERROR_TIMEOUT:
-		log_warning("%s dropped: it said nothing for %u s", peer,
-		    (unsigned)(session->patience_ms / 1000));
-		refuse(session, "timed out waiting for initial message");
-		break;
-	case ERROR_PROTOCOL:
-		log_warning("%s dropped: what it sent is no message of the "
-			    "protocol",
-		    peer);
-		refuse(session, "unable to parse message");
-		break;
-	case ERROR_CLOSED:
-		if (!session->hinted)
-			log_info("%s left without a word", peer);
-		break;
-	default:
-		log_warning("%s dropped: %s", peer,
-		    error == ERROR_MEMORY ? error_text(error)
-					  : strerror(errno));
-		break;
-	}
+	if (error == ERROR_CLOSED && session->hinted)
+		return;
+	for (size_t i = 0; i < sizeof rejections / sizeof *rejections; i++)
+		if (rejections[i].error == error) {
+			reject_as(session, &rejections[i]);
+			return;
+		}
+	notices_tell(&session->context->notices, NOTICE_BROKEN, session->source,
+	    "%s dropped: %s", session->peer,
+	    error == ERROR_MEMORY ? error_text(error) : strerror(errno));
 }
 
 /*
@@ -131,8 +194,9 @@ hint(struct session *session)
 			    clock_now_ms() - QUIET_MS))
 		return;
 	session->hinted = true;
-	log_warning("%s is silent: it may wait for a challenge, as a client "
-		    "with a secret does; this server has none",
+	notices_tell(&session->context->notices, NOTICE_HINT, session->source,
+	    "%s is silent: it may wait for a challenge, as a client with a "
+	    "secret does; this server has none",
 	    session->peer);
 	snprintf(message.as.text, sizeof message.as.text, "%s", AUTH_NO_SECRET);
 	if (channel_put(&session->channel, &message) == ERROR_NONE)
@@ -189,7 +253,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	    context, session->fd, &session->channel, &session->address);
 
 	if (link == NULL) {
-		log_warning(
+		notices_tell(&context->notices, NOTICE_BROKEN, session->source,
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
 		end(session);
 		return NULL;
@@ -220,8 +284,9 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	if (proxy->early != NULL || proxy->early_size == 0) {
 		proxy->visitor = pending_take(&context->pending, uuid);
 		if (proxy->visitor == NULL)
-			log_warning("%s accepts a visitor that does not wait "
-				    "any more",
+			notices_tell(&context->notices, NOTICE_NOT_WAITING,
+			    session->source,
+			    "%s accepts a visitor that does not wait any more",
 			    session->peer);
 	}
 	if (proxy->visitor != NULL)
@@ -269,7 +334,9 @@ play_role(
 		be_spare(session, &message->as.uuid);
 		break;
 	default:
-		log_warning("%s dropped: it began with %s", session->peer,
+		notices_tell(&session->context->notices, NOTICE_BEGAN_WITH,
+		    session->source, "%s dropped: it began with %s",
+		    session->peer,
 		    message->kind == MESSAGE_UNKNOWN
 			? message->as.text
 			: message_name(message->kind));
@@ -377,13 +444,43 @@ start(struct session_order *order)
 	return error;
 }
 
+/* Whether the peer has failed to authenticate too often of late. */
+static bool
+is_shut_out(struct context *context, const struct address *peer)
+{
+	uint64_t source = source_of_address(peer);
+	char text[SOURCE_TEXT_SIZE];
+	bool refuses = false;
+
+	if (context->has_secret) {
+		lock_take(&context->lock);
+		refuses = penalties_refuses(
+		    &context->penalties, source, clock_now_ms());
+		lock_give(&context->lock);
+	}
+	if (!refuses || is_exempt(context, source))
+		return false;
+	source_print(source, text);
+	notices_tell(&context->notices, NOTICE_SHUT_OUT, source,
+	    "%s has failed to authenticate too often; its connections are "
+	    "closed for a while",
+	    text);
+	return true;
+}
+
 void
 session_start(struct context *context, int fd, const struct address *peer)
 {
-	struct session_order *order = shelf_take(&context->sessions);
+	struct session_order *order;
 	enum error error = ERROR_MEMORY;
 	char why[160];
 
+	if (is_shut_out(context, peer)) {
+		sockopt_reset_on_close(fd);
+		fd_close(&fd);
+		return;
+	}
+	order = shelf_take(&context->sessions);
 	if (order != NULL) {
 		*order = (struct session_order){
 		    .context = context, .fd = fd, .address = *peer};

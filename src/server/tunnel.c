@@ -18,6 +18,7 @@
 #include "net/tcp.h"
 #include "os/fd.h"
 #include "os/wakeup.h"
+#include "server/farewell.h"
 #include "server/handout.h"
 #include "server/proxy.h"
 #include "server/room.h"
@@ -318,7 +319,9 @@ drop(struct tunnel *tunnel, struct pending_visitor *visitor, const char *why)
 
 	uuid_print(&visitor->uuid, uuid);
 	address_print(&visitor->address, text);
-	log_warning("visitor %.8s from %s on port %u dropped: %s", uuid, text,
+	notices_tell(&tunnel->context->notices, NOTICE_VISITOR_DROPPED,
+	    source_of_address(&visitor->address),
+	    "visitor %.8s from %s on port %u dropped: %s", uuid, text,
 	    (unsigned)tunnel->port, why);
 	proxy_drop(tunnel->context, visitor);
 }
@@ -606,7 +609,6 @@ greet(struct tunnel *tunnel)
 	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
-	settle(tunnel);
 	link_put(link, &hello);
 	if (link->announced)
 		welcome_announced(tunnel);
@@ -637,11 +639,13 @@ detach(struct tunnel *tunnel, bool keep_lease)
 	pending_rewind(
 	    &context->pending, &tunnel->visitors, now_ms + context->hold_ms);
 	if (lease_ms > 0 && !atomic_load(&context->stopping))
-		log_info("client %s is gone (%s); port %u is kept for %.0f s",
+		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+		    "client %s is gone (%s); port %u is kept for %.0f s",
 		    tunnel->peer, link->reason, (unsigned)tunnel->port,
 		    (double)lease_ms / 1000);
 	else
-		log_info("client %s is gone (%s)", tunnel->peer, link->reason);
+		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+		    "client %s is gone (%s)", tunnel->peer, link->reason);
 	link_destroy(link);
 }
 
@@ -658,11 +662,14 @@ log_adoption(const struct tunnel *tunnel, const struct link *old,
 		      uuid_equal(&tunnel->away_instance, &link->who.instance);
 
 	if (same)
-		log_info("client %s has port %u, in place of %s", link->peer,
-		    (unsigned)tunnel->port, tunnel->peer);
+		notices_tell(&tunnel->context->notices, NOTICE_HAS_PORT,
+		    tunnel->source, "client %s has port %u, in place of %s",
+		    link->peer, (unsigned)tunnel->port, tunnel->peer);
 	else
-		log_info("client %s has port %u, in place of %s, another "
-			 "client that was silent for %.1f s",
+		notices_tell(&tunnel->context->notices, NOTICE_HAS_PORT,
+		    tunnel->source,
+		    "client %s has port %u, in place of %s, another client "
+		    "that was silent for %.1f s",
 		    link->peer, (unsigned)tunnel->port, tunnel->peer,
 		    (double)(clock_now_ms() - said_ms) / 1000);
 }
@@ -685,6 +692,7 @@ adopt(struct tunnel *tunnel)
 	lock_give(&tunnel->lock);
 	if (link == NULL)
 		return;
+	settle(tunnel);
 	log_adoption(tunnel, old, link);
 	close_spares(tunnel);
 	if (old != NULL) {
@@ -888,7 +896,8 @@ static void
 part(struct tunnel *tunnel)
 {
 	const struct message_bye bye = {
-	    .retry_ms = tunnel->context->bye_retry_ms};
+	    .retry_ms =
+		farewell_retry_ms(tunnel->context->leaving, random_u32())};
 
 	tunnel->parted = true;
 	listen_close(&tunnel->listener);
@@ -906,7 +915,10 @@ tunnel_run(struct tunnel *tunnel)
 	struct context *context = tunnel->context;
 	struct link *left;
 
-	log_info("client %s has port %u", tunnel->link->peer,
+	atomic_fetch_add(&context->tunnels_now, 1);
+	settle(tunnel);
+	notices_tell(&context->notices, NOTICE_HAS_PORT, tunnel->source,
+	    "client %s has port %u", tunnel->link->peer,
 	    (unsigned)tunnel->port);
 	greet(tunnel);
 	while (!is_over(tunnel)) {
@@ -940,7 +952,9 @@ tunnel_run(struct tunnel *tunnel)
 	budget_give(&context->budget, BUDGET_TUNNEL);
 	if (tunnel->has_lease)
 		shares_leave(&context->shares, &tunnel->lease);
+	atomic_fetch_sub(&context->tunnels_now, 1);
 	context_tidy(context);
-	log_info("port %u is free", (unsigned)tunnel->port);
+	notices_tell(&context->notices, NOTICE_PORT_FREE, tunnel->source,
+	    "port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);
 }

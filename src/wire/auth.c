@@ -91,8 +91,10 @@ auth_await_answer(
     struct channel *channel, struct message *answer, int64_t deadline_ms)
 {
 	enum error error = channel_receive(channel, answer, deadline_ms);
+	size_t begun;
 
-	if (error == ERROR_CLOSED)
+	channel_rest(channel, &begun);
+	if (error == ERROR_CLOSED && begun > 0)
 		return ERROR_INVALID;
 	if (error)
 		return error;

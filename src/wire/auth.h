@@ -58,8 +58,8 @@ enum error auth_challenge(struct channel *channel, struct uuid *challenge);
 /*
  * Wait for the answer; its text is the tag, to be checked.
  *
- * Returns ERROR_INVALID: another message came, or the client closed; else as
- * channel_receive().
+ * Returns ERROR_INVALID: another message came, or a part of one and the end; else
+ * as channel_receive().
  */
 enum error auth_await_answer(
     struct channel *channel, struct message *answer, int64_t deadline_ms);

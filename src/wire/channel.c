@@ -140,29 +140,41 @@ channel_rest(const struct channel *channel, size_t *size)
 	return frame_rest(&channel->in, size);
 }
 
+enum error
+channel_drain(struct channel *channel, int64_t deadline_ms)
+{
+	size_t left = CHANNEL_DRAIN_BYTES;
+	char dropped[256];
+
+	while (left > 0) {
+		enum error error = wait_for(channel->fd, POLLIN, deadline_ms);
+		ssize_t got;
+
+		if (error == ERROR_NONE && clock_left_ms(deadline_ms) == 0)
+			error = ERROR_TIMEOUT; /* more keeps coming */
+		if (error)
+			return error;
+		got = recv(channel->fd, dropped, sizeof dropped, MSG_DONTWAIT);
+		if (got == 0)
+			return ERROR_CLOSED;
+		if (got == -1 && errno != EINTR && errno != EAGAIN)
+			return error_of_errno();
+		if (got > 0)
+			left -= left < (size_t)got ? left : (size_t)got;
+	}
+	return ERROR_PROTOCOL;
+}
+
 void
 channel_refuse(struct channel *channel, const char *text,
     const struct message *more, int64_t deadline_ms)
 {
 	struct message message = {.kind = MESSAGE_ERROR};
-	size_t left = CHANNEL_DRAIN_BYTES;
-	char dropped[256];
 
 	snprintf(message.as.text, sizeof message.as.text, "%s", text);
 	if (channel_put(channel, &message) ||
 	    channel_send(channel, more, deadline_ms) ||
 	    shutdown(channel->fd, SHUT_WR) == -1)
 		return;
-	while (left > 0 &&
-	       wait_for(channel->fd, POLLIN, deadline_ms) == ERROR_NONE &&
-	       clock_left_ms(deadline_ms) > 0) {
-		ssize_t got =
-		    recv(channel->fd, dropped, sizeof dropped, MSG_DONTWAIT);
-
-		if (got == 0 ||
-		    (got == -1 && errno != EINTR && errno != EAGAIN))
-			return;
-		if (got > 0)
-			left -= left < (size_t)got ? left : (size_t)got;
-	}
+	(void)channel_drain(channel, deadline_ms);
 }

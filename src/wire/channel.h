@@ -85,6 +85,14 @@ enum error channel_send(struct channel *channel, const struct message *message,
 const char *channel_rest(const struct channel *channel, size_t *size);
 
 /*
+ * Read and drop what comes.
+ *
+ * Returns ERROR_TIMEOUT at deadline_ms, ERROR_PROTOCOL when CHANNEL_DRAIN_BYTES
+ * have come, else as channel_fill(): the peer has ended or is lost.
+ */
+enum error channel_drain(struct channel *channel, int64_t deadline_ms);
+
+/*
  * Tell the peer why it is refused, and let it read that: send an Error and, in
  * the same write, more (NULL: nothing more), end our sending side, then read and
  * drop what still comes, until the peer ends, for CHANNEL_DRAIN_BYTES, or until

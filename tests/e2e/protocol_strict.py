@@ -75,7 +75,8 @@ with Scene() as scene:
     visitor = visit(port)
 
     def garbage(target, what):
-        peer = scene.connect(target)
+        # The same of one address is told once a minute
+        peer = scene.connect(target, source=f"127.0.1.{1 + list(GARBAGE).index(what)}")
         address = address_of(peer)
         try:
             peer.send(GARBAGE[what])

@@ -58,7 +58,7 @@ with Scene() as scene:
 
     def client_stays():
         path, clients = scene.file("stays-server", "right\n"), scene.file("stays-client", "wrong\n")
-        server = scene.server("--secret-file", path, name="server-stays")
+        server = scene.server("-v", "--secret-file", path, name="server-stays")
         client = scene.client(service_port, server, "--secret-file", clients, "--auth-retry", 3600, connected=False,
                               name="client-stays")
         client.wait_for("error: .*invalid secret.*; trying again in 3[2-6][0-9][0-9]")
@@ -81,7 +81,7 @@ with Scene() as scene:
     def client_asks_again():
         """The file is right, and the server's is not yet."""
         path, clients = scene.file("asks-server", "old\n"), scene.file("asks-client", "new\n")
-        server = scene.server("--secret-file", path, name="server-asks")
+        server = scene.server("-v", "--secret-file", path, name="server-asks")
         client = scene.client(service_port, server, "--secret-file", clients, "--auth-retry", 1, connected=False,
                               name="client-asks")
         server.wait_for_count("refused: wrong secret", 3)

@@ -10,8 +10,8 @@ with Scene() as scene:
     client = scene.client(scene.echo_service(), server)
     port = client.public_port()
 
-    def dropped(target, first_bytes):
-        peer = scene.connect(target)
+    def dropped(target, first_bytes, source):
+        peer = scene.connect(target, source=source)
         peer.send(first_bytes)
         start = time.monotonic()
         if target is secret_server:
@@ -23,7 +23,7 @@ with Scene() as scene:
         assert peer.ending() == "end"
         took = time.monotonic() - start
         assert 2.9 <= took <= 3.6 * PATIENCE, took
-        target.wait_for("127.0.0.1:%d dropped: it said nothing for 3 s" % peer.sock.getsockname()[1])
+        target.wait_for("%s:%d dropped: it said nothing for 3 s" % peer.sock.getsockname())
 
     def drips():
         """A byte now and then does not keep it."""
@@ -46,6 +46,7 @@ with Scene() as scene:
             assert time.monotonic() - start < 1 * PATIENCE
             time.sleep(0.1)
 
-    parallel(drips, served, *[lambda target=target, first=first: dropped(target, first)
+    # The same of one address is told once a minute
+    parallel(drips, served, *[lambda target=target, first=first, source=source: dropped(target, first, source)
                               for target in (server, secret_server) for first in (b"", b'{"Hel')
-                              for _ in range(10)])
+                              for source in [f"127.0.{1 + len(first)}.{1 + i}" for i in range(10)]])

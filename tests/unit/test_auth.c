@@ -273,12 +273,12 @@ START_TEST(every_challenge_is_another)
 	first = hear_challenge();
 	close(server.theirs);
 	server.theirs = -1;
-	ck_assert_int_eq(end_server(), ERROR_INVALID);
+	ck_assert_int_eq(end_server(), ERROR_CLOSED);
 	start_server(SOCKETS_PATIENCE_MS);
 	second = hear_challenge();
 	close(server.theirs);
 	server.theirs = -1;
-	ck_assert_int_eq(end_server(), ERROR_INVALID);
+	ck_assert_int_eq(end_server(), ERROR_CLOSED);
 	ck_assert(!uuid_equal(&first.as.uuid, &second.as.uuid));
 }
 END_TEST
