@@ -15,7 +15,7 @@ class Client:
         instance = str(uuid.uuid4())
         self.control = scene.connect(server)
         self.control.send({"Hello": 0}, {"Announce": {"version": 1, "instance": instance, "attempt": 1,
-                                                      "can": ["spare"]}})
+                                                      "can": ["spare", "key"]}})
         self.port = self.control.receive()["Hello"]
         while "Announce" not in (message := self.control.receive()):
             pass
