@@ -103,7 +103,13 @@ is_blank(char character)
 static const char *
 find_oddity(const char *secret, size_t size)
 {
-	char last = size > 0 ? secret[size - 1] : 'x';
+	char first = '\0';
+	char last = '\0';
+
+	if (size > 0) {
+		first = secret[0];
+		last = secret[size - 1];
+	}
 
 	if (last == '\n' || last == '\r')
 		return "ends in more than one newline; all but the last are "
@@ -115,7 +121,7 @@ find_oddity(const char *secret, size_t size)
 	if (size >= 3 && memcmp(secret, "\xef\xbb\xbf", 3) == 0)
 		return "begins with a byte order mark, which is part of the "
 		       "secret";
-	if (is_blank(last) || (size > 0 && is_blank(secret[0])))
+	if (is_blank(first) || is_blank(last))
 		return "has blanks around the secret, which are part of it";
 	return NULL;
 }
