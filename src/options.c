@@ -1,6 +1,7 @@
 /* options - see options.h */
 #include "options.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -112,6 +113,7 @@ take(struct options_work *work, const struct options_row *row,
 	*origin_of(work, row) = origin;
 	if (row->set(work, row, text))
 		return;
+	assert(text != NULL); /* nothing is wrong with an option alone */
 	escape_text(text, strlen(text), value, sizeof value);
 	print_name(row, origin, name);
 	print_allowed(row, allowed);
