@@ -32,6 +32,7 @@ unit_tests = \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
 	%D%/unit/test_janitor \
+	%D%/unit/test_inherited \
 	%D%/unit/test_listen \
 	%D%/unit/test_keyring \
 	%D%/unit/test_lease \

@@ -41,16 +41,32 @@ set_or_warn(int fd, int level, int option, int value, const char *name)
 	return false;
 }
 
-void
-sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
+#if defined(TCP_KEEPIDLE) && defined(TCP_KEEPINTVL) && defined(TCP_KEEPCNT)
+static void
+set_times(int fd, const struct sockopt_keepalive *keepalive)
 {
-	if (set_or_warn(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive") &&
-	    set_or_warn(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s,
+	if (set_or_warn(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle_s,
 		"the keepalive time") &&
 	    set_or_warn(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive->interval_s,
 		"the keepalive interval"))
 		set_or_warn(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->probes,
 		    "the keepalive count");
+}
+#else
+/* OpenBSD: they are the system's alone, net.inet.tcp.keepidle of sysctl(8). */
+static void
+set_times(int fd, const struct sockopt_keepalive *keepalive)
+{
+	(void)fd;
+	(void)keepalive;
+}
+#endif
+
+void
+sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
+{
+	if (set_or_warn(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "keepalive"))
+		set_times(fd, keepalive);
 }
 
 void

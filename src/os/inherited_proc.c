@@ -17,7 +17,7 @@ close_listed(int first)
 	if (folder == NULL)
 		return false;
 	while ((entry = readdir(folder)) != NULL) {
-		int fd = atoi(entry->d_name);
+		int fd = (int)strtol(entry->d_name, NULL, 10);
 
 		if (fd >= first && fd != dirfd(folder))
 			close(fd);
