@@ -10,6 +10,11 @@
 /* When no other port is free, so many of those that were taken are asked for
  * again, in turns. */
 #define ASK_AGAIN_MOST 64
+/* A port that is as likely as others is tried so often. Where others have so
+ * many, one after the other is. */
+#define CHOSEN_MOST 64
+/* It is guessed so often before the candidates are counted. */
+#define GUESSES 16
 
 /* Preference classes, best first. */
 enum liking {
@@ -132,6 +137,27 @@ count_bits(uint64_t bits)
 	return count;
 }
 
+static uint16_t
+random_of(const struct ports_range *range)
+{
+	uint32_t size = (uint32_t)range->max - range->min + 1;
+
+	return (uint16_t)(range->min + random_u32() % size);
+}
+
+/* As choose_any(), where most of the range is looked for; 0: it may not be. */
+static uint16_t
+guess(const struct search *search)
+{
+	for (int i = 0; i < GUESSES; i++) {
+		uint16_t port = random_of(&search->ports->range);
+
+		if ((candidates(search, port / 64) >> port % 64 & 1) != 0)
+			return port;
+	}
+	return 0;
+}
+
 /* Returns one of the ports that are looked for, each as likely as the others, or
  * 0. */
 static uint16_t
@@ -174,15 +200,23 @@ choose_again(const struct search *search)
 	return ports->asked_again;
 }
 
-/* Returns the next port to try, or 0. */
+/* Returns the next port to try, or 0. tried: so many could not be had. */
 static uint16_t
-choose(const struct search *search)
+choose(const struct search *search, unsigned tried)
 {
 	struct ports *ports = search->ports;
-	uint16_t port;
+	uint16_t port = 0;
 
 	lock_take(&ports->lock);
-	port = search->again ? choose_again(search) : choose_any(search);
+	if (search->again) {
+		port = choose_again(search);
+	} else if (tried < CHOSEN_MOST) {
+		port = guess(search);
+		if (port == 0)
+			port = choose_any(search);
+	} else {
+		port = find_from(search, random_of(&ports->range));
+	}
 	lock_give(&ports->lock);
 	return port;
 }
@@ -219,8 +253,9 @@ open_some(const struct search *search, unsigned *most,
 {
 	enum error error = ERROR_IN_USE;
 
-	while (
-	    *most > 0 && is_of_port(error) && (*given = choose(search)) != 0) {
+	for (unsigned tried = 0; *most > 0 && is_of_port(error) &&
+				 (*given = choose(search, tried)) != 0;
+	     tried++) {
 		error = open_one(search->ports, *given, listener);
 		--*most;
 	}

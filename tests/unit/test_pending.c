@@ -416,6 +416,8 @@ START_TEST(one_that_has_ended_without_a_byte_is_silent)
 	ck_assert_ptr_null(pending_take_silent(&pending, &group));
 	close(theirs[3]);
 	sockets_wait_for_end(ours[3]);
+	/* It has not reset its connection. */
+	ck_assert_ptr_null(pending_take_reset(&pending, &group));
 	ck_assert_ptr_eq(pending_take_silent(&pending, &group), &visitors[3]);
 	ck_assert_ptr_null(pending_take_silent(&pending, &group));
 	ck_assert_uint_eq(pending_count(&pending, &group), 3);
