@@ -94,6 +94,7 @@ with Scene(network=True) as scene:
         ours.settimeout(DEADLINE_S)
         try:
             with ours, ours.makefile(encoding="utf-8") as lines:
+                assert re.match("<4>.*no secret", next(lines))
                 line = next(lines)
                 found = re.fullmatch(r"<6>(.*listening on \[::\]:(\d+).*)\n", line)
                 assert found and (r"T" in found[1].split("listening")[0]) == has_time, line
