@@ -30,7 +30,7 @@
 struct worker_context {
 	/* Set before the first thread starts, then read-only. */
 	struct keyring *keys; /* NULL: no secret */
-	unsigned spares; /* to be kept when nothing happens; 0: none */
+	unsigned spares;      /* to be kept when nothing happens; 0: none */
 	struct address_name local_name;
 	struct resolve *local;
 	struct crew *crew;

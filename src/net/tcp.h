@@ -51,6 +51,10 @@ void tcp_limit_retransmission(int fd, unsigned longest_ms);
  * system does not tell. */
 uint32_t tcp_rtt_ms(int fd);
 
+/* Returns how long ago the peer has acknowledged anything; where the system does
+ * not tell, UINT32_MAX. */
+uint32_t tcp_acknowledged_ms(int fd);
+
 /* Returns how many segments with data have come, also behind one that was lost,
  * so that nothing can be read yet; 0 where the system does not tell. */
 uint32_t tcp_segments_in(int fd);

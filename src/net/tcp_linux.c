@@ -77,6 +77,14 @@ tcp_rtt_ms(int fd)
 }
 
 uint32_t
+tcp_acknowledged_ms(int fd)
+{
+	struct tcp_info info;
+
+	return ask(fd, &info) ? info.tcpi_last_ack_recv : UINT32_MAX;
+}
+
+uint32_t
 tcp_segments_in(int fd)
 {
 	struct tcp_info info;

@@ -30,6 +30,13 @@ tcp_rtt_ms(int fd)
 }
 
 uint32_t
+tcp_acknowledged_ms(int fd)
+{
+	(void)fd;
+	return UINT32_MAX;
+}
+
+uint32_t
 tcp_segments_in(int fd)
 {
 	(void)fd;

@@ -117,6 +117,8 @@ compare(const struct link *older, void *context)
 	    .waited_ms = now_ms - newcomer->start_ms,
 	    .silent_ms = now_ms - atomic_load(&older->said_ms),
 	    .tcp = tcp_judge(older->fd),
+	    .unacknowledged_ms = tcp_acknowledged_ms(older->fd),
+	    .rtt_ms = tcp_rtt_ms(older->fd),
 	};
 	enum lease_copy verdict = lease_judge_twin(&twin);
 

@@ -36,14 +36,19 @@ lease_judge(const struct lease_claim *claim)
 enum lease_copy
 lease_judge_twin(const struct lease_twin *twin)
 {
+	int64_t proof_ms =
+	    LEASE_PROOF_MS + LEASE_PROOF_ROUND_TRIPS * twin->rtt_ms;
+
 	if (!twin->processes_known || twin->same_process ||
 	    twin->tcp == TCP_GONE || twin->silent_ms >= LEASE_HEARD_MS)
 		return LEASE_NO_COPY;
 	if (twin->silent_ms < twin->waited_ms)
 		return LEASE_COPY;
-	if (twin->tcp == TCP_ALIVE && twin->waited_ms >= LEASE_PROOF_MS)
+	if (twin->tcp == TCP_UNKNOWN)
+		return LEASE_UNCLEAR;
+	if (twin->unacknowledged_ms + LEASE_COARSE_MS < twin->waited_ms)
 		return LEASE_COPY;
-	return LEASE_UNCLEAR;
+	return twin->waited_ms < proof_ms ? LEASE_UNCLEAR : LEASE_NO_COPY;
 }
 
 bool

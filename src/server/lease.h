@@ -15,9 +15,12 @@
 /* A connection that has said something within this time is heard: the client's
  * heartbeats are 2 s apart. */
 #define LEASE_HEARD_MS 3000
-/* Acknowledgements that still come so long after a newcomer has arrived are for
- * heartbeats that were sent after it had: those are 500 ms apart. */
-#define LEASE_PROOF_MS 800
+/* The server's heartbeats are 500 ms apart: who lives has acknowledged one so long
+ * after any moment, and some round trips for slow paths. */
+#define LEASE_PROOF_MS          600
+#define LEASE_PROOF_ROUND_TRIPS 2
+/* The system counts acknowledgements as coarsely as this. */
+#define LEASE_COARSE_MS 20
 
 enum lease_verdict {
 	/* The newcomer has the port. */
@@ -73,7 +76,10 @@ struct lease_twin {
 	 * the connection. */
 	int64_t waited_ms;
 	int64_t silent_ms;
+	/* What TCP knows of it, and since when nothing was acknowledged. */
 	enum tcp_verdict tcp;
+	int64_t unacknowledged_ms;
+	int64_t rtt_ms;
 };
 
 /* Whether the instance of the newcomer is alive in another process. */

@@ -349,15 +349,19 @@ END_TEST
 START_TEST(the_round_trip_is_told)
 {
 	const struct tcp_info info = {
-	    .tcpi_state = TCP_ESTABLISHED, .tcpi_rtt = 3000001};
+	    .tcpi_state = TCP_ESTABLISHED,
+	    .tcpi_rtt = 3000001,
+	    .tcpi_last_ack_recv = 4711};
 
 	sockets_tcp(&ours, &theirs, 0);
 	told = &info;
 	ck_assert_uint_eq(tcp_rtt_ms(ours), 3001);
+	ck_assert_uint_eq(tcp_acknowledged_ms(ours), 4711);
 	told = NULL;
 	ck_assert_uint_ge(tcp_rtt_ms(ours), 1);
 	end();
 	ck_assert_uint_eq(tcp_rtt_ms(ours), 0);
+	ck_assert_uint_eq(tcp_acknowledged_ms(ours), UINT32_MAX);
 }
 END_TEST
 
@@ -433,6 +437,7 @@ START_TEST(nothing_is_told_and_nothing_happens)
 	tcp_limit_silence(ours, 8000);
 	tcp_limit_retransmission(ours, 4000);
 	ck_assert_uint_eq(tcp_rtt_ms(ours), 0);
+	ck_assert_uint_eq(tcp_acknowledged_ms(ours), UINT32_MAX);
 	ck_assert_uint_eq(tcp_segments_in(ours), 0);
 	ck_assert(!tcp_has_unacknowledged(ours));
 	tcp_ephemeral_ports(&low, &high);
