@@ -80,12 +80,12 @@ bool tcp_is_near(int fd);
 void tcp_expect_bulk(int fd);
 
 /*
- * Have the system keep little of what is written and not yet sent on a connected
- * socket, a few KiB instead of megabytes: memory is short. What is on its way is
- * not less for that. What cannot be set is left alone.
+ * Have the system keep little for a connection, kilobytes instead of megabytes,
+ * as memory is short: of what has come on from and is not read, and of what is
+ * written on to and not sent. What cannot be set is left alone.
  *
- * Threads: any.
+ * from, to: connected sockets. Threads: any.
  */
-void tcp_keep_little(int fd);
+void tcp_keep_little(int from, int to);
 
 #endif

@@ -25,6 +25,7 @@
 #define UNSENT_BYTES (128 * 1024)
 
 /* So much, where memory is short */
+#define LITTLE_WINDOW_BYTES (64 * 1024)
 #define LITTLE_UNSENT_BYTES (16 * 1024)
 
 /* TCP_CA_NAME_MAX of the kernel, net/tcp.h; not in its headers for programs */
@@ -146,11 +147,15 @@ tcp_expect_bulk(int fd)
 }
 
 void
-tcp_keep_little(int fd)
+tcp_keep_little(int from, int to)
 {
+	const int window_bytes = LITTLE_WINDOW_BYTES;
 	const int unsent_bytes = LITTLE_UNSENT_BYTES;
 
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+	/* Not SO_RCVBUF: the system would drop what it has made room for. */
+	(void)setsockopt(from, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window_bytes,
+	    sizeof window_bytes);
+	(void)setsockopt(to, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
 	    sizeof unsent_bytes);
 }
 

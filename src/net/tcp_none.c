@@ -71,7 +71,8 @@ tcp_ephemeral_ports(uint16_t *low, uint16_t *high)
 }
 
 void
-tcp_keep_little(int fd)
+tcp_keep_little(int from, int to)
 {
-	(void)fd;
+	(void)from;
+	(void)to;
 }

@@ -79,7 +79,7 @@ relay_peek_step(struct relay_flow *flow)
 	bool is_much;
 
 	if (!flow->is_lean)
-		tcp_keep_little(flow->to);
+		tcp_keep_little(flow->from, flow->to);
 	flow->is_lean = true;
 	if (error == ERROR_NONE)
 		error = pass(flow, bytes);
