@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """When one tunnel, or somebody's leases, take all descriptors of the server, the others are served all the same."""
+import signal
+import socket
 import threading
 import uuid
 
-from harness import DEADLINE_S, Scene, ask, eventually, need, parallel, visit
+from harness import DEADLINE_S, Scene, ask, eventually, need, parallel, read_exactly, visit
 
 need("prlimit")
 FEW = ["prlimit", "--nofile=256:256", "--"]
@@ -80,6 +82,9 @@ def idle_visitors(scene):
     # Those who were there first stay, and can speak
     assert ask(idle[0], b"first") == b"first"
     server.wait_for(rf"descriptors are short: the newest visitor from 127.0.0.1 on port {greedy.public_port()} gives way")
+    # One from elsewhere is served by the greedy tunnel itself: another source has most there
+    with socket.create_connection(("127.0.0.1", greedy.public_port()), DEADLINE_S, ("127.0.0.5", 0)) as other:
+        assert ask(other, b"elsewhere") == b"elsewhere"
     # A new client has its port in spite of them
     scene.client(scene.echo_service(), server, name="client-late")
     finish(server, client, others)
@@ -114,12 +119,23 @@ def leave_lease(scene, server):
 
 def leases(scene):
     """Leases left behind, of more clients than there can be."""
-    server, client, others = stage(scene, "leases", "--lease", "600")
+    server, client, others = stage(scene, "leases", "--lease", "600", "--hold", "600")
+    # One that is away while a visitor waits for it, in the same place
+    service_port, state = scene.echo_service(), scene.file("state")
+    away = scene.client(service_port, server, "--state-file", state, name="client-away")
+    port = away.public_port()
+    away.end(signal.SIGKILL)
+    server.wait_for(rf"port {port} is kept for")
+    waiting = visit(port)
+    waiting.sendall(b"waits")
     for number in range(2 * ROOM):
         leave_lease(scene, server)
         if number % 50 == 49:
             others.wait_for(50)
     server.wait_for("descriptors are short: the lease of port")
+    assert not server.count(rf"lease of port {port} gives way")
+    scene.client(service_port, server, "--state-file", state, name="client-back")
+    assert read_exactly(waiting, 5) == b"waits"
     # Who holds a port keeps it, and another gets one
     late = scene.client(scene.echo_service(), server, name="client-late")
     with visit(late.public_port()) as visitor:
