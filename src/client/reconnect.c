@@ -64,7 +64,8 @@ longest(const struct reconnect *reconnect, int64_t now_ms)
 		most_ms = min_u32(quarter_ms, GOOD_LEASE_CAP_MS);
 	else if (now_ms < reconnect->lease_end_ms)
 		most_ms = max_u32(quarter_ms, GOOD_LEASE_CAP_MS);
-	return min_u32(max_u32(most_ms, CAP_LEAST_MS), reconnect->cap_ms);
+	/* backoff keeps the cap, if that is lower */
+	return max_u32(most_ms, CAP_LEAST_MS);
 }
 
 /* A delay that the server asked for, spread by a quarter either way. */
