@@ -57,6 +57,8 @@ struct tunnel {
 	struct wakeup wakeup;
 
 	atomic_uint references;
+	/* When the client was heard on a data connection last. */
+	_Atomic int64_t felt_ms;
 
 	/* With a lock of its own. */
 	struct spares spares;
@@ -143,6 +145,7 @@ tunnel_create(struct context *context, const struct listener *listener,
 	tunnel->context = context;
 	tunnel->port = port;
 	atomic_init(&tunnel->references, 1);
+	atomic_init(&tunnel->felt_ms, clock_now_ms() - TCP_GONE_MS);
 	lock_init(&tunnel->lock);
 	tunnel->listener = *listener;
 	tunnel->link = link;
@@ -195,6 +198,10 @@ gather(struct tunnel *tunnel, const struct link *newcomer)
 	lock_assert_held(&tunnel->lock);
 	if (claim.attached)
 		claim.tcp = tcp_judge(holder->fd);
+	/* Its acknowledgements may be stuck behind the bytes that come. */
+	if (claim.tcp == TCP_GONE &&
+	    clock_now_ms() - atomic_load(&tunnel->felt_ms) < TCP_GONE_MS)
+		claim.tcp = TCP_DOUBTFUL;
 	return claim;
 }
 
@@ -548,7 +555,7 @@ drop_all(struct tunnel *tunnel)
 /* What its data connections tell of this client, over all its control
  * connections. Without memory only heartbeats do. */
 static void
-feel_pulse(struct tunnel *tunnel)
+follow_pulse(struct tunnel *tunnel)
 {
 	const struct uuid *instance = &tunnel->link->who.instance;
 
@@ -558,13 +565,25 @@ feel_pulse(struct tunnel *tunnel)
 	tunnel->pulse = pulse_create(instance);
 }
 
+/* Returns whether the client was heard on its data connections since the last
+ * time. */
+static bool
+feel_pulse(struct tunnel *tunnel)
+{
+	bool felt = pulse_take(tunnel->pulse);
+
+	if (felt)
+		atomic_store(&tunnel->felt_ms, clock_now_ms());
+	return felt;
+}
+
 /* The client has said who it is: grant what it can use. */
 static void
 welcome_announced(struct tunnel *tunnel)
 {
 	struct link *link = tunnel->link;
 
-	feel_pulse(tunnel);
+	follow_pulse(tunnel);
 	link_put_announce(link);
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
@@ -737,7 +756,7 @@ serve_link(struct tunnel *tunnel)
 		detach(tunnel, false);
 		return;
 	}
-	if (pulse_take(tunnel->pulse))
+	if (feel_pulse(tunnel))
 		link_hear(link);
 	if (error == ERROR_NONE)
 		error = link_do_due(link);
@@ -817,8 +836,7 @@ wait_and_accept(struct tunnel *tunnel)
 static void
 prolong_lease(struct tunnel *tunnel)
 {
-	if (tunnel->link == NULL && tunnel->lease_ms > 0 &&
-	    pulse_take(tunnel->pulse))
+	if (tunnel->link == NULL && tunnel->lease_ms > 0 && feel_pulse(tunnel))
 		tunnel->lease_end_ms = clock_later(
 		    tunnel->lease_end_ms, clock_now_ms() + tunnel->lease_ms);
 }
