@@ -26,9 +26,10 @@
 #define HANDSHAKE_MS 3000
 /* A peer that is silent for so long may wait for a challenge. */
 #define HINT_MS 2000
-/* Nor is it, if a visitor was announced within this, a late data connection: a
- * client gives an announcement up after 9 s, and dials for 3 s. */
-#define QUIET_MS 12000
+/* Unless a visitor was announced within this: then it may be a late data
+ * connection. A client gives an announcement up after 9 s, and may have begun to
+ * dial by then, over a path as slow as patience.h bears. */
+#define QUIET_MS 30000
 /* Connections of the control port may take so much of what the budget keeps
  * back, before silent ones are sent away: room.h makes up for it. */
 #define OVER_MOST 4
