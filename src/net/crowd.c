@@ -11,6 +11,7 @@ struct crowd_group {
 	uint64_t source;
 	unsigned count;
 	unsigned tunnels;
+	unsigned lingering;
 	struct crowd_entry *oldest, *newest;
 	struct crowd_group *next_in_bucket;
 	/* Of the same rank; only where count is not 0. */
@@ -165,6 +166,7 @@ detach(struct crowd *crowd, struct crowd_entry *entry)
 		entry->newer->older = entry->older;
 	else
 		group->newest = entry->older;
+	group->lingering -= entry->lingers;
 	entry->group = NULL;
 	crowd->count--;
 	change(crowd, group, group->count - 1, group->tunnels);
@@ -216,6 +218,8 @@ crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 
 	*made_room = false;
 	entry->fd = fd;
+	entry->group = NULL;
+	entry->lingers = false;
 	atomic_init(&entry->interrupted, false);
 	lock_take(&crowd->lock);
 	group = crowd->closed ? NULL : find_or_make(crowd, source);
@@ -236,6 +240,22 @@ crowd_leave(struct crowd *crowd, struct crowd_entry *entry)
 	if (entry->group != NULL)
 		detach(crowd, entry);
 	lock_give(&crowd->lock);
+}
+
+bool
+crowd_linger(struct crowd *crowd, struct crowd_entry *entry)
+{
+	struct crowd_group *group;
+
+	lock_take(&crowd->lock);
+	group = entry->group;
+	if (group != NULL && !entry->lingers &&
+	    group->lingering < CROWD_LINGER_MOST) {
+		group->lingering++;
+		entry->lingers = true;
+	}
+	lock_give(&crowd->lock);
+	return group != NULL && entry->lingers;
 }
 
 bool

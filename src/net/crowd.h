@@ -30,6 +30,9 @@
 #define CROWD_SHARE       16
 #define CROWD_SHARE_LEAST 4
 
+/* So many connections of one source may linger. */
+#define CROWD_LINGER_MOST 64
+
 struct crowd_group;
 
 /* Fields are private. */
@@ -37,6 +40,7 @@ struct crowd_entry {
 	/* Under the crowd's lock. */
 	int fd;
 	struct crowd_group *group; /* NULL: interrupted */
+	bool lingers;
 	struct crowd_entry *newer, *older;
 	atomic_bool interrupted;
 };
@@ -84,6 +88,10 @@ enum error crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 
 /* Take the connection off; before its descriptor is closed. */
 void crowd_leave(struct crowd *crowd, struct crowd_entry *entry);
+
+/* Ask for leave to wait a while before the peer is answered. Returns false when as
+ * many of its source do as may, or when it is interrupted. */
+bool crowd_linger(struct crowd *crowd, struct crowd_entry *entry);
 
 /* Returns whether the owner is asked to end. */
 bool crowd_interrupted(const struct crowd_entry *entry);

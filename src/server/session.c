@@ -139,7 +139,8 @@ make_wait(struct session *session)
 	lock_give(&context->lock);
 	if (refused_ms > 0 && !is_exempt(context, session->source))
 		shut_out(session, refused_ms);
-	return channel_drain(&session->channel, now_ms + delay_ms) ==
+	return crowd_linger(&context->silent, &session->entry) &&
+	       channel_drain(&session->channel, now_ms + delay_ms) ==
 	           ERROR_TIMEOUT &&
 	       !crowd_interrupted(&session->entry);
 }

@@ -247,6 +247,33 @@ START_TEST(one_source_can_be_interrupted)
 }
 END_TEST
 
+START_TEST(a_few_of_a_source_may_linger)
+{
+	const unsigned few = CROWD_LINGER_MOST;
+	unsigned evictions = 0;
+
+	ck_assert_int_eq(crowd_init(&crowd, 2 * few, 1), ERROR_NONE);
+	entered = 0;
+	enter_quietly(few + 2, 1);
+	for (unsigned i = 0; i < few; i++)
+		ck_assert(crowd_linger(&crowd, &entries[i]));
+	ck_assert(!crowd_linger(&crowd, &entries[few]));
+	/* One that does already counts once, and others have their own. */
+	ck_assert(crowd_linger(&crowd, &entries[0]));
+	enter(1, 2, &evictions);
+	ck_assert(crowd_linger(&crowd, &entries[entered - 1]));
+	/* Whoever leaves or is interrupted makes room. */
+	crowd_leave(&crowd, &entries[0]);
+	ck_assert(crowd_linger(&crowd, &entries[few]));
+	ck_assert(!crowd_linger(&crowd, &entries[few + 1]));
+	ck_assert(crowd_interrupt_one(&crowd));
+	ck_assert(crowd_interrupted(&entries[1]));
+	ck_assert(!crowd_linger(&crowd, &entries[1]));
+	ck_assert(crowd_linger(&crowd, &entries[few + 1]));
+	leave_all();
+}
+END_TEST
+
 START_TEST(nobody_enters_after_all_were_interrupted)
 {
 	bool made_room;
@@ -289,6 +316,6 @@ SUITE_MAIN("crowd", as_many_as_allowed_stay,
     a_settled_source_has_a_share_that_goes_last,
     beyond_its_share_a_settled_source_counts,
     shares_alone_do_not_go_beyond_the_limit,
-    a_source_is_settled_as_long_as_it_has_tunnels,
+    a_source_is_settled_as_long_as_it_has_tunnels, a_few_of_a_source_may_linger,
     one_source_can_be_interrupted, nobody_enters_after_all_were_interrupted,
     an_owner_reads_an_end_and_the_peer_hears_nothing)
