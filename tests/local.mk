@@ -104,6 +104,7 @@ e2e_tests = \
 	%D%/e2e/displaced_again.py \
 	%D%/e2e/early_bytes.py \
 	%D%/e2e/endless_refused.py \
+	%D%/e2e/endless_hints.py \
 	%D%/e2e/fatal_only_on_evidence.py \
 	%D%/e2e/first_failure_is_retried.py \
 	%D%/e2e/flapping_server.py \

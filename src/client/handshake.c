@@ -278,7 +278,7 @@ await_answer(struct handshake *handshake, struct message *message)
 		          message->kind == MESSAGE_ERROR &&
 		          !handshake->options->has_secret &&
 		          strcmp(message->as.text, AUTH_NO_SECRET) == 0;
-	} while (is_hint);
+	} while (is_hint && clock_now_ms() < deadline_ms);
 	return error;
 }
 

@@ -15,6 +15,8 @@
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
 
 #define REPORT_BYTES 8192
+/* At a time; the descriptor stays readable while there are more. */
+#define READS_MOST 64
 #define ANSWER_BYTES 2048
 
 /* RTM_GETROUTE for one destination */
@@ -174,7 +176,7 @@ drain(struct netwatch *watch, bool *carrier)
 	bool any = false;
 
 	*carrier = false;
-	for (;;) {
+	for (int i = 0; i < READS_MOST; i++) {
 		ssize_t got =
 		    recv(watch->fd, &report, sizeof report, MSG_DONTWAIT);
 
@@ -184,8 +186,9 @@ drain(struct netwatch *watch, bool *carrier)
 		if (got >= 0 || errno == ENOBUFS)
 			any = true;
 		else if (errno != EINTR)
-			return any;
+			break;
 	}
+	return any;
 }
 
 bool

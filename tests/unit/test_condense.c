@@ -148,10 +148,21 @@ START_TEST(what_finds_no_room_is_counted_as_of_others)
 	ck_assert(!count.has_source);
 	ck_assert_uint_eq(count.hidden, 20 * places - told);
 	assert_no_count(61000);
+	/* Nobody takes the place of a count that is still to be told. */
+	for (uint64_t source = 0; source < 20 * (uint64_t)places; source++)
+		tells(&wide, 3, source, 61000);
+	for (uint64_t source = 0; source < 20 * (uint64_t)places; source++)
+		tells(&wide, 3, source, 61000);
+	told = 0;
+	for (uint64_t source = 0; source < 20 * (uint64_t)places; source++)
+		told += tells(&wide, 4, source, 121000);
+	ck_assert_uint_le(told, places / 5);
+	while (condense_next(&condense, 181000, &count))
+		continue;
 	/* After a minute the places are free. */
 	told = 0;
 	for (uint64_t source = 0; source < places / 4; source++)
-		told += tells(&wide, 3, 1000000 + source, 61000);
+		told += tells(&wide, 3, 1000000 + source, 181000);
 	ck_assert_uint_ge(told, places / 5);
 }
 END_TEST

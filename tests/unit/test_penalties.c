@@ -110,6 +110,10 @@ START_TEST(ten_quiet_minutes_wipe_the_slate_clean)
 	ck_assert_uint_eq(fails(US, 1200999, 0), 100);
 	fail_out(THEM, 1000, 10000);
 	fail_out(THEM, 601000, 10000);
+	/* From the last one on. */
+	fails(THEM, 662000, 0);
+	fails(THEM, 663000, 0);
+	ck_assert_uint_eq(fails(THEM, 1262500, 0), 2000);
 }
 END_TEST
 
