@@ -1,6 +1,10 @@
 /* lease - see lease.h */
 #include "server/lease.h"
 
+#include <assert.h>
+
+#include "base/clock.h"
+
 /* Nobody is there any more. */
 static enum lease_verdict
 judge_absent(const struct lease_claim *claim)
@@ -55,4 +59,158 @@ bool
 lease_admits(const struct lease_return *claim)
 {
 	return !claim->reserved || claim->same_instance || claim->trusted;
+}
+
+bool
+lease_same_instance(const struct lease_client *a, const struct lease_client *b)
+{
+	return a->announced && b->announced &&
+	       uuid_equal(&a->instance, &b->instance);
+}
+
+void
+lease_init(struct lease *lease, const struct lease_client *client)
+{
+	*lease = (struct lease){
+	    .state = LEASE_ATTACHED,
+	    .holder = *client,
+	    .heard_ms = INT64_MIN,
+	};
+}
+
+static void
+change_holder(struct lease *lease, const struct lease_client *client)
+{
+	/* What was heard on data connections was the former holder. */
+	if (!lease_same_instance(&lease->holder, client))
+		lease->heard_ms = INT64_MIN;
+	lease->holder = *client;
+	lease->condemned = false;
+}
+
+/* The newcomer is the holder from the moment of the promise, so that the next
+ * newcomer is judged against it. */
+static void
+promise(struct lease *lease, const struct lease_client *client)
+{
+	if (lease->state == LEASE_OVER)
+		return;
+	lease->promised = true;
+	change_holder(lease, client);
+}
+
+static void
+attach(struct lease *lease, const struct lease_client *client)
+{
+	assert(lease->state != LEASE_OVER);
+	lease->promised = false;
+	change_holder(lease, client);
+	if (lease->state == LEASE_LEASED)
+		lease->state = LEASE_ATTACHED;
+}
+
+static void
+hear(struct lease *lease, int64_t now_ms)
+{
+	lease->heard_ms = now_ms;
+	/* The client may be behind a queue that it cannot dial through. */
+	if (lease->state == LEASE_LEASED && lease->length_ms > 0)
+		lease->end_ms =
+		    clock_later(lease->end_ms, now_ms + lease->length_ms);
+}
+
+static void
+lose(struct lease *lease, int64_t now_ms, uint32_t length_ms)
+{
+	lease->condemned = false;
+	if (lease->state != LEASE_ATTACHED)
+		return;
+	lease->state = LEASE_LEASED;
+	lease->length_ms = length_ms;
+	lease->end_ms = now_ms + length_ms;
+}
+
+static bool
+is_over(const struct lease *lease, const struct lease_event *event)
+{
+	switch (lease->state) {
+	case LEASE_ATTACHED:
+		return false;
+	case LEASE_LEASED:
+		return !lease->promised &&
+		       (event->now_ms >= lease->end_ms || event->gives_way);
+	case LEASE_PARTED: /* whoever is promised the port is told as well */
+		return event->ending;
+	case LEASE_OVER:
+		break;
+	}
+	return true;
+}
+
+enum lease_state
+lease_step(struct lease *lease, const struct lease_event *event)
+{
+	switch (event->kind) {
+	case LEASE_PROMISE:
+		promise(lease, &event->client);
+		break;
+	case LEASE_ATTACH:
+		attach(lease, &event->client);
+		break;
+	case LEASE_ANNOUNCE:
+		if (!lease->promised)
+			lease->holder = event->client;
+		break;
+	case LEASE_CONDEMN:
+		lease->condemned = true;
+		break;
+	case LEASE_HEAR:
+		hear(lease, event->now_ms);
+		break;
+	case LEASE_LOSE:
+		lose(lease, event->now_ms, event->length_ms);
+		break;
+	case LEASE_PART:
+		if (lease->state != LEASE_OVER)
+			lease->state = LEASE_PARTED;
+		break;
+	case LEASE_LOOK:
+		if (is_over(lease, event))
+			lease->state = LEASE_OVER;
+		break;
+	}
+	return lease->state;
+}
+
+int64_t
+lease_due_ms(const struct lease *lease)
+{
+	return lease->state == LEASE_LEASED && !lease->promised ? lease->end_ms
+	                                                        : CLOCK_NEVER;
+}
+
+bool
+lease_has_connection(const struct lease *lease)
+{
+	return !lease->condemned &&
+	       (lease->state == LEASE_ATTACHED || lease->promised);
+}
+
+struct lease_claim
+lease_claim_of(const struct lease *lease, const struct lease_client *newcomer,
+    bool trusted, enum tcp_verdict tcp, int64_t now_ms)
+{
+	struct lease_claim claim = {
+	    .ended = lease->state == LEASE_OVER,
+	    .attached = lease_has_connection(lease),
+	    .tcp = tcp,
+	    .announced = lease->holder.announced,
+	    .same_instance = lease_same_instance(&lease->holder, newcomer),
+	    .newer = newcomer->attempt > lease->holder.attempt,
+	    .trusted = trusted,
+	};
+
+	if (tcp == TCP_GONE && lease->heard_ms > now_ms - TCP_GONE_MS)
+		claim.tcp = TCP_DOUBTFUL;
+	return claim;
 }

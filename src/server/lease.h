@@ -1,8 +1,10 @@
 /*
- * lease - who may have a public port, and whose state file is a copy.
+ * lease - who holds a public port, who may have it next, when its tunnel is over,
+ * and whose state file is a copy.
  *
- * Pure: facts in, a verdict out; no sockets, no clock, no locks. In words the
- * rules stand in rebore-protocol(7), "Who may have a port" and "Copies".
+ * Pure: facts in, a state or a verdict out; no sockets, no clock, no locks. In
+ * words the rules stand in rebore-protocol(7), "Leases", "Who may have a port"
+ * and "Copies".
  */
 #ifndef REBORE_SERVER_LEASE_H
 #define REBORE_SERVER_LEASE_H
@@ -10,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/uuid.h"
 #include "net/tcp.h"
 
 /* A connection that has said something within this time is heard: the client's
@@ -59,6 +62,108 @@ struct lease_claim {
 };
 
 enum lease_verdict lease_judge(const struct lease_claim *claim);
+
+/* A client that holds a port or asks for one. */
+struct lease_client {
+	/* It has said who it is: then it has an instance and an attempt. */
+	bool announced;
+	struct uuid instance;
+	uint64_t attempt;
+};
+
+/* Whether both have announced themselves, with the same instance. */
+bool lease_same_instance(
+    const struct lease_client *a, const struct lease_client *b);
+
+enum lease_state {
+	/* The client is connected. */
+	LEASE_ATTACHED,
+	/* The client is away; the port is kept for it until end_ms. */
+	LEASE_LEASED,
+	/* The server stops: the client was told, the port takes no visitors, and
+	 * those that came before are waited for. */
+	LEASE_PARTED,
+	/* The port is free. Final. */
+	LEASE_OVER,
+};
+
+/* The holder of one port. Changed by lease_step() alone. */
+struct lease {
+	enum lease_state state;
+	/* Who holds the port: the client that is connected, was last, or is
+	 * promised the port. */
+	struct lease_client holder;
+	/* A newcomer was given the port, and its connection is on its way to the
+	 * thread that serves it. */
+	bool promised;
+	/* The holder's connection was found gone by a newcomer. */
+	bool condemned;
+	/* When the holder was heard on a data connection last; INT64_MIN: never.
+	 */
+	int64_t heard_ms;
+	/* LEASE_LEASED: for how long from the holder's last sign of life, and
+	 * until when. */
+	uint32_t length_ms;
+	int64_t end_ms;
+};
+
+enum lease_event_kind {
+	/* A newcomer is given the port: client. Without effect on a lease that
+	 * is over. */
+	LEASE_PROMISE,
+	/* The connection of the newcomer has arrived: client. */
+	LEASE_ATTACH,
+	/* The client that is connected says who it is: client. */
+	LEASE_ANNOUNCE,
+	/* A newcomer has found the holder's connection gone. */
+	LEASE_CONDEMN,
+	/* The holder is heard on a data connection: now_ms. */
+	LEASE_HEAR,
+	/* The holder's connection is lost, or it has said goodbye: now_ms,
+	 * length_ms, which is 0 where the port is not kept. */
+	LEASE_LOSE,
+	/* The server stops. */
+	LEASE_PART,
+	/* Time has passed: now_ms, ending, gives_way. */
+	LEASE_LOOK,
+};
+
+struct lease_event {
+	enum lease_event_kind kind;
+	int64_t now_ms;
+	struct lease_client client;
+	uint32_t length_ms;
+	/* The server has waited long enough for those who came before. */
+	bool ending;
+	/* The lease was taken away, and nobody would miss it. */
+	bool gives_way;
+};
+
+/* Begin with a client that is connected. */
+void lease_init(struct lease *lease, const struct lease_client *client);
+
+/* The one transition function. Returns the state that follows. */
+enum lease_state lease_step(
+    struct lease *lease, const struct lease_event *event);
+
+/* Returns when LEASE_LOOK is due, or CLOCK_NEVER. */
+int64_t lease_due_ms(const struct lease *lease);
+
+/* Whether the holder has a connection that was not found gone: one that TCP can
+ * be asked about. */
+bool lease_has_connection(const struct lease *lease);
+
+/*
+ * Put together what lease_judge() needs.
+ *
+ * trusted: as in struct lease_claim.
+ * tcp: what TCP knows of the holder's connection; only looked at where
+ * lease_has_connection(). A holder that is heard on its data connections is not
+ * gone: its acknowledgements may be stuck behind the bytes that come.
+ */
+struct lease_claim lease_claim_of(const struct lease *lease,
+    const struct lease_client *newcomer, bool trusted, enum tcp_verdict tcp,
+    int64_t now_ms);
 
 enum lease_copy {
 	LEASE_NO_COPY,

@@ -1,4 +1,5 @@
 /* What lease.h promises: who may have a port, and whose state file is a copy. */
+#include "base/clock.h"
 #include "server/lease.h"
 #include "suite.h"
 
@@ -197,6 +198,242 @@ START_TEST(a_port_that_is_reserved_is_for_its_owner)
 }
 END_TEST
 
+/* Two clients that have announced themselves, and one that has not. */
+static const struct lease_client anna = {
+    .announced = true, .instance = {{1}}, .attempt = 7};
+static const struct lease_client bert = {
+    .announced = true, .instance = {{2}}, .attempt = 3};
+static const struct lease_client of_bore;
+
+#define STEP(lease, ...)                                                       \
+	lease_step((lease), &(const struct lease_event){__VA_ARGS__})
+
+/* Leases in every state, at 1000 ms; what is kept is kept until 6000 ms. */
+static struct lease
+make_lease(enum lease_state state, bool promised)
+{
+	struct lease lease;
+
+	lease_init(&lease, &anna);
+	if (state == LEASE_LEASED || state == LEASE_OVER)
+		STEP(&lease, .kind = LEASE_LOSE, .now_ms = 1000,
+		    .length_ms = 5000);
+	if (state == LEASE_PARTED)
+		STEP(&lease, .kind = LEASE_PART, .now_ms = 1000);
+	if (state == LEASE_OVER)
+		STEP(&lease, .kind = LEASE_LOOK, .now_ms = 6000);
+	if (promised)
+		STEP(&lease, .kind = LEASE_PROMISE, .now_ms = 1000,
+		    .client = bert);
+	return lease;
+}
+
+START_TEST(each_event_leads_from_each_state_to_one)
+{
+	static const struct {
+		struct lease_event event;
+		enum lease_state follows[4];
+	} table[] = {
+	    /* From ATTACHED, LEASED, PARTED, OVER */
+	    {{.kind = LEASE_PROMISE,
+		 .now_ms = 1000,
+		 .client = {.announced = true}},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_ANNOUNCE,
+		 .now_ms = 1000,
+		 .client = {.announced = true}},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_CONDEMN, .now_ms = 1000},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_HEAR, .now_ms = 9000},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_LOSE, .now_ms = 1000, .length_ms = 5000},
+		{LEASE_LEASED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_PART, .now_ms = 1000},
+		{LEASE_PARTED, LEASE_PARTED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_LOOK, .now_ms = 5999},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_LOOK, .now_ms = 6000},
+		{LEASE_ATTACHED, LEASE_OVER, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_LOOK, .now_ms = 1000, .gives_way = true},
+		{LEASE_ATTACHED, LEASE_OVER, LEASE_PARTED, LEASE_OVER}},
+	    {{.kind = LEASE_LOOK, .now_ms = 1000, .ending = true},
+		{LEASE_ATTACHED, LEASE_LEASED, LEASE_OVER, LEASE_OVER}},
+	};
+
+	for (size_t i = 0; i < SUITE_LENGTH(table); i++)
+		for (int from = LEASE_ATTACHED; from <= LEASE_OVER; from++) {
+			struct lease lease =
+			    make_lease((enum lease_state)from, false);
+
+			ck_assert_int_eq(lease.state, from);
+			ck_assert_msg(lease_step(&lease, &table[i].event) ==
+					  table[i].follows[from],
+			    "row %zu from %d leads to %d", i, from,
+			    lease.state);
+			ck_assert_int_eq(lease.state, table[i].follows[from]);
+		}
+}
+END_TEST
+
+START_TEST(who_returns_is_attached)
+{
+	for (int from = LEASE_ATTACHED; from < LEASE_OVER; from++) {
+		struct lease lease = make_lease((enum lease_state)from, true);
+
+		STEP(&lease, .kind = LEASE_ATTACH, .client = bert);
+		ck_assert_int_eq(lease.state,
+		    from == LEASE_PARTED ? LEASE_PARTED : LEASE_ATTACHED);
+		ck_assert(!lease.promised);
+		ck_assert(lease_same_instance(&lease.holder, &bert));
+	}
+}
+END_TEST
+
+START_TEST(a_port_that_is_promised_is_not_free)
+{
+	struct lease lease = make_lease(LEASE_LEASED, true);
+
+	ck_assert_int_eq(lease_due_ms(&lease), CLOCK_NEVER);
+	ck_assert_int_eq(STEP(&lease, .kind = LEASE_LOOK, .now_ms = 99000,
+			     .gives_way = true),
+	    LEASE_LEASED);
+	/* But for the end of the server. */
+	lease = make_lease(LEASE_PARTED, true);
+	ck_assert_int_eq(
+	    STEP(&lease, .kind = LEASE_LOOK, .ending = true), LEASE_OVER);
+	/* And nothing is promised any more then. */
+	lease = make_lease(LEASE_OVER, true);
+	ck_assert(!lease.promised);
+	ck_assert(lease_same_instance(&lease.holder, &anna));
+}
+END_TEST
+
+START_TEST(the_newcomer_is_the_holder_from_the_promise_on)
+{
+	struct lease lease = make_lease(LEASE_ATTACHED, true);
+
+	ck_assert(lease_same_instance(&lease.holder, &bert));
+	ck_assert_uint_eq(lease.holder.attempt, 3);
+	/* The connection that it replaces may still say something, */
+	STEP(&lease, .kind = LEASE_ANNOUNCE, .client = anna);
+	ck_assert(lease_same_instance(&lease.holder, &bert));
+	/* or be lost: the newcomer is not. */
+	STEP(&lease, .kind = LEASE_LOSE, .now_ms = 1000, .length_ms = 0);
+	ck_assert(lease_same_instance(&lease.holder, &bert));
+	ck_assert(lease_has_connection(&lease));
+	/* One that did not announce itself can do so later. */
+	STEP(&lease, .kind = LEASE_ATTACH, .client = of_bore);
+	ck_assert(!lease.holder.announced);
+	STEP(&lease, .kind = LEASE_ANNOUNCE, .client = bert);
+	ck_assert(lease_same_instance(&lease.holder, &bert));
+}
+END_TEST
+
+START_TEST(a_lease_runs_from_the_last_sign_of_life)
+{
+	struct lease lease = make_lease(LEASE_LEASED, false);
+
+	ck_assert_int_eq(lease_due_ms(&lease), 6000);
+	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 500); /* not back */
+	ck_assert_int_eq(lease_due_ms(&lease), 6000);
+	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 4000);
+	ck_assert_int_eq(lease_due_ms(&lease), 9000);
+	ck_assert_int_eq(
+	    STEP(&lease, .kind = LEASE_LOOK, .now_ms = 8999), LEASE_LEASED);
+	ck_assert_int_eq(
+	    STEP(&lease, .kind = LEASE_LOOK, .now_ms = 9000), LEASE_OVER);
+	/* A second loss while it runs does not prolong it. */
+	lease = make_lease(LEASE_LEASED, false);
+	STEP(&lease, .kind = LEASE_LOSE, .now_ms = 5000, .length_ms = 5000);
+	ck_assert_int_eq(lease_due_ms(&lease), 6000);
+	/* No lease was granted: there is none to prolong. */
+	lease_init(&lease, &of_bore);
+	STEP(&lease, .kind = LEASE_LOSE, .now_ms = 1000);
+	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 2000);
+	ck_assert_int_eq(lease_due_ms(&lease), 1000);
+	/* The others are not over by time. */
+	lease = make_lease(LEASE_ATTACHED, false);
+	ck_assert_int_eq(lease_due_ms(&lease), CLOCK_NEVER);
+	lease = make_lease(LEASE_PARTED, false);
+	ck_assert_int_eq(lease_due_ms(&lease), CLOCK_NEVER);
+}
+END_TEST
+
+START_TEST(whoever_is_condemned_counts_as_gone)
+{
+	struct lease lease = make_lease(LEASE_ATTACHED, false);
+
+	ck_assert(lease_has_connection(&lease));
+	STEP(&lease, .kind = LEASE_CONDEMN);
+	ck_assert(lease.condemned);
+	ck_assert(!lease_has_connection(&lease));
+	/* Its successors are not. */
+	STEP(&lease, .kind = LEASE_PROMISE, .client = bert);
+	ck_assert(lease_has_connection(&lease));
+	STEP(&lease, .kind = LEASE_CONDEMN);
+	STEP(&lease, .kind = LEASE_ATTACH, .client = bert);
+	ck_assert(lease_has_connection(&lease));
+	STEP(&lease, .kind = LEASE_CONDEMN);
+	STEP(&lease, .kind = LEASE_LOSE);
+	ck_assert(!lease.condemned);
+	ck_assert(!lease_has_connection(&lease));
+}
+END_TEST
+
+START_TEST(a_claim_is_what_the_lease_knows)
+{
+	struct lease_client later = anna;
+	struct lease lease = make_lease(LEASE_ATTACHED, false);
+	struct lease_claim claim;
+
+	later.attempt = 8;
+	claim = lease_claim_of(&lease, &later, true, TCP_GONE, 1000);
+	ck_assert(!claim.ended && claim.attached && claim.announced);
+	ck_assert(claim.same_instance && claim.newer && claim.trusted);
+	ck_assert_int_eq(claim.tcp, TCP_GONE);
+	claim = lease_claim_of(&lease, &anna, false, TCP_ALIVE, 1000);
+	ck_assert(claim.same_instance && !claim.newer && !claim.trusted);
+	claim = lease_claim_of(&lease, &bert, false, TCP_ALIVE, 1000);
+	ck_assert(!claim.same_instance);
+	claim = lease_claim_of(&lease, &of_bore, false, TCP_ALIVE, 1000);
+	ck_assert(!claim.same_instance && !claim.newer);
+	lease = make_lease(LEASE_LEASED, false);
+	claim = lease_claim_of(&lease, &anna, true, TCP_GONE, 1000);
+	ck_assert(!claim.ended && !claim.attached && claim.announced);
+	lease = make_lease(LEASE_OVER, false);
+	claim = lease_claim_of(&lease, &anna, true, TCP_GONE, 1000);
+	ck_assert(claim.ended);
+}
+END_TEST
+
+START_TEST(whoever_is_heard_on_data_connections_is_not_gone)
+{
+	struct lease lease = make_lease(LEASE_ATTACHED, false);
+
+	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 1000);
+	ck_assert_int_eq(
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 999 + TCP_GONE_MS)
+		.tcp,
+	    TCP_DOUBTFUL);
+	ck_assert_int_eq(
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 1000 + TCP_GONE_MS)
+		.tcp,
+	    TCP_GONE);
+	ck_assert_int_eq(
+	    lease_claim_of(&lease, &bert, true, TCP_ALIVE, 1000).tcp,
+	    TCP_ALIVE);
+	/* What was heard was no other client. */
+	STEP(&lease, .kind = LEASE_PROMISE, .client = anna);
+	ck_assert_int_eq(
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 1000).tcp,
+	    TCP_DOUBTFUL);
+	STEP(&lease, .kind = LEASE_PROMISE, .client = bert);
+	ck_assert_int_eq(
+	    lease_claim_of(&lease, &anna, true, TCP_GONE, 1000).tcp, TCP_GONE);
+}
+END_TEST
+
 SUITE_MAIN("lease", a_tunnel_that_has_ended_stops_nobody,
     the_same_instance_goes_on_with_a_higher_attempt_at_once,
     a_holder_that_lives_stays,
@@ -207,4 +444,10 @@ SUITE_MAIN("lease", a_tunnel_that_has_ended_stops_nobody,
     who_acknowledges_after_the_newcomer_came_is_alive,
     who_acknowledges_nothing_is_not_waited_for_long,
     who_was_not_heard_for_long_is_no_evidence,
-    a_port_that_is_reserved_is_for_its_owner)
+    a_port_that_is_reserved_is_for_its_owner,
+    each_event_leads_from_each_state_to_one, who_returns_is_attached,
+    a_port_that_is_promised_is_not_free,
+    the_newcomer_is_the_holder_from_the_promise_on,
+    a_lease_runs_from_the_last_sign_of_life,
+    whoever_is_condemned_counts_as_gone, a_claim_is_what_the_lease_knows,
+    whoever_is_heard_on_data_connections_is_not_gone)
