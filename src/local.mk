@@ -52,6 +52,7 @@ librebore_a_SOURCES = \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
 	%D%/wire/scratch.c	%D%/wire/scratch.h \
+	%D%/wire/principal.c	%D%/wire/principal.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \

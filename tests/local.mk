@@ -52,6 +52,7 @@ unit_tests = \
 	%D%/unit/test_pipes \
 	%D%/unit/test_ports \
 	%D%/unit/test_reconnect \
+	%D%/unit/test_principal \
 	%D%/unit/test_pulse \
 	%D%/unit/test_quarrel \
 	%D%/unit/test_registry \
@@ -127,6 +128,7 @@ e2e_tests = \
 	%D%/e2e/new_address.py \
 	%D%/e2e/no_reconnect.py \
 	%D%/e2e/notify.py \
+	%D%/e2e/other_secret.py \
 	%D%/e2e/path_lost.py \
 	%D%/e2e/port_released.py \
 	%D%/e2e/precedence.py \

@@ -167,7 +167,7 @@ is_kept_for_another(const struct claim *claim)
 	struct lease_return claims = {
 	    .reserved = match.is_owned && context->lease_ms > 0,
 	    .same_instance = match.same_instance,
-	    .trusted = context->has_secret || match.same_address,
+	    .trusted = link_principal(link) != NULL || match.same_address,
 	};
 
 	return !lease_admits(&claims);

@@ -51,10 +51,13 @@ context_tidy(struct context *context)
 }
 
 bool
-context_trusts(const struct context *context, const struct address *address,
-    const struct address *newcomer)
+context_trusts(const struct principal *holder,
+    const struct address *holder_address, const struct principal *newcomer,
+    const struct address *newcomer_address)
 {
-	return context->has_secret || address_same_host(address, newcomer);
+	if (holder == NULL && newcomer == NULL)
+		return address_same_host(holder_address, newcomer_address);
+	return principal_may_succeed(holder, newcomer);
 }
 
 bool

@@ -69,10 +69,11 @@ struct context {
 /* Give back memory that a flood has left, once in a while. To be called often. */
 void context_tidy(struct context *context);
 
-/* Whether a newcomer may be the client that came from address before: it has
- * proved the secret, or comes from the same address where there is none. */
-bool context_trusts(const struct context *context,
-    const struct address *address, const struct address *newcomer);
+/* Whether a newcomer may have what a holder has left: both have proved a secret,
+ * or both come from the same address where there is none. */
+bool context_trusts(const struct principal *holder,
+    const struct address *holder_address, const struct principal *newcomer,
+    const struct address *newcomer_address);
 
 /* Take descriptors of the budget, if need be those of spares. */
 bool context_take(struct context *context, unsigned count);

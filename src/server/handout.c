@@ -32,6 +32,7 @@ struct handout {
 	struct context *context;
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
+	struct principal *principal; /* the visitor's, a reference */
 	int fd;
 	uint32_t serial;  /* of the spare */
 	uint32_t rtt_ms;  /* the longer one of spare and control connection */
@@ -211,6 +212,7 @@ static void
 release(struct handout *handout)
 {
 	buffers_return(handout->kept);
+	principal_release(handout->principal);
 	tunnel_release(handout->tunnel);
 }
 
@@ -310,7 +312,8 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 
 	if (roster_enter(&context->active, handout->entry, fd, -1)) {
 		if (await_late(handout, uuid) == ERROR_NONE)
-			visitor = pending_take(&context->pending, uuid);
+			visitor = pending_accept(
+			    &context->pending, uuid, handout->principal);
 		roster_leave(&context->active, handout->entry);
 	}
 	if (visitor != NULL) {
@@ -370,6 +373,7 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .context = order->context,
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
+	    .principal = principal_hold(order->visitor->principal),
 	    .fd = order->spare.fd,
 	    .serial = order->spare.serial,
 	    .rtt_ms = max_u32(order->rtt_ms, tcp_rtt_ms(order->spare.fd)),

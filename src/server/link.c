@@ -204,6 +204,12 @@ link_await_announce(struct link *link, int64_t deadline_ms)
 	return error;
 }
 
+struct principal *
+link_principal(const struct link *link)
+{
+	return keyring_principal(link->key);
+}
+
 bool
 link_can(const struct link *link, enum message_ability ability)
 {

@@ -99,6 +99,9 @@ enum error link_await_announce(struct link *link, int64_t deadline_ms);
  */
 enum error link_read(struct link *link, enum link_event *event);
 
+/* Returns whoever the client has proved to be, the link's; NULL: nobody. */
+struct principal *link_principal(const struct link *link);
+
 /* Whether the client has announced itself, and this. */
 bool link_can(const struct link *link, enum message_ability ability);
 

@@ -141,6 +141,21 @@ pending_take(struct pending *pending, const struct uuid *uuid)
 	return visitor;
 }
 
+struct pending_visitor *
+pending_accept(struct pending *pending, const struct uuid *uuid,
+    const struct principal *principal)
+{
+	struct pending_visitor **link;
+	struct pending_visitor *visitor = NULL;
+
+	lock_take(&pending->lock);
+	link = find(pending, uuid);
+	if (*link != NULL && principal_same((*link)->principal, principal))
+		visitor = unlink_visitor(pending, link);
+	lock_give(&pending->lock);
+	return visitor;
+}
+
 /* Take a visitor that is known to be there. */
 static struct pending_visitor *
 unlink_known(struct pending *pending, struct pending_visitor *visitor)
@@ -320,6 +335,20 @@ pending_rewind(
 	for (struct pending_visitor *one = group->oldest; one != NULL;
 	     one = one->newer)
 		one->expires_ms = expires_ms;
+	lock_give(&pending->lock);
+}
+
+void
+pending_assign(struct pending *pending, struct pending_group *group,
+    struct principal *principal)
+{
+	lock_take(&pending->lock);
+	for (struct pending_visitor *one = group->oldest; one != NULL;
+	     one = one->newer) {
+		principal_hold(principal);
+		principal_release(one->principal);
+		one->principal = principal;
+	}
 	lock_give(&pending->lock);
 }
 

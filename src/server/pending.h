@@ -17,6 +17,7 @@
 #include "os/lock.h"
 #include "server/pulse.h"
 #include "server/shares.h"
+#include "wire/principal.h"
 
 /* A power of two; a bucket holds five visitors when 20,000 wait. */
 #define PENDING_BUCKETS 4096
@@ -42,6 +43,8 @@ struct pending_visitor {
 	size_t ahead;
 	/* Of the client that is to serve it, a reference; NULL: none. */
 	struct pulse *pulse;
+	/* Of that client, too: who may accept the visitor. A reference. */
+	struct principal *principal;
 
 	/* Private, under the lock of pending. */
 	struct pending_visitor *next_in_bucket;
@@ -103,12 +106,22 @@ bool pending_is_quiet(struct pending *pending, int64_t since_ms);
 void pending_rewind(
     struct pending *pending, struct pending_group *group, int64_t expires_ms);
 
+/* The visitors of group are another client's to accept from now on: of its
+ * principal and of no other. */
+void pending_assign(struct pending *pending, struct pending_group *group,
+    struct principal *principal);
+
 /* Whether the visitor with this name waits. */
 bool pending_has(struct pending *pending, const struct uuid *uuid);
 
 /* Take the visitor with this name. Returns it, the caller's now, or NULL. */
 struct pending_visitor *pending_take(
     struct pending *pending, const struct uuid *uuid);
+
+/* As pending_take(), for whoever accepts the visitor; NULL as well where the
+ * visitor is not principal's to accept. */
+struct pending_visitor *pending_accept(struct pending *pending,
+    const struct uuid *uuid, const struct principal *principal);
 
 /* Take the oldest visitor of group if it has expired by now_ms, or NULL.
  * CLOCK_NEVER takes it in any case. */

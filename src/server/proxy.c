@@ -46,6 +46,7 @@ finish(struct context *context, struct pending_visitor *visitor)
 	fd_close(&visitor->fd);
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
+	principal_release(visitor->principal);
 	budget_give(&context->budget, BUDGET_VISITOR);
 	shares_leave(&context->shares, &visitor->seat);
 	shelf_give(&context->visitors, visitor);

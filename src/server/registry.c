@@ -152,14 +152,16 @@ registry_remove_key(struct registry *registry, struct registry_entry *entry)
 }
 
 struct tunnel *
-registry_find_key(struct registry *registry, const struct uuid *uuid)
+registry_find_key(struct registry *registry, const struct uuid *uuid,
+    const struct principal *principal)
 {
 	struct registry_entry *entry;
 	struct tunnel *tunnel = NULL;
 
 	lock_take(&registry->lock);
 	entry = seek(*bucket_of(&registry->keys, uuid), uuid);
-	if (entry != NULL && seek(entry->next, uuid) == NULL) {
+	if (entry != NULL && seek(entry->next, uuid) == NULL &&
+	    principal_same(entry->principal, principal)) {
 		tunnel = entry->tunnel;
 		tunnel_hold(tunnel);
 	}

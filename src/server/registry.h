@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "os/lock.h"
+#include "wire/principal.h"
 
 #define REGISTRY_PORTS 65536
 
@@ -30,6 +31,8 @@ struct registry_entry {
 	/* One of both. */
 	struct tunnel *tunnel;
 	const struct link *link;
+	/* Of a key: who may use it; kept by whoever has entered it. */
+	const struct principal *principal;
 	/* Private. */
 	bool entered;
 	struct registry_entry *next;
@@ -83,9 +86,9 @@ void registry_remove_key(
     struct registry *registry, struct registry_entry *entry);
 
 /* Returns the tunnel of the key with a reference for the caller; NULL when no
- * connection has it, or more than one. */
-struct tunnel *registry_find_key(
-    struct registry *registry, const struct uuid *uuid);
+ * connection has it, or more than one, or one of another principal. */
+struct tunnel *registry_find_key(struct registry *registry,
+    const struct uuid *uuid, const struct principal *principal);
 
 /* The same for the instance of a control connection, with its link. */
 void registry_put_instance(

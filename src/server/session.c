@@ -284,7 +284,8 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	proxy->visitor = NULL;
 	if (proxy->early != NULL || proxy->early_size == 0) {
-		proxy->visitor = pending_take(&context->pending, uuid);
+		proxy->visitor = pending_accept(
+		    &context->pending, uuid, keyring_principal(session->key));
 		if (proxy->visitor == NULL)
 			notices_tell(&context->notices, NOTICE_NOT_WAITING,
 			    session->source,
@@ -305,12 +306,14 @@ static void
 be_spare(struct session *session, const struct uuid *key)
 {
 	struct context *context = session->context;
-	struct tunnel *tunnel = registry_find_key(&context->registry, key);
+	const struct principal *principal = keyring_principal(session->key);
+	struct tunnel *tunnel =
+	    registry_find_key(&context->registry, key, principal);
 	size_t size;
 
 	channel_rest(&session->channel, &size);
 	if (tunnel != NULL && size == 0 && budget_is_ample(&context->budget) &&
-	    tunnel_add_spare(tunnel, session->fd)) {
+	    tunnel_add_spare(tunnel, session->fd, principal)) {
 		session->fd = -1;
 		budget_force(&context->budget, BUDGET_SESSION); /* its own */
 	}

@@ -14,6 +14,7 @@ spares_init(struct spares *spares, struct budget *budget, unsigned most)
 	spares->most = most < SPARES_MOST ? most : SPARES_MOST;
 	lock_init(&spares->lock);
 	spares->open = false;
+	spares->principal = NULL;
 	spares->serial = 0;
 	spares->count = 0;
 }
@@ -26,9 +27,10 @@ spares_destroy(struct spares *spares)
 }
 
 void
-spares_open(struct spares *spares)
+spares_open(struct spares *spares, const struct principal *principal)
 {
 	lock_take(&spares->lock);
+	spares->principal = principal;
 	spares->open = true;
 	lock_give(&spares->lock);
 }
@@ -44,14 +46,15 @@ keep(struct spares *spares, const struct spare *spare)
 }
 
 bool
-spares_add(struct spares *spares, int fd)
+spares_add(struct spares *spares, int fd, const struct principal *principal)
 {
 	struct spare spare = {.fd = fd};
 	bool kept;
 
 	lock_take(&spares->lock);
 	spare.serial = spares->serial++;
-	kept = keep(spares, &spare);
+	kept = principal_same(spares->principal, principal) &&
+	       keep(spares, &spare);
 	lock_give(&spares->lock);
 	return kept;
 }
@@ -174,6 +177,7 @@ spares_close(struct spares *spares)
 {
 	lock_take(&spares->lock);
 	spares->open = false;
+	spares->principal = NULL;
 	lock_give(&spares->lock);
 	spares_shed(spares);
 }

@@ -12,6 +12,7 @@
 
 #include "os/lock.h"
 #include "server/budget.h"
+#include "wire/principal.h"
 
 /* Of one tunnel. */
 #define SPARES_MOST 64
@@ -31,7 +32,8 @@ struct spares {
 	struct lock lock;
 	/* Under lock. */
 	bool open;
-	uint32_t serial; /* of the next */
+	const struct principal *principal; /* while open */
+	uint32_t serial;                   /* of the next */
 	unsigned count;
 	struct spare all[SPARES_MOST];
 };
@@ -41,17 +43,22 @@ struct spares {
 void spares_init(struct spares *spares, struct budget *budget, unsigned most);
 void spares_destroy(struct spares *spares);
 
-/* Begin to take spares, or close all and take no more. */
-void spares_open(struct spares *spares);
+/* Begin to take spares of principal, which must stay until spares_close(). */
+void spares_open(struct spares *spares, const struct principal *principal);
+
+/* Close all and take no more. */
 void spares_close(struct spares *spares);
 
 /*
  * Keep a data connection, with the place in the budget that it has. Threads:
  * any.
  *
- * Returns false when none is wanted; fd stays the caller's then.
+ * principal: whose it is.
+ * Returns false when none is wanted, or none of principal; fd stays the caller's
+ * then.
  */
-bool spares_add(struct spares *spares, int fd);
+bool spares_add(
+    struct spares *spares, int fd, const struct principal *principal);
 
 /* Keep one that spares_take() has given, as it was. Returns as spares_add(). */
 bool spares_return(struct spares *spares, const struct spare *spare);

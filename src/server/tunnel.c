@@ -48,6 +48,7 @@ struct holder {
 	struct uuid instance;
 	uint64_t attempt;
 	struct address address;
+	struct principal *principal; /* a reference */
 };
 
 struct tunnel {
@@ -82,6 +83,7 @@ struct tunnel {
 	int64_t parting_ms;   /* until when, at the longest */
 	struct pending_group visitors;
 	struct pulse *pulse; /* of the client that announced itself last */
+	struct principal *principal;  /* of the last link, a reference */
 	struct registry_entry key;    /* while spares are taken */
 	struct share *share;          /* of all descriptors */
 	struct share_seat lease;      /* entered while it may be taken away */
@@ -114,6 +116,9 @@ publish_holder(struct tunnel *tunnel)
 	holder->instance = link->who.instance;
 	holder->attempt = link->who.attempt;
 	holder->address = link->address;
+	principal_hold(link_principal(link));
+	principal_release(holder->principal);
+	holder->principal = link_principal(link);
 	grants_own(&tunnel->context->grants, tunnel->port,
 	    link->announced ? &link->who.instance : NULL, &link->address);
 }
@@ -167,6 +172,8 @@ tunnel_release(struct tunnel *tunnel)
 	if (atomic_fetch_sub(&tunnel->references, 1) != 1)
 		return;
 	pulse_release(tunnel->pulse);
+	principal_release(tunnel->principal);
+	principal_release(tunnel->holder.principal);
 	spares_destroy(&tunnel->spares);
 	wakeup_close(&tunnel->wakeup);
 	lock_destroy(&tunnel->lock);
@@ -191,8 +198,8 @@ gather(struct tunnel *tunnel, const struct link *newcomer)
 		holder->announced && newcomer->announced &&
 		uuid_equal(&holder->instance, &newcomer->who.instance),
 	    .newer = newcomer->who.attempt > holder->attempt,
-	    .trusted = context_trusts(
-		tunnel->context, &holder->address, &newcomer->address),
+	    .trusted = context_trusts(holder->principal, &holder->address,
+		link_principal(newcomer), &newcomer->address),
 	};
 
 	lock_assert_held(&tunnel->lock);
@@ -278,9 +285,10 @@ tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
 }
 
 bool
-tunnel_add_spare(struct tunnel *tunnel, int fd)
+tunnel_add_spare(
+    struct tunnel *tunnel, int fd, const struct principal *principal)
 {
-	return spares_add(&tunnel->spares, fd);
+	return spares_add(&tunnel->spares, fd, principal);
 }
 
 void
@@ -422,6 +430,7 @@ make_visitor(struct tunnel *tunnel, int fd, const struct address *address)
 		return NULL;
 	}
 	visitor->pulse = pulse_hold(tunnel->pulse);
+	visitor->principal = principal_hold(tunnel->principal);
 	return visitor;
 }
 
@@ -592,7 +601,8 @@ welcome_announced(struct tunnel *tunnel)
 	tunnel->key.uuid =
 	    link_can(link, MESSAGE_CAN_KEY) ? link->name : link->who.instance;
 	tunnel->key.tunnel = tunnel;
-	spares_open(&tunnel->spares);
+	tunnel->key.principal = link_principal(link);
+	spares_open(&tunnel->spares, link_principal(link));
 	registry_put_key(&tunnel->context->registry, &tunnel->key);
 }
 
@@ -620,6 +630,21 @@ settle(struct tunnel *tunnel)
 	tunnel->is_settled = crowd_settle(silent, source);
 }
 
+/* Visitors are for whoever holds the port now: a client that has come back with
+ * another secret, too. */
+static void
+follow_principal(struct tunnel *tunnel)
+{
+	struct principal *principal = link_principal(tunnel->link);
+
+	if (!principal_same(tunnel->principal, principal))
+		pending_assign(
+		    &tunnel->context->pending, &tunnel->visitors, principal);
+	principal_hold(principal);
+	principal_release(tunnel->principal);
+	tunnel->principal = principal;
+}
+
 /* Begin with a link: tell the client its port, in one write with all else. */
 static void
 greet(struct tunnel *tunnel)
@@ -628,6 +653,7 @@ greet(struct tunnel *tunnel)
 	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
+	follow_principal(tunnel);
 	link_put(link, &hello);
 	if (link->announced)
 		welcome_announced(tunnel);

@@ -70,9 +70,12 @@ bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
 /*
  * Give the tunnel a spare of its client.
  *
- * Returns false when none is wanted; fd stays the caller's then. Threads: any.
+ * principal: whose it is.
+ * Returns false when none is wanted, or none of principal; fd stays the caller's
+ * then. Threads: any.
  */
-bool tunnel_add_spare(struct tunnel *tunnel, int fd);
+bool tunnel_add_spare(
+    struct tunnel *tunnel, int fd, const struct principal *principal);
 
 /* A spare with this serial number did not answer: close those as old. Threads:
  * any. */

@@ -9,6 +9,7 @@
 struct keyring_key {
 	/* Read-only. */
 	struct auth_key key;
+	struct principal *principal; /* a reference */
 
 	/* Under the ring's lock. */
 	unsigned holders;
@@ -19,6 +20,7 @@ struct keyring_key {
 static void
 wipe_and_free(struct keyring_key *key)
 {
+	principal_release(key->principal);
 	secret_wipe(key, sizeof *key);
 	free(key);
 }
@@ -61,6 +63,22 @@ tidy(struct keyring *ring)
 	}
 }
 
+/* Returns a place for a key, without one; NULL when there is no memory. */
+static struct keyring_key *
+make_place(void)
+{
+	struct keyring_key *key = calloc(1, sizeof *key);
+
+	if (key == NULL)
+		return NULL;
+	key->principal = principal_create();
+	if (key->principal == NULL) {
+		free(key);
+		return NULL;
+	}
+	return key;
+}
+
 /* Make key valid; made: a place for it, if it is not there. Returns whether made
  * was used. */
 static bool
@@ -92,7 +110,7 @@ keyring_replace(
 
 	assert(count <= KEYRING_MOST);
 	for (unsigned i = 0; i < count; i++) {
-		made[i] = calloc(1, sizeof *made[i]);
+		made[i] = make_place();
 		if (made[i] == NULL)
 			error = ERROR_MEMORY;
 	}
@@ -108,7 +126,8 @@ keyring_replace(
 	}
 	lock_give(&ring->lock);
 	for (unsigned i = 0; i < count; i++)
-		free(made[i]);
+		if (made[i] != NULL)
+			wipe_and_free(made[i]); /* not needed */
 	return error;
 }
 
@@ -130,6 +149,12 @@ keyring_find(struct keyring *ring, const struct uuid *challenge,
 	}
 	lock_give(&ring->lock);
 	return found;
+}
+
+struct principal *
+keyring_principal(const struct keyring_key *key)
+{
+	return key != NULL ? key->principal : NULL;
 }
 
 void

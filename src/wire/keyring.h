@@ -17,6 +17,7 @@
 #include "base/uuid.h"
 #include "os/lock.h"
 #include "wire/auth.h"
+#include "wire/principal.h"
 
 /* Keys that are valid at a time. */
 #define KEYRING_MOST 8
@@ -54,6 +55,10 @@ enum error keyring_replace(
  */
 struct keyring_key *keyring_find(struct keyring *ring,
     const struct uuid *challenge, const char *tag, bool *is_valid);
+
+/* Returns whoever has proved key: the same for the same key, as long as key is
+ * held; hold it to keep it longer. NULL is legal, and nobody. */
+struct principal *keyring_principal(const struct keyring_key *key);
 
 /* Hold no longer. NULL is legal. */
 void keyring_release(struct keyring *ring, struct keyring_key *key);

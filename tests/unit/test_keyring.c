@@ -121,6 +121,49 @@ START_TEST(a_key_can_come_back)
 }
 END_TEST
 
+START_TEST(each_key_has_a_principal)
+{
+	struct keyring_key *first;
+	struct keyring_key *again;
+	struct keyring_key *other;
+	struct principal *principal;
+	bool valid;
+
+	start();
+	replace("ab");
+	first = find('a', &valid);
+	other = find('b', &valid);
+	principal = keyring_principal(first);
+	ck_assert_ptr_nonnull(principal);
+	ck_assert_ptr_nonnull(keyring_principal(other));
+	ck_assert(!principal_same(principal, keyring_principal(other)));
+	ck_assert_ptr_null(keyring_principal(NULL));
+	/* Whoever proves a key that is valid no more is still the same, */
+	replace("b");
+	again = find('a', &valid);
+	ck_assert(!valid);
+	ck_assert(principal_same(principal, keyring_principal(again)));
+	/* and so is whoever proves it when it has come back. */
+	replace("a");
+	keyring_release(&ring, again);
+	again = find('a', &valid);
+	ck_assert(principal_same(principal, keyring_principal(again)));
+	/* A principal may be kept longer than its key. */
+	principal_hold(principal);
+	keyring_release(&ring, first);
+	keyring_release(&ring, again);
+	keyring_release(&ring, other);
+	replace("b");
+	ck_assert_ptr_null(find('a', &valid));
+	replace("ab");
+	again = find('a', &valid);
+	ck_assert(!principal_same(principal, keyring_principal(again)));
+	principal_release(principal);
+	keyring_release(&ring, again);
+	keyring_destroy(&ring);
+}
+END_TEST
+
 START_TEST(a_copy_is_the_key)
 {
 	char tag[AUTH_TAG_TEXT_SIZE];
@@ -143,4 +186,4 @@ END_TEST
 SUITE_MAIN("keyring", all_keys_are_valid,
     a_replaced_key_that_nobody_holds_is_gone,
     a_replaced_key_is_known_as_long_as_somebody_holds_it, a_key_can_come_back,
-    a_copy_is_the_key)
+    each_key_has_a_principal, a_copy_is_the_key)

@@ -92,6 +92,63 @@ START_TEST(a_visitor_is_taken_once)
 }
 END_TEST
 
+/* Stand for principals that nobody looks into. */
+static struct principal *
+principal_of(unsigned number)
+{
+	return (void *)&visitors[number];
+}
+
+START_TEST(a_visitor_is_accepted_by_its_own_principal_alone)
+{
+	struct uuid uuid = uuid_of(1);
+
+	start();
+	visitors[1].principal = principal_of(7);
+	visitors[2].principal = NULL;
+	put(&group, 1, 1);
+	put(&group, 2, 1);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, principal_of(8)));
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, NULL));
+	ck_assert_uint_eq(pending_count(&pending, &group), 2);
+	ck_assert_ptr_eq(
+	    pending_accept(&pending, &uuid, principal_of(7)), &visitors[1]);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, principal_of(7)));
+	uuid = uuid_of(2);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, principal_of(7)));
+	ck_assert_ptr_eq(pending_accept(&pending, &uuid, NULL), &visitors[2]);
+	uuid = uuid_of(3);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, NULL));
+}
+END_TEST
+
+START_TEST(visitors_are_for_the_next_client_then)
+{
+	struct principal *old = principal_create();
+	struct principal *new = principal_create();
+	struct uuid uuid = uuid_of(2);
+
+	start();
+	for (unsigned i = 1; i <= 3; i++) {
+		visitors[i].principal = principal_hold(old);
+		put(i < 3 ? &group : &other, i, 1);
+	}
+	pending_assign(&pending, &group, new);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, old));
+	ck_assert_ptr_eq(pending_accept(&pending, &uuid, new), &visitors[2]);
+	uuid = uuid_of(1);
+	ck_assert_ptr_eq(pending_accept(&pending, &uuid, new), &visitors[1]);
+	/* Of another tunnel */
+	uuid = uuid_of(3);
+	ck_assert_ptr_null(pending_accept(&pending, &uuid, new));
+	ck_assert_ptr_eq(pending_accept(&pending, &uuid, old), &visitors[3]);
+	for (unsigned i = 1; i <= 3; i++)
+		principal_release(visitors[i].principal);
+	principal_release(old);
+	principal_release(new);
+}
+END_TEST
+
 START_TEST(nobody_is_found_where_nobody_waits)
 {
 	start();
@@ -498,7 +555,8 @@ START_TEST(a_visitor_that_two_want_goes_to_one_of_them)
 END_TEST
 
 SUITE_MAIN("pending", a_visitor_is_taken_once,
-    nobody_is_found_where_nobody_waits,
+    a_visitor_is_accepted_by_its_own_principal_alone,
+    visitors_are_for_the_next_client_then, nobody_is_found_where_nobody_waits,
     visitors_expire_at_their_time_and_in_order,
     never_takes_the_oldest_in_any_case, taking_one_leaves_the_others_in_order,
     groups_do_not_see_each_other, names_that_differ_in_one_byte_are_different,

@@ -126,18 +126,37 @@ START_TEST(a_tunnel_is_found_by_the_key_of_its_connection)
 
 	registry_init(&registry);
 	registry_remove_key(&registry, &a);
-	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
 	registry_put_key(&registry, &a);
 	registry_put_key(&registry, &b);
-	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid), &first);
-	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid), &second);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid, NULL), &first);
+	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid, NULL), &second);
 	ck_assert_uint_eq(first.references, 1);
 	ck_assert_uint_eq(second.references, 1);
 	registry_remove_key(&registry, &a);
 	registry_remove_key(&registry, &a);
-	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
-	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid), &second);
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
+	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid, NULL), &second);
 	registry_remove_key(&registry, &b);
+	registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_key_is_of_no_use_to_another_principal)
+{
+	/* Stand for principals; nobody looks into them. */
+	struct principal *one = (void *)&first;
+	struct principal *other = (void *)&second;
+	struct registry_entry a = entry_of(1, &first, 0);
+
+	a.principal = one;
+	registry_init(&registry);
+	registry_put_key(&registry, &a);
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, other));
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
+	ck_assert_uint_eq(first.references, 0);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid, one), &first);
+	registry_remove_key(&registry, &a);
 	registry_destroy(&registry);
 }
 END_TEST
@@ -152,9 +171,9 @@ START_TEST(a_key_of_two_is_the_key_of_none)
 	registry_put_key(&registry, &a);
 	registry_put_key(&registry, &b);
 	registry_put_key(&registry, &twin);
-	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid));
+	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
 	registry_remove_key(&registry, &a);
-	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid), &second);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid, NULL), &second);
 	registry_remove_key(&registry, &twin);
 	registry_remove_key(&registry, &b);
 	registry_destroy(&registry);
@@ -253,6 +272,6 @@ END_TEST
 SUITE_MAIN("registry", a_tunnel_is_found_at_its_port_with_a_reference,
     who_was_replaced_does_not_take_its_successor_off, all_are_visited_once,
     a_tunnel_is_found_by_the_key_of_its_connection,
-    a_key_of_two_is_the_key_of_none,
+    a_key_is_of_no_use_to_another_principal, a_key_of_two_is_the_key_of_none,
     older_connections_of_an_instance_are_visited,
     a_port_is_claimed_by_one_at_a_time, who_waits_gets_the_port_in_the_end)

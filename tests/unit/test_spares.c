@@ -2,6 +2,11 @@
 #include "server/spares.h"
 #include "sockets.h"
 
+/* Stand for principals; nobody looks into them. */
+static char names[2];
+static struct principal *const ours_alone = (void *)&names[0];
+static struct principal *const another = (void *)&names[1];
+
 static struct budget budget;
 static struct spares spares;
 static int ours[SPARES_MOST + 1], theirs[SPARES_MOST + 1];
@@ -12,7 +17,7 @@ add(int number)
 {
 	sockets_tcp(&ours[number], &theirs[number], 0);
 	budget_force(&budget, BUDGET_SESSION);
-	return spares_add(&spares, ours[number]);
+	return spares_add(&spares, ours[number], ours_alone);
 }
 
 static void
@@ -49,7 +54,7 @@ START_TEST(none_is_taken_before_the_session_is_open)
 	ck_assert_int_eq(take(), -1);
 	/* It is not ours: it stays open. */
 	ck_assert_int_eq(sockets_wait(theirs[0], POLLIN, 50), 0);
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	ck_assert(add(1));
 	ck_assert_int_eq(take(), ours[1]);
 	ck_assert_int_eq(take(), -1);
@@ -57,10 +62,27 @@ START_TEST(none_is_taken_before_the_session_is_open)
 }
 END_TEST
 
+START_TEST(none_is_taken_of_another_principal)
+{
+	start();
+	sockets_tcp(&ours[0], &theirs[0], 0);
+	spares_open(&spares, ours_alone);
+	ck_assert(!spares_add(&spares, ours[0], another));
+	ck_assert(!spares_add(&spares, ours[0], NULL));
+	ck_assert_int_eq(take(), -1);
+	spares_close(&spares);
+	spares_open(&spares, NULL);
+	ck_assert(!spares_add(&spares, ours[0], ours_alone));
+	ck_assert(spares_add(&spares, ours[0], NULL));
+	ck_assert_int_eq(take(), ours[0]);
+	spares_destroy(&spares);
+}
+END_TEST
+
 START_TEST(the_newest_is_given_first)
 {
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < 3; i++)
 		ck_assert(add(i));
 	ck_assert_int_eq(take(), ours[2]);
@@ -77,12 +99,12 @@ END_TEST
 START_TEST(there_are_no_more_than_so_many)
 {
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < SPARES_MOST; i++)
 		ck_assert(add(i));
 	ck_assert(!add(SPARES_MOST));
 	ck_assert_int_eq(take(), ours[SPARES_MOST - 1]);
-	ck_assert(spares_add(&spares, ours[SPARES_MOST]));
+	ck_assert(spares_add(&spares, ours[SPARES_MOST], ours_alone));
 	spares_destroy(&spares);
 }
 END_TEST
@@ -90,7 +112,7 @@ END_TEST
 START_TEST(one_that_has_ended_is_closed_and_not_given)
 {
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < 4; i++)
 		ck_assert(add(i));
 	close(theirs[3]);
@@ -112,7 +134,7 @@ START_TEST(one_that_does_not_answer_condemns_those_as_old)
 	struct spare silent;
 
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < 3; i++)
 		ck_assert(add(i));
 	ck_assert(spares_take(&spares, &silent));
@@ -135,7 +157,7 @@ START_TEST(serial_numbers_may_wrap_around)
 	struct spare silent;
 
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	spares.serial = UINT32_MAX - 1;
 	for (int i = 0; i < 2; i++)
 		ck_assert(add(i));
@@ -152,7 +174,7 @@ START_TEST(one_that_is_given_back_is_as_old_as_before)
 	struct spare first, second;
 
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < 2; i++)
 		ck_assert(add(i));
 	ck_assert(spares_take(&spares, &second));
@@ -169,7 +191,7 @@ END_TEST
 START_TEST(with_the_session_all_are_closed)
 {
 	start();
-	spares_open(&spares);
+	spares_open(&spares, ours_alone);
 	for (int i = 0; i < 3; i++)
 		ck_assert(add(i));
 	spares_close(&spares);
@@ -178,16 +200,16 @@ START_TEST(with_the_session_all_are_closed)
 	assert_used(0);
 	ck_assert_int_eq(take(), -1);
 	ck_assert(!add(3));
-	spares_open(&spares);
-	ck_assert(spares_add(&spares, ours[3]));
+	spares_open(&spares, ours_alone);
+	ck_assert(spares_add(&spares, ours[3], ours_alone));
 	spares_destroy(&spares);
 	sockets_expect_end(theirs[3]);
 }
 END_TEST
 
 SUITE_MAIN("spares", none_is_taken_before_the_session_is_open,
-    the_newest_is_given_first, there_are_no_more_than_so_many,
-    one_that_has_ended_is_closed_and_not_given,
+    none_is_taken_of_another_principal, the_newest_is_given_first,
+    there_are_no_more_than_so_many, one_that_has_ended_is_closed_and_not_given,
     one_that_does_not_answer_condemns_those_as_old,
     serial_numbers_may_wrap_around, one_that_is_given_back_is_as_old_as_before,
     with_the_session_all_are_closed)
