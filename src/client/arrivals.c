@@ -12,7 +12,7 @@
 void
 arrivals_init(struct arrivals *arrivals)
 {
-	lock_init(&arrivals->lock);
+	lock_init(&arrivals->lock, LOCK_RANK_ARRIVALS);
 	memset(arrivals->buckets, 0, sizeof arrivals->buckets);
 	memset(arrivals->recent, 0, sizeof arrivals->recent);
 }

@@ -114,7 +114,7 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 
 	memset(identity, 0, sizeof *identity);
 	identity->file = (struct statefile)STATEFILE_INITIALIZER;
-	lock_init(&identity->lock);
+	lock_init(&identity->lock, LOCK_RANK_IDENTITY);
 	identity->process = any_uuid();
 	begin_anew(identity);
 	if (state_path == NULL)

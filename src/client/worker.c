@@ -92,7 +92,7 @@ worker_context_init(struct worker_context *context)
 		: 1;
 	context->is_limited = false;
 	atomic_init(&context->workers, 0);
-	lock_init(&context->lock);
+	lock_init(&context->lock, LOCK_RANK_WORKER);
 	memset(&context->told, 0, sizeof context->told);
 	arrivals_init(&context->arrivals);
 	shelf_init(&context->orders, sizeof(struct order));

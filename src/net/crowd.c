@@ -31,7 +31,7 @@ crowd_init(struct crowd *crowd, unsigned most, uint64_t seed)
 	if (crowd->share < CROWD_SHARE_LEAST)
 		crowd->share = CROWD_SHARE_LEAST;
 	crowd->seed = seed | 1;
-	lock_init(&crowd->lock);
+	lock_init(&crowd->lock, LOCK_RANK_CROWD);
 	return ERROR_NONE;
 }
 

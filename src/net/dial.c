@@ -10,6 +10,7 @@
 #include "net/socket.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "os/lock.h"
 
 /* More dials than this at a time nobody drives. */
 #define DIALS_MOST 2
@@ -231,6 +232,7 @@ dial_wait(struct dial *const *dials, unsigned count, bool any, int64_t until_ms,
 	struct pollfd slots[1 + DIALS_MOST * DIAL_SLOTS];
 
 	assert(count <= DIALS_MOST);
+	lock_assert_none();
 	while (!is_enough(dials, count, any)) {
 		int64_t wake_ms = until_ms;
 		unsigned used = 1;

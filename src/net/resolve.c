@@ -67,7 +67,7 @@ resolve_create(const struct address_name *name, int64_t max_age_ms)
 	resolve->max_age_ms = max_age_ms;
 	resolve->failure = EAI_AGAIN;
 	atomic_init(&resolve->references, 1);
-	lock_init(&resolve->lock);
+	lock_init(&resolve->lock, LOCK_RANK_RESOLVE);
 	lock_condition_init(&resolve->answered);
 	return resolve;
 }

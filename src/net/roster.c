@@ -7,7 +7,7 @@
 void
 roster_init(struct roster *roster)
 {
-	lock_init(&roster->lock);
+	lock_init(&roster->lock, LOCK_RANK_ROSTER);
 	roster->oldest = NULL;
 	roster->newest = NULL;
 	roster->count = 0;

@@ -69,7 +69,7 @@ crew_create(const char *name)
 	crew->name = name;
 	shelf_init(&crew->members, sizeof(struct member));
 	stacks_init(&crew->stacks);
-	lock_init(&crew->lock);
+	lock_init(&crew->lock, LOCK_RANK_CREW);
 	lock_condition_init(&crew->fewer);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
 		lock_condition_init(&crew->places[i].told);

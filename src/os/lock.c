@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,6 +12,8 @@
 
 /* Its address is a mark that no other living thread has. */
 static _Thread_local char mark;
+/* The lock that the calling thread took last and still holds, or NULL. */
+static _Thread_local struct lock *innermost;
 
 /* A failing lock is a mistake of ours, and going on would spoil data. */
 static void
@@ -21,23 +24,48 @@ must(int result)
 }
 
 void
-lock_init(struct lock *lock)
+lock_init(struct lock *lock, enum lock_rank rank)
 {
+	lock->rank = rank;
 	must(pthread_mutex_init(&lock->mutex, NULL));
 	atomic_init(&lock->holder, NULL);
+	lock->outer = NULL;
+}
+
+/* Abort when the calling thread may not take a lock of this rank: before it
+ * waits for it, as that may be for ever. */
+static void
+check_rank(enum lock_rank rank)
+{
+	if (innermost == NULL || innermost->rank > rank)
+		return;
+	fprintf(stderr,
+	    "rebore: a lock of rank %d is taken under one of rank %d\n",
+	    (int)rank, (int)innermost->rank);
+	abort();
 }
 
 void
 lock_take(struct lock *lock)
 {
+	if (REBORE_LOCK_RANKS)
+		check_rank(lock->rank);
 	must(pthread_mutex_lock(&lock->mutex));
 	atomic_store_explicit(&lock->holder, &mark, memory_order_relaxed);
+	if (REBORE_LOCK_RANKS) {
+		lock->outer = innermost;
+		innermost = lock;
+	}
 }
 
 void
 lock_give(struct lock *lock)
 {
 	lock_assert_held(lock);
+	if (REBORE_LOCK_RANKS) {
+		assert(innermost == lock);
+		innermost = lock->outer;
+	}
 	atomic_store_explicit(&lock->holder, NULL, memory_order_relaxed);
 	must(pthread_mutex_unlock(&lock->mutex));
 }
@@ -48,6 +76,17 @@ lock_assert_held(const struct lock *lock)
 	assert(
 	    atomic_load_explicit(&lock->holder, memory_order_relaxed) == &mark);
 	(void)lock; /* unused where assert() is compiled out */
+}
+
+void
+lock_assert_none(void)
+{
+	if (!REBORE_LOCK_RANKS || innermost == NULL)
+		return;
+	fprintf(stderr,
+	    "rebore: a wait for a disk or a peer under a lock of rank %d\n",
+	    (int)innermost->rank);
+	abort();
 }
 
 void
@@ -97,6 +136,8 @@ lock_condition_wait(
 	int result;
 
 	lock_assert_held(lock);
+	if (REBORE_LOCK_RANKS)
+		assert(innermost == lock && lock->outer == NULL);
 	if (deadline_ms == CLOCK_NEVER) {
 		result = pthread_cond_wait(&condition->condition, &lock->mutex);
 	} else {
@@ -106,6 +147,8 @@ lock_condition_wait(
 		    &condition->condition, &lock->mutex, &end);
 	}
 	atomic_store_explicit(&lock->holder, &mark, memory_order_relaxed);
+	if (REBORE_LOCK_RANKS)
+		lock->outer = NULL; /* others have held it meanwhile */
 	if (result != ETIMEDOUT)
 		must(result);
 	return result != ETIMEDOUT;

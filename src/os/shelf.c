@@ -14,7 +14,7 @@ shelf_init(struct shelf *shelf, size_t size)
 {
 	assert(size >= sizeof(struct shelf_object));
 	shelf->size = size;
-	lock_init(&shelf->lock);
+	lock_init(&shelf->lock, LOCK_RANK_SHELF);
 	shelf->first = NULL;
 	shelf->count = 0;
 }

@@ -56,7 +56,7 @@ place_bytes(void)
 void
 stacks_init(struct stacks *stacks)
 {
-	lock_init(&stacks->lock);
+	lock_init(&stacks->lock, LOCK_RANK_STACKS);
 	stacks->open = NULL;
 }
 

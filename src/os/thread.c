@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "os/lock.h"
 #include "os/thread_label.h"
 
 static enum error
@@ -75,6 +76,7 @@ thread_name(const char *name)
 void
 thread_join(pthread_t thread)
 {
+	lock_assert_none();
 	if (pthread_join(thread, NULL) != 0)
 		abort();
 }

@@ -9,7 +9,7 @@
 
 #include "os/lock.h"
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_BUFFERS);
 /* Under lock. */
 static char *kept[BUFFERS_KEPT_MOST];
 static unsigned kept_count;

@@ -9,7 +9,7 @@
 /* One pipe for so many descriptors that the process may have. */
 #define DESCRIPTORS_EACH 32
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_PIPES);
 /* Under lock. */
 static struct pipe_ends kept[PIPES_KEPT_MOST];
 static unsigned kept_count;

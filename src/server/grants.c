@@ -235,7 +235,7 @@ grants_start(struct grants *grants, const char *state_path, pid_t *holder)
 	grants->failing = false;
 	grants->file = (struct statefile)STATEFILE_INITIALIZER;
 	grants->changed = (struct wakeup)WAKEUP_INITIALIZER;
-	lock_init(&grants->lock);
+	lock_init(&grants->lock, LOCK_RANK_GRANTS);
 	if (state_path == NULL)
 		return ERROR_NONE;
 	content = malloc(CONTENT_SIZE);

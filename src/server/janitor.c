@@ -51,7 +51,7 @@ janitor_start(struct janitor *janitor, struct grants *grants)
 		return error;
 	janitor->grants = grants;
 	janitor->ended = false;
-	lock_init(&janitor->lock);
+	lock_init(&janitor->lock, LOCK_RANK_JANITOR);
 	lock_condition_init(&janitor->over);
 	janitor->started = true;
 	error = thread_start(&janitor->thread, "rebore-janitor",

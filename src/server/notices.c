@@ -75,7 +75,7 @@ static const struct {
 void
 notices_init(struct notices *notices, uint64_t seed)
 {
-	lock_init(&notices->lock);
+	lock_init(&notices->lock, LOCK_RANK_NOTICES);
 	notices->condense.seed = seed;
 }
 

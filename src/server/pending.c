@@ -20,7 +20,7 @@
 void
 pending_init(struct pending *pending)
 {
-	lock_init(&pending->lock);
+	lock_init(&pending->lock, LOCK_RANK_PENDING);
 	memset(pending->buckets, 0, sizeof pending->buckets);
 	pending->announced_ms = INT64_MIN;
 }

@@ -43,7 +43,7 @@ ports_init(struct ports *ports, const struct address *address,
 	ports->range = *range;
 	ports->grants = grants;
 	ports->control = 0;
-	lock_init(&ports->lock);
+	lock_init(&ports->lock, LOCK_RANK_PORTS);
 	memset(ports->taken, 0, sizeof ports->taken);
 	ports->asked_again = 0;
 }

@@ -9,7 +9,7 @@
 void
 registry_init(struct registry *registry)
 {
-	lock_init(&registry->lock);
+	lock_init(&registry->lock, LOCK_RANK_REGISTRY);
 	lock_condition_init(&registry->released);
 	/* The tables start as zeros: untouched, they cost no memory. */
 }

@@ -182,7 +182,7 @@ fill_context(struct server *server)
 	shelf_init(&context->sessions, sizeof(struct session_order));
 	shelf_init(&context->handouts, sizeof(struct handout_order));
 	shelf_init(&context->visitors, sizeof(struct pending_visitor));
-	lock_init(&context->lock);
+	lock_init(&context->lock, LOCK_RANK_CONTEXT);
 	notices_init(&context->notices, random_seed());
 	context->penalties.seed = random_seed();
 }

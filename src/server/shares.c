@@ -68,7 +68,7 @@ shares_init(struct shares *shares, unsigned most)
 		return false;
 	}
 	shares->most = most;
-	lock_init(&shares->lock);
+	lock_init(&shares->lock, LOCK_RANK_SHARES);
 	lock_condition_init(&shares->eased);
 	shelf_init(&shares->sources, sizeof(struct share_source));
 	return true;

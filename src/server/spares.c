@@ -12,7 +12,7 @@ spares_init(struct spares *spares, struct budget *budget, unsigned most)
 {
 	spares->budget = budget;
 	spares->most = most < SPARES_MOST ? most : SPARES_MOST;
-	lock_init(&spares->lock);
+	lock_init(&spares->lock, LOCK_RANK_SPARES);
 	spares->open = false;
 	spares->principal = NULL;
 	spares->serial = 0;

@@ -151,7 +151,7 @@ tunnel_create(struct context *context, const struct listener *listener,
 	tunnel->port = port;
 	atomic_init(&tunnel->references, 1);
 	atomic_init(&tunnel->felt_ms, clock_now_ms() - TCP_GONE_MS);
-	lock_init(&tunnel->lock);
+	lock_init(&tunnel->lock, LOCK_RANK_TUNNEL);
 	tunnel->listener = *listener;
 	tunnel->link = link;
 	pending_group_init(&tunnel->visitors);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "os/lock.h"
 
 void
 channel_init(struct channel *channel, int fd)
@@ -52,6 +53,7 @@ wait_for(int fd, short events, int64_t deadline_ms)
 	struct pollfd slot = {.fd = fd, .events = events};
 	int ready;
 
+	lock_assert_none();
 	do
 		ready = poll(&slot, 1, clock_left_ms(deadline_ms));
 	while (ready == -1 && (errno == EINTR || errno == EAGAIN));

@@ -28,7 +28,7 @@ wipe_and_free(struct keyring_key *key)
 void
 keyring_init(struct keyring *ring)
 {
-	lock_init(&ring->lock);
+	lock_init(&ring->lock, LOCK_RANK_KEYRING);
 	ring->first = NULL;
 }
 

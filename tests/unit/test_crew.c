@@ -226,7 +226,7 @@ shelf_give_counted(struct shelf *shelf, void *object)
 static void
 start(void)
 {
-	lock_init(&gate.lock);
+	lock_init(&gate.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&gate.changed);
 	crew = crew_create("crew-name");
 	ck_assert_ptr_nonnull(crew);

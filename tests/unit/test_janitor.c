@@ -61,7 +61,7 @@ static void
 prepare(bool stuck)
 {
 	ck_assert_int_eq(random_start(), ERROR_NONE);
-	lock_init(&disk.lock);
+	lock_init(&disk.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&disk.changed);
 	disk.stuck = stuck;
 	folder_make();

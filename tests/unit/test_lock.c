@@ -19,7 +19,7 @@ static bool told;
 static void
 start(void)
 {
-	lock_init(&lock);
+	lock_init(&lock, LOCK_RANK_LEAF);
 	lock_condition_init(&condition);
 }
 
@@ -60,7 +60,7 @@ END_TEST
 
 START_TEST(a_static_lock_needs_no_start)
 {
-	static struct lock ready = LOCK_INITIALIZER;
+	static struct lock ready = LOCK_INITIALIZER(LOCK_RANK_LEAF);
 
 	lock_take(&ready);
 	lock_assert_held(&ready);
@@ -237,6 +237,216 @@ START_TEST(all_who_wait_are_told)
 }
 END_TEST
 
+/* One of each rank that the order is tried with. */
+static struct lock leaf = LOCK_INITIALIZER(LOCK_RANK_LEAF);
+static struct lock leaf_too = LOCK_INITIALIZER(LOCK_RANK_LEAF);
+static struct lock outer = LOCK_INITIALIZER(LOCK_RANK_OVER_LEAVES);
+
+static void
+take_both(struct lock *first, struct lock *second)
+{
+	lock_take(first);
+	lock_take(second);
+	lock_give(second);
+	lock_give(first);
+}
+
+static void
+take_inwards(void)
+{
+	take_both(&outer, &leaf);
+	take_both(&outer, &leaf_too);
+}
+
+static void
+take_outwards(void)
+{
+	take_both(&leaf, &outer);
+}
+
+static void
+take_two_of_a_rank(void)
+{
+	take_both(&leaf, &leaf_too);
+}
+
+static void
+take_twice(void)
+{
+	alarm(10); /* it would wait for itself */
+	take_both(&leaf, &leaf);
+}
+
+static void
+take_one_after_the_other(void)
+{
+	take_inwards();
+	lock_take(&leaf);
+	lock_give(&leaf);
+	lock_take(&outer);
+	lock_give(&outer);
+	lock_assert_none();
+}
+
+static void
+give_the_outer_first(void)
+{
+	lock_take(&outer);
+	lock_take(&leaf);
+	lock_give(&outer);
+}
+
+/* The inner one has been given: the outer one still counts. */
+static void
+take_two_of_a_rank_after_an_inner(void)
+{
+	lock_take(&outer);
+	lock_take(&leaf);
+	lock_give(&leaf);
+	take_both(&outer, &leaf);
+}
+
+START_TEST(locks_are_taken_in_the_order_of_their_ranks)
+{
+	ck_assert(!aborts(take_inwards));
+	ck_assert(!aborts(take_one_after_the_other));
+	if (!REBORE_LOCK_RANKS)
+		return;
+	ck_assert(aborts(take_outwards));
+	ck_assert(aborts(take_two_of_a_rank));
+	ck_assert(aborts(take_twice));
+	ck_assert(aborts(give_the_outer_first));
+	ck_assert(aborts(take_two_of_a_rank_after_an_inner));
+}
+END_TEST
+
+static void
+assert_none_under_one(void)
+{
+	lock_take(&outer);
+	lock_assert_none();
+}
+
+static void
+assert_none_under_the_outer(void)
+{
+	take_inwards();
+	lock_take(&outer);
+	lock_take(&leaf);
+	lock_give(&leaf);
+	lock_assert_none();
+}
+
+static void
+wait_under_another(void)
+{
+	lock_take(&outer);
+	lock_take(&leaf);
+	lock_condition_wait(&condition, &leaf, clock_now_ms());
+}
+
+static void
+wait_under_one(void)
+{
+	lock_take(&leaf);
+	lock_condition_wait(&condition, &leaf, clock_now_ms());
+	lock_give(&leaf);
+	take_inwards();
+}
+
+START_TEST(nothing_is_waited_for_under_a_lock)
+{
+	start();
+	ck_assert(!aborts(wait_under_one));
+	if (REBORE_LOCK_RANKS) {
+		ck_assert(aborts(assert_none_under_one));
+		ck_assert(aborts(assert_none_under_the_outer));
+		ck_assert(aborts(wait_under_another));
+	}
+	end();
+}
+END_TEST
+
+static void *
+take_outer(void *argument)
+{
+	(void)argument;
+	lock_take(&outer);
+	lock_give(&outer);
+	return NULL;
+}
+
+static void *
+tell_under_another(void *argument)
+{
+	lock_take(&outer);
+	tell(argument);
+	lock_give(&outer);
+	return NULL;
+}
+
+/* The waiting thread holds what it held before, and no more. */
+START_TEST(who_takes_it_during_a_wait_does_not_count)
+{
+	pthread_t thread;
+
+	start();
+	told = false;
+	lock_take(&lock);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, tell_under_another, NULL), 0);
+	while (!told)
+		lock_condition_wait(&condition, &lock, CLOCK_NEVER);
+	lock_give(&lock);
+	take_inwards();
+	pthread_join(thread, NULL);
+	end();
+}
+END_TEST
+
+static void
+take_an_initialized_one_twice(void)
+{
+	struct lock another;
+
+	lock_init(&another, LOCK_RANK_OVER_LEAVES);
+	take_both(&another, &outer);
+}
+
+static void
+take_an_initialized_leaf(void)
+{
+	struct lock another;
+
+	lock_init(&another, LOCK_RANK_LEAF);
+	take_both(&outer, &another);
+	lock_destroy(&another);
+}
+
+START_TEST(a_lock_keeps_the_rank_that_it_is_given)
+{
+	ck_assert(!aborts(take_an_initialized_leaf));
+	if (REBORE_LOCK_RANKS)
+		ck_assert(aborts(take_an_initialized_one_twice));
+}
+END_TEST
+
+START_TEST(what_another_thread_holds_does_not_count)
+{
+	pthread_t thread;
+
+	lock_take(&leaf);
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_outer, NULL), 0);
+	pthread_join(thread, NULL);
+	lock_give(&leaf);
+}
+END_TEST
+
 SUITE_MAIN("lock", only_one_thread_is_inside, a_static_lock_needs_no_start,
     who_does_not_hold_it_is_told_so, a_wait_ends_at_its_deadline,
-    a_wait_ends_when_it_is_told, all_who_wait_are_told)
+    a_wait_ends_when_it_is_told, all_who_wait_are_told,
+    locks_are_taken_in_the_order_of_their_ranks,
+    nothing_is_waited_for_under_a_lock,
+    what_another_thread_holds_does_not_count,
+    who_takes_it_during_a_wait_does_not_count,
+    a_lock_keeps_the_rank_that_it_is_given)

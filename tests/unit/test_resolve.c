@@ -149,7 +149,7 @@ start(const char *host, int64_t max_age_ms)
 {
 	struct address_name name = {.port = 7835};
 
-	lock_init(&server.lock);
+	lock_init(&server.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&server.changed);
 	snprintf(name.host, sizeof name.host, "%s", host);
 	snprintf(server.answer, sizeof server.answer, "192.0.2.7");

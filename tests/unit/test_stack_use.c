@@ -214,7 +214,7 @@ madvise(void *start, size_t size, int advice)
 static void
 start(void)
 {
-	lock_init(&seen.lock);
+	lock_init(&seen.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&seen.changed);
 	ck_assert_int_eq(random_start(), ERROR_NONE);
 }
@@ -743,7 +743,7 @@ run_stage(unsigned spares)
 	char byte;
 	uint16_t port;
 
-	lock_init(&stage.lock);
+	lock_init(&stage.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&stage.changed);
 	start_server();
 	start_client(address_port(&local), spares);

@@ -50,7 +50,7 @@ static void
 start(void)
 {
 	memset(&seen, 0, sizeof seen);
-	lock_init(&seen.lock);
+	lock_init(&seen.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&seen.done);
 }
 

@@ -1,0 +1,71 @@
+/*
+ * lock_rank - the order in which the locks of the program may be taken.
+ *
+ * A lock is only taken while every lock that the thread holds has a higher rank:
+ * from the outside in the rank falls, and two of one rank are never held
+ * together. No order of threads can end in a deadlock then. lock_take() aborts
+ * where this is broken, in builds that check it (configure
+ * --enable-lock-ranks, which --enable-werror and --with-sanitizer turn on).
+ *
+ * A new lock is a leaf, unless its header says why another must be taken under
+ * it; then both have a line here.
+ */
+#ifndef REBORE_OS_LOCK_RANK_H
+#define REBORE_OS_LOCK_RANK_H
+
+enum lock_rank {
+	/* What a unit test counts in the place of another module. */
+	LOCK_RANK_OF_TESTS,
+
+	/* Leaves: nothing is taken under one of these. */
+	LOCK_RANK_LEAF,
+	/* Free objects of one size. */
+	LOCK_RANK_SHELF = LOCK_RANK_LEAF,
+	/* Stacks of threads; mapping memory is done under it. */
+	LOCK_RANK_STACKS = LOCK_RANK_LEAF,
+	/* Threads that work or wait for a job. */
+	LOCK_RANK_CREW = LOCK_RANK_LEAF,
+	/* Kept buffers and pipes, and how many are lent. */
+	LOCK_RANK_BUFFERS = LOCK_RANK_LEAF,
+	LOCK_RANK_PIPES = LOCK_RANK_LEAF,
+	/* The answer of a name look-up. */
+	LOCK_RANK_RESOLVE = LOCK_RANK_LEAF,
+	/* The sockets of threads that can be interrupted. */
+	LOCK_RANK_ROSTER = LOCK_RANK_LEAF,
+	/* Connections that have not said what they are for, by source. */
+	LOCK_RANK_CROWD = LOCK_RANK_LEAF,
+	/* The keys that are valid or still held. */
+	LOCK_RANK_KEYRING = LOCK_RANK_LEAF,
+	/* What the log condenses. */
+	LOCK_RANK_NOTICES = LOCK_RANK_LEAF,
+	/* Penalties of sources, and when spares were reclaimed last. */
+	LOCK_RANK_CONTEXT = LOCK_RANK_LEAF,
+	/* Visitors that wait, by uuid and by tunnel. */
+	LOCK_RANK_PENDING = LOCK_RANK_LEAF,
+	/* The spare connections of one client. */
+	LOCK_RANK_SPARES = LOCK_RANK_LEAF,
+	/* Ports that are granted or reserved, and to whom. */
+	LOCK_RANK_GRANTS = LOCK_RANK_LEAF,
+	/* Whether the janitor has ended. */
+	LOCK_RANK_JANITOR = LOCK_RANK_LEAF,
+	/* The client's instance, attempt and port. */
+	LOCK_RANK_IDENTITY = LOCK_RANK_LEAF,
+	/* Visitors that the client is serving or has served lately. */
+	LOCK_RANK_ARRIVALS = LOCK_RANK_LEAF,
+	/* What workers have in common: failures that were logged. */
+	LOCK_RANK_WORKER = LOCK_RANK_LEAF,
+
+	/* Only leaves are taken under these. */
+	LOCK_RANK_OVER_LEAVES,
+	/* Ports that could not be bound; then that of grants. */
+	LOCK_RANK_PORTS = LOCK_RANK_OVER_LEAVES,
+	/* Who holds a tunnel; then that of pending, of grants. */
+	LOCK_RANK_TUNNEL = LOCK_RANK_OVER_LEAVES,
+	/* Seats of visitors and leases; then that of pending, of a roster, of a
+	 * shelf. */
+	LOCK_RANK_SHARES = LOCK_RANK_OVER_LEAVES,
+	/* Tunnels by port, key and instance; then that of spares. */
+	LOCK_RANK_REGISTRY = LOCK_RANK_OVER_LEAVES,
+};
+
+#endif
