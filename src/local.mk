@@ -59,8 +59,10 @@ librebore_a_SOURCES = \
 	%D%/relay/relay_copy.c	%D%/relay/pipes.h \
 	%D%/relay/relay_peek.c \
 	%D%/relay/relay_flow.c	%D%/relay/relay_flow.h \
+	%D%/client/attempt.h \
 	%D%/client/client.c	%D%/client/client.h \
 	%D%/client/control.c	%D%/client/control.h \
+	%D%/client/control_state.c	%D%/client/control_state.h \
 	%D%/client/reconnect.c	%D%/client/reconnect.h \
 	%D%/client/rekey.c	%D%/client/rekey.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \

@@ -21,6 +21,7 @@ unit_tests = \
 	%D%/unit/test_checksum \
 	%D%/unit/test_clock \
 	%D%/unit/test_condense \
+	%D%/unit/test_control_state \
 	%D%/unit/test_crew \
 	%D%/unit/test_crowd \
 	%D%/unit/test_daemon \

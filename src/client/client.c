@@ -13,9 +13,9 @@
 #include "base/random.h"
 #include "base/repeat.h"
 #include "base/secret.h"
+#include "client/attempt.h"
 #include "client/control.h"
 #include "client/identity.h"
-#include "client/quarrel.h"
 #include "client/reconnect.h"
 #include "client/rekey.h"
 #include "client/worker.h"
@@ -30,9 +30,6 @@
 
 /* The same visitors keep the same local address for so long. */
 #define LOCAL_AGE_MS 5000
-/* A port that another holds for longer is not coming back: a lease, or this
- * where the server tells none. */
-#define PORT_PATIENCE_MS 30000
 /* A changed network ends a wait once in so long: some change all day. */
 #define CUT_EVERY_MS 5000
 /* While it waits, the client looks so often whether the system has slept. */
@@ -41,8 +38,6 @@
 #define LOOK_FOR_KEY_MS 2000
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
-/* Attempts in a row that follow at once on what a server has told. */
-#define SHORTCUTS_MOST 3
 /* How long workers may take to end. */
 #define END_MS 500
 
@@ -66,23 +61,14 @@ struct client {
 	/* The supervisor's alone; the control thread's while it runs. */
 	struct reconnect reconnect;
 	struct rekey rekey;
-	bool is_refused; /* the secret, and there is no other */
 	struct repeat told;
 	struct netwatch watch;
 	int64_t cut_ms;       /* when the network ended a wait last */
 	int64_t suspended_ms; /* time that the system has slept so far */
-	uint32_t lease_ms;    /* that the server told last */
-	bool after_bye;       /* the next failure is free */
-	uint16_t public_port; /* that we had last; 0: none yet */
-	int64_t lost_ms;      /* since when there is no tunnel */
-	int64_t taken_ms;     /* since when the port is refused; 0: it is not */
+	bool needs_secret;    /* ours was refused, and there is no other */
+	uint16_t public_port; /* of the tunnel that stood last; 0: none */
+	int64_t lost_ms;      /* since when there is no tunnel; 0: it stands */
 	bool has_stood;       /* there was a tunnel in this process */
-	bool port_is_gone;    /* the server will not give it to us again */
-	bool port_in_doubt;   /* it may be that of who has our old identity */
-	struct quarrel quarrel;
-	unsigned shortcuts; /* since a tunnel stood */
-	bool at_once;       /* what the server told is to be tried now */
-	unsigned failures;  /* in a row */
 	enum client_end ending;
 
 	atomic_bool has_ended;
@@ -143,36 +129,13 @@ established(void *context, uint16_t public_port)
 		warn_of_new_address(client, old_port, address);
 	client->public_port = public_port;
 	client->has_stood = true;
-	client->failures = 0;
-	client->port_is_gone = false;
-	client->is_refused = false;
-	rekey_accept(&client->rekey);
-	client->port_in_doubt = false;
-	client->shortcuts = 0;
-	client->taken_ms = 0;
 	client->lost_ms = 0;
+	reconnect_stands(&client->reconnect, public_port);
+	rekey_accept(&client->rekey);
 	memset(&client->told, 0, sizeof client->told);
 	snprintf(
 	    status, sizeof status, "connected, public address %s", address);
 	tell(client, status);
-}
-
-/*
- * The port that was granted once is asked for again, so that the public address
- * stays, also by a client that was started again with its state file. Where any
- * would do and another holds it for good, another is better than none.
- */
-static uint16_t
-port_to_ask(struct client *client)
-{
-	uint32_t patience_ms =
-	    client->lease_ms > 0 ? client->lease_ms : PORT_PATIENCE_MS;
-	bool is_lost = client->taken_ms != 0 &&
-	               clock_now_ms() - client->taken_ms > patience_ms;
-
-	if (client->options.public_port != 0)
-		return client->options.public_port;
-	return is_lost || client->port_is_gone ? 0 : client->public_port;
 }
 
 static void *
@@ -189,7 +152,7 @@ attempt(struct client *client, struct control *control)
 	pthread_t thread;
 
 	wakeup_clear(&client->retry);
-	client->is_refused = false;
+	client->needs_secret = false;
 	memset(control, 0, sizeof *control);
 	control->options = &client->options;
 	control->keys = &client->keys;
@@ -199,8 +162,9 @@ attempt(struct client *client, struct control *control)
 	control->workers = &client->workers;
 	control->server = client->server_name;
 	control->stop_fd = client->stop.read_fd;
-	control->asked_port = port_to_ask(client);
-	control->failures = client->failures;
+	control->asked_port =
+	    reconnect_port(&client->reconnect, clock_now_ms());
+	control->failures = reconnect_failures(&client->reconnect);
 	control->established = established;
 	control->context = client;
 	if (thread_start(&thread, "rebore-control", THREAD_STACK_BYTES,
@@ -208,7 +172,8 @@ attempt(struct client *client, struct control *control)
 		thread_join(thread);
 		return;
 	}
-	control->outcome = CONTROL_FAILED;
+	control->end.outcome = ATTEMPT_FAILED;
+	control->end.asked_port = control->asked_port;
 	snprintf(control->reason, sizeof control->reason,
 	    "cannot start a thread: %s", strerror(errno));
 }
@@ -231,7 +196,7 @@ is_news(struct client *client, bool network_told)
 static bool
 has_new_key(struct client *client)
 {
-	if (!client->is_refused || !rekey_look(&client->rekey, false))
+	if (!client->needs_secret || !rekey_look(&client->rekey, false))
 		return false;
 	log_info("the secret file has changed");
 	return true;
@@ -254,8 +219,9 @@ rest_once(struct client *client, int64_t *end_ms)
 	    {.fd = client->watch.fd, .events = POLLIN},
 	    {.fd = client->timer_fd, .events = POLLIN},
 	};
-	int64_t look_ms = clock_earlier(*end_ms,
-	    clock_now_ms() + (client->is_refused ? LOOK_FOR_KEY_MS : LOOK_MS));
+	int64_t look_ms = clock_earlier(
+	    *end_ms, clock_now_ms() +
+			 (client->needs_secret ? LOOK_FOR_KEY_MS : LOOK_MS));
 	bool is_cut;
 
 	identity_save_if_due(&client->identity);
@@ -268,7 +234,7 @@ rest_once(struct client *client, int64_t *end_ms)
 	if (has_new_key(client) || slots[1].revents != 0)
 		return ERROR_NONE;
 	is_cut = is_news(client, slots[2].revents != 0);
-	if (is_cut && !client->is_refused) {
+	if (is_cut && !client->needs_secret) {
 		log_debug("the network has changed, or the system was asleep");
 		*end_ms = clock_earlier(*end_ms,
 		    clock_later(clock_now_ms(), client->cut_ms + CUT_EVERY_MS));
@@ -291,25 +257,17 @@ rest(struct client *client, uint32_t delay_ms)
 	return error == ERROR_STOPPED;
 }
 
-/* Whether a tunnel stood before. */
-static bool
-is_loss(enum control_outcome outcome)
-{
-	return outcome == CONTROL_LOST || outcome == CONTROL_BYE ||
-	       outcome == CONTROL_DISPLACED;
-}
-
 /* Say that the attempt came to nothing or the tunnel was lost, and when the
  * next one is due; the same failure only once in a while. */
 static void
 log_failure(
     struct client *client, const struct control *control, uint32_t delay_ms)
 {
-	/* Without another secret it will hardly mend itself. */
-	bool refused = client->is_refused;
-	bool lost = is_loss(control->outcome);
+	bool lost = attempt_stood(control->end.outcome);
 	const char *what = lost ? "connection lost" : "no connection";
-	void (*log)(const char *, ...) = refused ? log_error : log_warning;
+	/* Without another secret it will hardly mend itself. */
+	void (*log)(const char *, ...) =
+	    client->needs_secret ? log_error : log_warning;
 	double delay_s = (double)delay_ms / 1000;
 	char status[HANDSHAKE_REASON_SIZE + 32];
 	unsigned hidden;
@@ -325,228 +283,117 @@ log_failure(
 		log("%s; trying again in %.1f s", status, delay_s);
 }
 
-/* A tunnel stood. Returns whether the client is at its end. */
-static bool
-is_final_loss(struct client *client, const struct control *control)
+/* Say why there is no other attempt. */
+static void
+log_end(const struct client *client, const struct control *control)
 {
-	if (control->outcome == CONTROL_DISPLACED)
-		log_error("%s", control->reason);
-	if (client->options.reconnect)
-		return false;
-	client->ending = CLIENT_END_STOPPED;
-	log_info("connection lost (%s); ending, as --no-reconnect asks",
-	    control->reason);
-	return true;
-}
+	unsigned failures = reconnect_failures(&client->reconnect);
 
-/* An attempt has failed. Returns whether it was the last. */
-static bool
-is_final_failure(struct client *client, const struct control *control)
-{
-	unsigned most = client->options.max_retries;
-
-	if (client->after_bye)
-		client->after_bye = false; /* the server was a little late */
-	else
-		client->failures++;
-	if (!client->options.reconnect) {
-		client->ending = CLIENT_END_FAILED;
+	switch (client->ending) {
+	case CLIENT_END_STOPPED:
+		if (control->end.outcome != ATTEMPT_STOPPED)
+			log_info("connection lost (%s); ending, as "
+				 "--no-reconnect asks",
+			    control->reason);
+		break;
+	case CLIENT_END_FAILED:
 		log_error("no connection (%s)", control->reason);
-		return true;
+		break;
+	case CLIENT_END_GAVE_UP:
+		log_error("no connection (%s); giving up after %u failed "
+			  "attempt%s",
+		    control->reason, failures,
+		    failures == 1 ? "" : "s in a row");
+		break;
+	case CLIENT_END_REFUSED:
+	case CLIENT_END_IMPOSSIBLE:
+		log_error("%s", control->reason);
+		break;
 	}
-	if (most == 0 || client->failures < most)
-		return false;
-	client->ending = CLIENT_END_GAVE_UP;
-	log_error("no connection (%s); giving up after %u failed attempt%s",
-	    control->reason, client->failures,
-	    client->failures == 1 ? "" : "s in a row");
-	return true;
 }
 
 /*
- * The secret was refused. The file may have the right one by now: whoever changes
- * a secret cannot do so at both ends at the same moment. Returns whether it was
- * the last attempt.
+ * The secret was refused: look whether the file has another one by now. Returns
+ * whether it has.
  */
 static bool
-is_final_refusal(struct client *client, const struct control *control)
+find_other_secret(struct client *client)
 {
-	const struct client_options *options = &client->options;
-	bool stays = options->auth_retry_s > 0;
-	bool has_key;
-
-	client->failures++;
-	rekey_refuse(&client->rekey, stays);
-	has_key = options->reconnect && rekey_look(&client->rekey, true);
-	client->is_refused = !has_key;
-	if (options->reconnect && (has_key || stays) &&
-	    (options->max_retries == 0 ||
-		client->failures < options->max_retries)) {
-		if (has_key)
-			log_info("the secret file has changed");
-		return false;
-	}
-	client->ending = CLIENT_END_REFUSED;
-	log_error("%s", control->reason);
-	return true;
+	rekey_refuse(&client->rekey, client->options.auth_retry_s > 0);
+	return client->options.reconnect && rekey_look(&client->rekey, true);
 }
 
-/* Whether the end of the last attempt is the end of the client. */
-static bool
-is_final(struct client *client, const struct control *control)
-{
-	switch (control->outcome) {
-	case CONTROL_STOPPED:
-		client->ending = CLIENT_END_STOPPED;
-		return true;
-	case CONTROL_REFUSED:
-		return is_final_refusal(client, control);
-	case CONTROL_IMPOSSIBLE:
-		if (control->asked_port != client->options.public_port)
-			return false; /* our own wish: another will do */
-		client->ending = CLIENT_END_IMPOSSIBLE;
-		log_error("%s", control->reason);
-		return true;
-	case CONTROL_LOST:
-	case CONTROL_BYE:
-	case CONTROL_DISPLACED:
-		return is_final_loss(client, control);
-	case CONTROL_FAILED:
-	case CONTROL_PORT_TAKEN:
-	case CONTROL_COPY:
-		break;
-	}
-	return is_final_failure(client, control);
-}
-
-/* Stop being who another process is, too. */
+/* Add to the end of an attempt what the client alone can tell. */
 static void
-be_another(struct client *client, const char *why)
+complete(struct client *client, struct attempt_end *end)
 {
-	log_error("%s; taking a new identity", why);
-	identity_renew(&client->identity);
-	client->port_in_doubt = true;
-}
-
-/* Another connection with our instance has our place. */
-static void
-mind_displacement(struct client *client)
-{
-	if (!quarrel_displaced(&client->quarrel, clock_now_ms()))
-		return;
-	be_another(client,
-	    "displaced 3 times in ten minutes by a client with our identity: "
-	    "one state file is a copy of the other");
-	client->port_is_gone = true; /* as long as the other has it */
-}
-
-/* The public port is refused. */
-static void
-mind_refusal(struct client *client, const struct control *control)
-{
-	if (identity_catch_up(&client->identity, control->known_attempt)) {
+	if (end->outcome == ATTEMPT_REFUSED)
+		end->has_other_secret = find_other_secret(client);
+	if (end->outcome == ATTEMPT_PORT_TAKEN)
+		end->caught_up =
+		    identity_catch_up(&client->identity, end->known_attempt);
+	if (end->caught_up)
 		log_warning("the state file is older than what the server "
 			    "knows of us; going on from there");
-		client->at_once = true;
-	} else if (client->port_in_doubt && !client->port_is_gone) {
-		/* Who had our identity has it: it is not ours to wait for. */
-		client->port_is_gone = true;
-		client->at_once = client->options.public_port == 0;
-	}
-}
-
-/* Act on what the server has told of us and our port. */
-static void
-mind_others(struct client *client, const struct control *control)
-{
-	client->at_once = false;
-	if (control->outcome == CONTROL_DISPLACED) {
-		mind_displacement(client);
-	} else if (control->outcome == CONTROL_PORT_TAKEN) {
-		mind_refusal(client, control);
-	} else if (control->outcome == CONTROL_COPY) {
-		be_another(client, control->reason);
-		client->at_once = true;
-	}
-	/* A server must not make us spin. */
-	if (client->at_once && ++client->shortcuts > SHORTCUTS_MOST)
-		client->at_once = false;
-}
-
-/* Keep in mind what the attempt taught. */
-static void
-learn(struct client *client, const struct control *control)
-{
-	int64_t now_ms = clock_now_ms();
-
-	mind_others(client, control);
-	if (is_loss(control->outcome)) {
-		client->lost_ms = now_ms;
-		/* Who was displaced has no lease any more. */
-		client->lease_ms = control->outcome == CONTROL_DISPLACED
-		                       ? 0
-		                       : control->lease_ms;
-		client->after_bye = control->outcome == CONTROL_BYE;
+	if (attempt_stood(end->outcome)) {
+		client->lost_ms = clock_now_ms();
 		/* Asked for while the tunnel stood: there was nothing to try
 		 * again, and the wait that begins now is not meant. */
 		wakeup_clear(&client->retry);
 	}
-	if (control->outcome == CONTROL_IMPOSSIBLE)
-		client->port_is_gone = true;
-	if (control->outcome != CONTROL_PORT_TAKEN)
-		client->taken_ms = 0;
-	else if (client->taken_ms == 0)
-		client->taken_ms = now_ms;
 }
 
-/* As often as --auth-retry says, spread by a tenth. */
-static uint32_t
-delay_of_refusal(const struct client *client)
+/* Stop being who another process is, too. */
+static void
+take_new_identity(struct client *client, const struct control *control)
 {
-	uint32_t delay_ms = client->options.auth_retry_s * 1000;
+	const char *why = control->reason;
 
-	return delay_ms -
-	       (uint32_t)((uint64_t)(delay_ms / 10) * random_u32() >> 32);
+	if (control->end.outcome == ATTEMPT_DISPLACED)
+		why = "displaced 3 times in ten minutes by a client with our "
+		      "identity: one state file is a copy of the other";
+	log_error("%s; taking a new identity", why);
+	identity_renew(&client->identity);
 }
 
-/* How long to wait before the next attempt. */
-static uint32_t
-next_delay(struct client *client, const struct control *control)
+/* Decide what comes after an attempt, and say so. */
+static struct reconnect_decision
+decide(struct client *client, struct control *control)
 {
-	const struct reconnect_end end = {
-	    .stood = is_loss(control->outcome),
-	    .carried = control->carried,
-	    .stood_ms = control->stood_ms,
-	    .lease_ms = client->lease_ms,
-	    .displaced = control->outcome == CONTROL_DISPLACED,
-	    .bye = control->outcome == CONTROL_BYE,
-	    .retry_ms = control->retry_ms,
-	    .at_once = control->outcome == CONTROL_REFUSED ||
-	               control->at_once || client->at_once ||
-	               control->outcome == CONTROL_IMPOSSIBLE,
-	};
+	struct reconnect_decision decision;
 
-	if (client->is_refused)
-		return delay_of_refusal(client);
-	return reconnect_next(
-	    &client->reconnect, &end, clock_now_ms(), random_u32());
+	complete(client, &control->end);
+	decision = reconnect_decide(
+	    &client->reconnect, &control->end, clock_now_ms(), random_u32());
+	client->ending = decision.end;
+	client->needs_secret = decision.needs_secret;
+	if (decision.needs_identity)
+		take_new_identity(client, control);
+	if (control->end.outcome == ATTEMPT_DISPLACED)
+		log_error("%s", control->reason);
+	if (decision.is_final) {
+		log_end(client, control);
+		return decision;
+	}
+	if (control->end.has_other_secret)
+		log_info("the secret file has changed");
+	log_failure(client, control, decision.delay_ms);
+	return decision;
 }
 
 static void *
 supervise(void *argument)
 {
 	struct client *client = argument;
+	struct reconnect_decision decision;
 	struct control control;
-	uint32_t delay_ms;
 
 	for (;;) {
 		attempt(client, &control);
-		learn(client, &control);
-		if (is_final(client, &control))
+		decision = decide(client, &control);
+		if (decision.is_final)
 			break;
-		delay_ms = next_delay(client, &control);
-		log_failure(client, &control, delay_ms);
-		if (rest(client, delay_ms)) {
+		if (rest(client, decision.delay_ms)) {
 			client->ending = CLIENT_END_STOPPED;
 			break;
 		}
@@ -596,6 +443,22 @@ connect_workers(struct client *client)
 	workers->local_retry_ms = (int64_t)client->options.local_retry_s * 1000;
 }
 
+static void
+set_rules(struct client *client)
+{
+	const struct client_options *options = &client->options;
+	const struct reconnect_rules rules = {
+	    .public_port = options->public_port,
+	    .reconnect = options->reconnect,
+	    .max_retries = options->max_retries,
+	    .cap_ms = options->max_delay_s * 1000,
+	    .auth_retry_ms = options->auth_retry_s * 1000,
+	};
+
+	client->public_port = identity_port(&client->identity);
+	reconnect_init(&client->reconnect, &rules, client->public_port);
+}
+
 static enum error
 open_all(struct client *client)
 {
@@ -627,7 +490,6 @@ fill(struct client *client, const struct client_options *options,
 	client->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	client->end = (struct wakeup)WAKEUP_INITIALIZER;
 	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
-	reconnect_init(&client->reconnect, options->max_delay_s * 1000);
 	roster_init(&client->roster);
 	roster_init(&client->controls);
 	worker_context_init(&client->workers);
@@ -636,7 +498,7 @@ fill(struct client *client, const struct client_options *options,
 	failure->of_state_file = error != ERROR_NONE;
 	if (error == ERROR_NONE && options->has_secret)
 		error = keyring_replace(&client->keys, &options->key, 1);
-	client->public_port = identity_port(&client->identity);
+	set_rules(client);
 	client->lost_ms = clock_now_ms();
 	client->crew = crew_create("rebore-visitor");
 	client->server_name = resolve_create(&options->server, 0);

@@ -65,9 +65,9 @@ struct standing {
 };
 
 static void
-report(struct control *control, enum control_outcome outcome, const char *text)
+report(struct control *control, enum attempt_outcome outcome, const char *text)
 {
-	control->outcome = outcome;
+	control->end.outcome = outcome;
 	snprintf(control->reason, sizeof control->reason, "%s", text);
 }
 
@@ -92,7 +92,7 @@ take_announce(
 	struct uuid instance;
 
 	standing->announced = true;
-	standing->control->lease_ms =
+	standing->control->end.lease_ms =
 	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
 	if ((announce->can & MESSAGE_CAN_HEARTBEAT) != 0)
 		standing->heartbeat_ms = clock_now_ms();
@@ -113,11 +113,11 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 	if (bye->displaced && standing->rival.running &&
 	    !standing->rival.abandoned) {
 		standing->replaced = true;
-		report(control, CONTROL_LOST, "replaced by our second one");
+		report(control, ATTEMPT_LOST, "replaced by our second one");
 		return;
 	}
 	if (bye->displaced) {
-		report(control, CONTROL_DISPLACED,
+		report(control, ATTEMPT_DISPLACED,
 		    "another client with our instance has taken our place; is "
 		    "its state file a copy of ours?");
 		return;
@@ -127,11 +127,11 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 		    "another client took the port after the server had not "
 		    "heard us for %.1f s",
 		    (double)bye->silent_ms / 1000);
-		report(control, CONTROL_LOST, text);
+		report(control, ATTEMPT_LOST, text);
 		return;
 	}
-	report(control, CONTROL_BYE, "the server stops or restarts");
-	control->retry_ms = bye->retry_ms;
+	report(control, ATTEMPT_BYE, "the server stops or restarts");
+	control->end.retry_ms = bye->retry_ms;
 }
 
 /* Returns an error when the message ends the connection; it is reported. */
@@ -160,7 +160,7 @@ handle(struct standing *standing, const struct message *message)
 	case MESSAGE_ERROR:
 		handshake_report_error(
 		    standing->current, HANDSHAKE_FAILED, message->as.text);
-		report(control, CONTROL_LOST, standing->current->reason);
+		report(control, ATTEMPT_LOST, standing->current->reason);
 		return ERROR_CLOSED;
 	default:
 		break;
@@ -214,7 +214,7 @@ take_messages(struct standing *standing)
 	}
 	if (error == ERROR_AGAIN)
 		return ERROR_NONE;
-	report(standing->control, CONTROL_LOST, handshake_channel_text(error));
+	report(standing->control, ATTEMPT_LOST, handshake_channel_text(error));
 	return error;
 }
 
@@ -227,7 +227,7 @@ read_messages(struct standing *standing)
 		return take_messages(standing);
 	if (error == ERROR_AGAIN)
 		return ERROR_NONE;
-	report(standing->control, CONTROL_LOST, handshake_channel_text(error));
+	report(standing->control, ATTEMPT_LOST, handshake_channel_text(error));
 	return error;
 }
 
@@ -317,7 +317,7 @@ end_session(struct standing *standing)
 	if (standing->session == NULL)
 		return;
 	if (atomic_load(&standing->session->carried))
-		standing->control->carried = true;
+		standing->control->end.carried = true;
 	worker_end_spares(standing->session);
 	worker_session_release(standing->session);
 	standing->session = NULL;
@@ -336,14 +336,14 @@ begin(struct standing *standing)
 	standing->heartbeat_ms = CLOCK_NEVER;
 	standing->probe_ms = CLOCK_NEVER;
 	/* Of the connection before, if there was one */
-	control->at_once = false;
-	control->lease_ms = 0;
+	control->end.at_once = false;
+	control->end.lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
 	standing->session = worker_session_create(
 	    &standing->current->peer, standing->current->public_port);
 	if (standing->session == NULL) {
-		report(control, CONTROL_LOST, error_text(ERROR_MEMORY));
+		report(control, ATTEMPT_LOST, error_text(ERROR_MEMORY));
 		return ERROR_MEMORY;
 	}
 	control->established(control->context, standing->current->public_port);
@@ -381,7 +381,7 @@ lose_current(struct standing *standing, enum error error)
 	struct rival *rival = &standing->rival;
 
 	if (!rival->running || rival->abandoned ||
-	    standing->control->outcome == CONTROL_BYE)
+	    standing->control->end.outcome == ATTEMPT_BYE)
 		return error;
 	standing->dead = true;
 	if (!standing->replaced)
@@ -400,9 +400,9 @@ mind_change(struct standing *standing)
 	if (standing->dead)
 		return ERROR_NONE;
 	if (!netwatch_has_local_address(standing->current->fd)) {
-		report(control, CONTROL_LOST,
+		report(control, ATTEMPT_LOST,
 		    "the local address of the connection is gone");
-		control->at_once = true;
+		control->end.at_once = true;
 		return lose_current(standing, ERROR_RESET);
 	}
 	log_debug("the way to the server has changed");
@@ -418,7 +418,7 @@ lose_by_silence(struct standing *standing)
 
 	snprintf(text, sizeof text, "no heartbeat for %.1f s",
 	    (double)(clock_now_ms() - standing->heard_ms) / 1000);
-	report(standing->control, CONTROL_LOST, text);
+	report(standing->control, ATTEMPT_LOST, text);
 }
 
 static void
@@ -460,7 +460,7 @@ do_due(struct standing *standing)
 	}
 	if (!standing->announced && now_ms >= standing->probe_ms) {
 		lose_by_silence(standing);
-		control->at_once = true;
+		control->end.at_once = true;
 		return ERROR_TIMEOUT;
 	}
 	if (standing->announced && silent_ms >= SILENCE_MS && !rival->running &&
@@ -553,24 +553,24 @@ stand(struct standing *standing)
 	handshake_end(standing->current);
 }
 
-static enum control_outcome
+static enum attempt_outcome
 outcome_of(enum handshake_outcome outcome)
 {
 	switch (outcome) {
 	case HANDSHAKE_PORT_TAKEN:
-		return CONTROL_PORT_TAKEN;
+		return ATTEMPT_PORT_TAKEN;
 	case HANDSHAKE_COPY:
-		return CONTROL_COPY;
+		return ATTEMPT_COPY;
 	case HANDSHAKE_REFUSED:
-		return CONTROL_REFUSED;
+		return ATTEMPT_REFUSED;
 	case HANDSHAKE_IMPOSSIBLE:
-		return CONTROL_IMPOSSIBLE;
+		return ATTEMPT_IMPOSSIBLE;
 	case HANDSHAKE_DONE:
 	case HANDSHAKE_FAILED:
 	case HANDSHAKE_ABANDONED:
 		break;
 	}
-	return CONTROL_FAILED;
+	return ATTEMPT_FAILED;
 }
 
 /* Returns whether the client is asked to end. */
@@ -613,20 +613,19 @@ control_run(struct control *control)
 	int64_t start_ms;
 
 	prepare(&standing, control);
-	control->stood_ms = 0;
-	control->carried = false;
+	control->end = (struct attempt_end){.asked_port = control->asked_port};
 	handshake_run(standing.current);
 	start_ms = clock_now_ms();
 	if (standing.current->outcome == HANDSHAKE_DONE) {
-		report(control, CONTROL_LOST, "");
+		report(control, ATTEMPT_LOST, "");
 		stand(&standing);
-		control->stood_ms = clock_now_ms() - start_ms;
+		control->end.stood_ms = clock_now_ms() - start_ms;
 		end_session(&standing);
 	} else {
 		report(control, outcome_of(standing.current->outcome),
 		    standing.current->reason);
-		control->known_attempt = standing.current->known_attempt;
+		control->end.known_attempt = standing.current->known_attempt;
 	}
 	if (is_stopped(control))
-		control->outcome = CONTROL_STOPPED;
+		control->end.outcome = ATTEMPT_STOPPED;
 }

@@ -1,6 +1,8 @@
 /* reconnect - see reconnect.h */
 #include "client/reconnect.h"
 
+#include "base/clock.h"
+
 /* A session that stood for so long was a good one. */
 #define GOOD_AFTER_MS 10000
 /* Longest delay while the server keeps the port of a good session: visitors wait
@@ -11,6 +13,12 @@
 /* A Bye is taken at its word, but not from a server that ends one short session
  * after the other. */
 #define HASTY_MOST 1
+/* A port that another holds for longer is not coming back: a lease, or this
+ * where the server tells none. */
+#define PORT_PATIENCE_MS 30000u
+/* Attempts that follow at once on what a server has told, until a tunnel stands:
+ * a server must not make us spin. */
+#define SHORTCUTS_MOST 3
 
 static uint32_t
 min_u32(uint32_t a, uint32_t b)
@@ -25,29 +33,180 @@ max_u32(uint32_t a, uint32_t b)
 }
 
 void
-reconnect_init(struct reconnect *reconnect, uint32_t cap_ms)
+reconnect_init(struct reconnect *reconnect, const struct reconnect_rules *rules,
+    uint16_t port)
 {
-	*reconnect = (struct reconnect){.cap_ms = cap_ms};
-	backoff_init(&reconnect->backoff, cap_ms);
+	*reconnect = (struct reconnect){
+	    .rules = *rules, .public_port = port, .taken_ms = CLOCK_NEVER};
+	backoff_init(&reconnect->backoff, rules->cap_ms);
+}
+
+uint16_t
+reconnect_port(const struct reconnect *reconnect, int64_t now_ms)
+{
+	uint32_t patience_ms =
+	    reconnect->lease_ms > 0 ? reconnect->lease_ms : PORT_PATIENCE_MS;
+	bool is_lost = reconnect->taken_ms != CLOCK_NEVER &&
+	               now_ms - reconnect->taken_ms > patience_ms;
+
+	if (reconnect->rules.public_port != 0)
+		return reconnect->rules.public_port;
+	return is_lost || reconnect->port_is_gone ? 0 : reconnect->public_port;
+}
+
+unsigned
+reconnect_failures(const struct reconnect *reconnect)
+{
+	return reconnect->failures;
+}
+
+void
+reconnect_stands(struct reconnect *reconnect, uint16_t port)
+{
+	reconnect->public_port = port;
+	reconnect->taken_ms = CLOCK_NEVER;
+	reconnect->port_is_gone = false;
+	reconnect->port_is_in_doubt = false;
+	reconnect->shortcuts = 0;
+	reconnect->failures = 0;
 }
 
 static void
-learn(struct reconnect *reconnect, const struct reconnect_end *end,
-    int64_t now_ms)
+learn_of_session(
+    struct reconnect *reconnect, const struct attempt_end *end, int64_t now_ms)
 {
+	bool displaced = end->outcome == ATTEMPT_DISPLACED;
 	bool is_good =
-	    !end->displaced && (end->stood_ms >= GOOD_AFTER_MS || end->carried);
+	    !displaced && (end->stood_ms >= GOOD_AFTER_MS || end->carried);
 
-	if (!end->stood)
-		return;
-	reconnect->lease_ms = end->lease_ms;
-	reconnect->lease_end_ms = now_ms + end->lease_ms;
+	/* Who was displaced has no lease any more. */
+	reconnect->lease_ms = displaced ? 0 : end->lease_ms;
+	reconnect->lease_end_ms = now_ms + reconnect->lease_ms;
+	reconnect->after_bye = end->outcome == ATTEMPT_BYE;
 	reconnect->hasty++;
 	if (!is_good)
 		return;
 	reconnect->hasty = 0;
 	reconnect->good_lease_end_ms = reconnect->lease_end_ms;
-	backoff_init(&reconnect->backoff, reconnect->cap_ms);
+	backoff_init(&reconnect->backoff, reconnect->rules.cap_ms);
+}
+
+/*
+ * What the server has told of another client with our instance, or of our port.
+ *
+ * Returns whether there is a reason to try again at once.
+ */
+static bool
+learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
+    int64_t now_ms, struct reconnect_decision *decision)
+{
+	bool is_any = reconnect->rules.public_port == 0;
+
+	if (end->outcome == ATTEMPT_DISPLACED &&
+	    quarrel_displaced(&reconnect->quarrel, now_ms)) {
+		decision->needs_identity = true;
+		reconnect->port_is_in_doubt = true;
+		/* The other has it, and keeps it. */
+		reconnect->port_is_gone = true;
+	} else if (end->outcome == ATTEMPT_COPY) {
+		decision->needs_identity = true;
+		reconnect->port_is_in_doubt = true;
+		return true;
+	} else if (end->outcome == ATTEMPT_PORT_TAKEN && end->caught_up) {
+		return true;
+	} else if (end->outcome == ATTEMPT_PORT_TAKEN &&
+		   reconnect->port_is_in_doubt && !reconnect->port_is_gone) {
+		/* Who had our identity has it: it is not ours to wait for. */
+		reconnect->port_is_gone = true;
+		return is_any;
+	}
+	return false;
+}
+
+static void
+learn_of_port(
+    struct reconnect *reconnect, const struct attempt_end *end, int64_t now_ms)
+{
+	if (end->outcome == ATTEMPT_IMPOSSIBLE)
+		reconnect->port_is_gone = true;
+	if (end->outcome != ATTEMPT_PORT_TAKEN)
+		reconnect->taken_ms = CLOCK_NEVER;
+	else if (reconnect->taken_ms == CLOCK_NEVER)
+		reconnect->taken_ms = now_ms;
+}
+
+static bool
+has_given_up(const struct reconnect *reconnect)
+{
+	unsigned most = reconnect->rules.max_retries;
+
+	return most != 0 && reconnect->failures >= most;
+}
+
+static void
+finish(struct reconnect_decision *decision, enum client_end end)
+{
+	decision->is_final = true;
+	decision->end = end;
+}
+
+/* An attempt has failed, without evidence that the next one must. */
+static void
+judge_failure(struct reconnect *reconnect, struct reconnect_decision *decision)
+{
+	if (reconnect->after_bye)
+		reconnect->after_bye = false; /* the server was a little late */
+	else
+		reconnect->failures++;
+	if (!reconnect->rules.reconnect)
+		finish(decision, CLIENT_END_FAILED);
+	else if (has_given_up(reconnect))
+		finish(decision, CLIENT_END_GAVE_UP);
+}
+
+/* Whoever changes a secret cannot do so at both ends at the same moment. */
+static void
+judge_refusal(struct reconnect *reconnect, const struct attempt_end *end,
+    struct reconnect_decision *decision)
+{
+	const struct reconnect_rules *rules = &reconnect->rules;
+	bool may_pass = end->has_other_secret || rules->auth_retry_ms > 0;
+
+	reconnect->failures++;
+	decision->needs_secret = !end->has_other_secret;
+	if (!rules->reconnect || !may_pass || has_given_up(reconnect))
+		finish(decision, CLIENT_END_REFUSED);
+}
+
+/* Whether that was the last attempt. */
+static void
+judge(struct reconnect *reconnect, const struct attempt_end *end,
+    struct reconnect_decision *decision)
+{
+	switch (end->outcome) {
+	case ATTEMPT_STOPPED:
+		finish(decision, CLIENT_END_STOPPED);
+		break;
+	case ATTEMPT_LOST:
+	case ATTEMPT_BYE:
+	case ATTEMPT_DISPLACED:
+		if (!reconnect->rules.reconnect)
+			finish(decision, CLIENT_END_STOPPED);
+		break;
+	case ATTEMPT_REFUSED:
+		judge_refusal(reconnect, end, decision);
+		break;
+	case ATTEMPT_IMPOSSIBLE:
+		/* A wish of our own: another port will do. */
+		if (end->asked_port == reconnect->rules.public_port)
+			finish(decision, CLIENT_END_IMPOSSIBLE);
+		break;
+	case ATTEMPT_FAILED:
+	case ATTEMPT_PORT_TAKEN:
+	case ATTEMPT_COPY:
+		judge_failure(reconnect, decision);
+		break;
+	}
 }
 
 /*
@@ -58,7 +217,7 @@ static uint32_t
 longest(const struct reconnect *reconnect, int64_t now_ms)
 {
 	uint32_t quarter_ms = reconnect->lease_ms / 4;
-	uint32_t most_ms = reconnect->cap_ms;
+	uint32_t most_ms = reconnect->rules.cap_ms;
 
 	if (now_ms < reconnect->good_lease_end_ms)
 		most_ms = min_u32(quarter_ms, GOOD_LEASE_CAP_MS);
@@ -73,7 +232,7 @@ static uint32_t
 delay_of_bye(
     const struct reconnect *reconnect, uint32_t retry_ms, uint32_t random)
 {
-	uint32_t cap_ms = reconnect->cap_ms;
+	uint32_t cap_ms = reconnect->rules.cap_ms;
 	/* A quarter more is the cap: clamping what is spread would make many
 	 * the same. */
 	uint32_t wish_ms = min_u32(retry_ms, cap_ms - cap_ms / 5);
@@ -84,18 +243,51 @@ delay_of_bye(
 	return min_u32(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
 }
 
-uint32_t
-reconnect_next(struct reconnect *reconnect, const struct reconnect_end *end,
-    int64_t now_ms, uint32_t random)
+/* As often as the rule says, spread by a tenth. */
+static uint32_t
+delay_of_refusal(const struct reconnect *reconnect, uint32_t random)
 {
+	uint32_t delay_ms = reconnect->rules.auth_retry_ms;
+
+	return delay_ms - (uint32_t)((uint64_t)(delay_ms / 10) * random >> 32);
+}
+
+static uint32_t
+delay_of(struct reconnect *reconnect, const struct attempt_end *end,
+    bool at_once, int64_t now_ms, uint32_t random)
+{
+	bool is_bye = end->outcome == ATTEMPT_BYE;
 	uint32_t delay_ms = 0;
 
-	learn(reconnect, end, now_ms);
-	if (end->bye)
+	if (is_bye)
 		delay_ms = delay_of_bye(reconnect, end->retry_ms, random);
-	if (!end->at_once && (!end->bye || reconnect->hasty > HASTY_MOST))
+	if (!at_once && (!is_bye || reconnect->hasty > HASTY_MOST))
 		delay_ms =
 		    max_u32(delay_ms, backoff_next_within(&reconnect->backoff,
 					  longest(reconnect, now_ms), random));
 	return max_u32(delay_ms, RECONNECT_LEAST_MS);
+}
+
+struct reconnect_decision
+reconnect_decide(struct reconnect *reconnect, const struct attempt_end *end,
+    int64_t now_ms, uint32_t random)
+{
+	struct reconnect_decision decision = {.is_final = false};
+	bool at_once = learn_of_others(reconnect, end, now_ms, &decision);
+
+	if (at_once && ++reconnect->shortcuts > SHORTCUTS_MOST)
+		at_once = false;
+	if (attempt_stood(end->outcome))
+		learn_of_session(reconnect, end, now_ms);
+	learn_of_port(reconnect, end, now_ms);
+	judge(reconnect, end, &decision);
+	if (decision.is_final)
+		return decision;
+	at_once = at_once || end->at_once || end->outcome == ATTEMPT_REFUSED ||
+	          end->outcome == ATTEMPT_IMPOSSIBLE;
+	decision.delay_ms =
+	    decision.needs_secret
+		? delay_of_refusal(reconnect, random)
+		: delay_of(reconnect, end, at_once, now_ms, random);
+	return decision;
 }

@@ -1,0 +1,266 @@
+/* control_state - see control_state.h */
+#include "client/control_state.h"
+
+#include "base/clock.h"
+
+/* What TCP may add to the time for an answer before a Hello that was lost on its
+ * way reaches the server after all. */
+#define LATE_HELLO_MS 1000
+
+/* All but what outlives a connection. */
+static void
+begin(struct control_state *state, int64_t now_ms)
+{
+	state->phase = CONTROL_ALONE;
+	state->cause = CONTROL_CAUSE_NONE;
+	state->at_once = false;
+	state->announced = false;
+	state->heard_ms = now_ms;
+	state->heartbeat_ms = CLOCK_NEVER;
+	state->probe_ms = CLOCK_NEVER;
+	/* The server refuses a Hello that is older than that of this one. */
+	state->own_hello_ms = 0;
+}
+
+void
+control_state_init(
+    struct control_state *state, uint32_t timeout_ms, int64_t now_ms)
+{
+	state->timeout_ms = timeout_ms;
+	state->rest_ms = now_ms;
+	begin(state, now_ms);
+}
+
+bool
+control_state_has_current(const struct control_state *state)
+{
+	return state->phase != CONTROL_ONLY_RIVAL &&
+	       state->phase != CONTROL_OVER;
+}
+
+static unsigned
+end(struct control_state *state, enum control_cause cause)
+{
+	state->phase = CONTROL_OVER;
+	state->cause = cause;
+	return CONTROL_DO_END;
+}
+
+static unsigned
+start_rival(
+    struct control_state *state, enum control_phase phase, int64_t now_ms)
+{
+	state->phase = phase;
+	/* One that fails at once must not be followed by the next at once. */
+	state->rest_ms = now_ms + CONTROL_RIVAL_REST_MS;
+	return CONTROL_DO_START_RIVAL;
+}
+
+/* The current connection is lost; a rival that is under way is waited for. */
+static unsigned
+lose_current(struct control_state *state, enum control_cause cause)
+{
+	if (state->phase != CONTROL_RIVAL_OPEN &&
+	    state->phase != CONTROL_RIVAL_COMMITTED)
+		return end(state, cause);
+	state->phase = CONTROL_ONLY_RIVAL;
+	state->cause = cause;
+	return 0;
+}
+
+/* The current connection speaks: a rival is not needed. */
+static unsigned
+hear(struct control_state *state, int64_t now_ms)
+{
+	state->heard_ms = now_ms;
+	state->probe_ms = CLOCK_NEVER;
+	if (state->phase != CONTROL_RIVAL_OPEN)
+		return 0;
+	state->phase = CONTROL_RIVAL_CALLED_OFF;
+	return CONTROL_DO_CALL_OFF;
+}
+
+/*
+ * Another connection of our instance has the place. It is a rival of ours if one
+ * has sent Hello lately, also one that had no answer in time and is closed; then
+ * one with a higher attempt number takes the place back.
+ */
+static unsigned
+be_displaced(struct control_state *state, int64_t now_ms)
+{
+	if (state->phase == CONTROL_RIVAL_COMMITTED)
+		return lose_current(state, CONTROL_CAUSE_REPLACED);
+	if (now_ms >= state->own_hello_ms)
+		return end(state, CONTROL_CAUSE_DISPLACED);
+	if (state->phase == CONTROL_RIVAL_OPEN)
+		return lose_current(state, CONTROL_CAUSE_REPLACED);
+	state->cause = CONTROL_CAUSE_REPLACED;
+	return start_rival(state, CONTROL_ONLY_RIVAL, now_ms);
+}
+
+/* Only a rival that is committed can have a place where another client has the
+ * port. */
+static unsigned
+be_taken(struct control_state *state)
+{
+	if (state->phase == CONTROL_RIVAL_COMMITTED)
+		return lose_current(state, CONTROL_CAUSE_TAKEN);
+	return end(state, CONTROL_CAUSE_TAKEN);
+}
+
+static unsigned
+mind_time(struct control_state *state, int64_t now_ms)
+{
+	int64_t silent_ms = now_ms - state->heard_ms;
+	unsigned actions = 0;
+
+	if (silent_ms >= (int64_t)state->timeout_ms)
+		return lose_current(state, CONTROL_CAUSE_SILENT);
+	if (!state->announced && now_ms >= state->probe_ms) {
+		state->at_once = true;
+		return end(state, CONTROL_CAUSE_SILENT);
+	}
+	if (now_ms >= state->heartbeat_ms) {
+		state->heartbeat_ms = now_ms + CONTROL_HEARTBEAT_MS;
+		actions |= CONTROL_DO_BEAT;
+	}
+	if (state->announced && silent_ms >= CONTROL_SILENCE_MS &&
+	    state->phase == CONTROL_ALONE && now_ms >= state->rest_ms)
+		actions |= start_rival(state, CONTROL_RIVAL_OPEN, now_ms);
+	return actions;
+}
+
+/* The client ends: the server need not keep the port, whichever of the two
+ * connections it takes for ours. */
+static unsigned
+stop(struct control_state *state)
+{
+	unsigned actions = 0;
+
+	if (control_state_has_current(state) && state->announced)
+		actions |= CONTROL_DO_BYE_CURRENT;
+	if (state->phase == CONTROL_RIVAL_COMMITTED)
+		actions |= CONTROL_DO_BYE_RIVAL;
+	/* If that comes too late it needs a Bye, see commit_rival(). */
+	if (state->phase == CONTROL_RIVAL_OPEN ||
+	    state->phase == CONTROL_ONLY_RIVAL)
+		actions |= CONTROL_DO_CALL_OFF;
+	return actions | end(state, CONTROL_CAUSE_STOPPED);
+}
+
+/* An event of the current connection, which stands. */
+static unsigned
+step_current(struct control_state *state, const struct control_event *event)
+{
+	switch (event->kind) {
+	case CONTROL_EVENT_HEARD:
+		return hear(state, event->now_ms);
+	case CONTROL_EVENT_ANNOUNCED:
+		state->announced = true;
+		if (event->wants_heartbeats)
+			state->heartbeat_ms = event->now_ms;
+		return hear(state, event->now_ms);
+	case CONTROL_EVENT_BROKEN:
+		return lose_current(state, CONTROL_CAUSE_BROKEN);
+	case CONTROL_EVENT_BYE:
+		return end(state, CONTROL_CAUSE_SERVER_ENDS);
+	case CONTROL_EVENT_BYE_TAKEN:
+		return be_taken(state);
+	case CONTROL_EVENT_BYE_DISPLACED:
+		return be_displaced(state, event->now_ms);
+	case CONTROL_EVENT_NETWORK_CHANGED:
+		if (state->probe_ms == CLOCK_NEVER)
+			state->probe_ms = event->now_ms + CONTROL_SILENCE_MS;
+		return 0;
+	case CONTROL_EVENT_ADDRESS_GONE:
+		state->at_once = true;
+		return lose_current(state, CONTROL_CAUSE_ADDRESS_GONE);
+	case CONTROL_EVENT_TIME:
+		return mind_time(state, event->now_ms);
+	default:
+		return 0;
+	}
+}
+
+static unsigned
+commit_rival(struct control_state *state, const struct control_event *event)
+{
+	state->own_hello_ms =
+	    event->committed_ms + 2 * (int64_t)event->answer_ms + LATE_HELLO_MS;
+	if (state->phase == CONTROL_OVER)
+		return state->cause == CONTROL_CAUSE_STOPPED
+		           ? CONTROL_DO_BYE_RIVAL
+		           : 0;
+	/* Also where it was called off, and too late */
+	if (state->phase != CONTROL_ONLY_RIVAL)
+		state->phase = CONTROL_RIVAL_COMMITTED;
+	return 0;
+}
+
+static unsigned
+lose_rival(struct control_state *state)
+{
+	if (state->phase == CONTROL_ONLY_RIVAL)
+		return end(state, state->cause);
+	if (state->phase != CONTROL_OVER)
+		state->phase = CONTROL_ALONE;
+	return 0;
+}
+
+unsigned
+control_state_step(
+    struct control_state *state, const struct control_event *event)
+{
+	switch (event->kind) {
+	case CONTROL_EVENT_RIVAL_COMMITTED:
+		return commit_rival(state, event);
+	case CONTROL_EVENT_RIVAL_REFUSED:
+		state->own_hello_ms = 0; /* that Hello displaces nobody */
+		return lose_rival(state);
+	case CONTROL_EVENT_RIVAL_FAILED:
+		return lose_rival(state);
+	case CONTROL_EVENT_RIVAL_GRANTED:
+		if (state->phase == CONTROL_OVER)
+			return 0;
+		begin(state, event->now_ms);
+		return CONTROL_DO_PROMOTE;
+	case CONTROL_EVENT_STOP:
+		return state->phase == CONTROL_OVER ? 0 : stop(state);
+	default:
+		break;
+	}
+	return control_state_has_current(state) ? step_current(state, event)
+	                                        : 0;
+}
+
+int64_t
+control_state_due_ms(const struct control_state *state)
+{
+	int64_t due_ms = state->heard_ms + (int64_t)state->timeout_ms;
+
+	if (!control_state_has_current(state))
+		return CLOCK_NEVER; /* the rival has deadlines of its own */
+	due_ms = clock_earlier(due_ms, state->heartbeat_ms);
+	if (!state->announced)
+		return clock_earlier(due_ms, state->probe_ms);
+	if (state->phase == CONTROL_ALONE)
+		due_ms = clock_earlier(
+		    due_ms, clock_later(state->heard_ms + CONTROL_SILENCE_MS,
+				state->rest_ms));
+	return due_ms;
+}
+
+enum attempt_outcome
+control_state_outcome(const struct control_state *state)
+{
+	switch (state->cause) {
+	case CONTROL_CAUSE_STOPPED:
+		return ATTEMPT_STOPPED;
+	case CONTROL_CAUSE_SERVER_ENDS:
+		return ATTEMPT_BYE;
+	case CONTROL_CAUSE_DISPLACED:
+		return ATTEMPT_DISPLACED;
+	default:
+		return ATTEMPT_LOST;
+	}
+}
