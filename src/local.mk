@@ -15,6 +15,7 @@ librebore_a_SOURCES = \
 	%D%/base/hex.c		%D%/base/hex.h \
 	%D%/base/log.c		%D%/base/log.h \
 	%D%/base/patience.c	%D%/base/patience.h \
+	%D%/base/protocol_times.h \
 	%D%/base/log_stream.c	%D%/base/log_stream.h \
 	%D%/base/log_syslog.c	%D%/base/log_syslog.h \
 	%D%/base/random.c	%D%/base/random.h \

@@ -1,6 +1,8 @@
 /* patience - see patience.h */
 #include "base/patience.h"
 
+#include "base/protocol_times.h"
+
 /* A server or client that is busy answers within this. */
 #define SLACK_MS     1000u
 #define DIAL_MOST_MS 20000u
@@ -8,7 +10,6 @@
 #define DIALS_SHORT 2
 /* A client has so long to wake and to say Taken. */
 #define TAKEN_SLACK_MS          200u
-#define HEARTBEAT_MS            500u
 #define HEARTBEAT_MOST_MS       2000u
 #define HEARTBEATS_A_ROUND_TRIP 8
 #define RETRANSMIT_LEAST_MS     4000u
@@ -36,7 +37,7 @@ patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms)
 uint32_t
 patience_dial_ms(unsigned failures)
 {
-	uint32_t dial_ms = PATIENCE_DIAL_MS;
+	uint32_t dial_ms = PROTOCOL_CONNECT_MS;
 
 	for (unsigned i = DIALS_SHORT; i <= failures && dial_ms < DIAL_MOST_MS;
 	     i++)
@@ -57,7 +58,7 @@ patience_heartbeat_ms(uint32_t rtt_ms)
 
 	if (slow_ms > HEARTBEAT_MOST_MS)
 		slow_ms = HEARTBEAT_MOST_MS;
-	return max_u32(HEARTBEAT_MS, slow_ms);
+	return max_u32(PROTOCOL_SERVER_HEARTBEAT_MS, slow_ms);
 }
 
 uint32_t

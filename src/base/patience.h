@@ -16,8 +16,6 @@
 
 /* No answer is waited for longer than this, however far the peer. */
 #define PATIENCE_MOST_MS 30000u
-/* The first dials of the server last so long, as bore's. */
-#define PATIENCE_DIAL_MS 3000u
 
 /*
  * Returns how long the answer to a message may take: least_ms, or twice the
@@ -27,7 +25,7 @@ uint32_t patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms);
 
 /*
  * Returns how long a dial of the server may last after so many failed ones in a
- * row: PATIENCE_DIAL_MS for the first two, then twice as long each, up to 20 s.
+ * row: PROTOCOL_CONNECT_MS for the first two, then twice as long each, up to 20 s.
  */
 uint32_t patience_dial_ms(unsigned failures);
 

@@ -10,23 +10,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "net/tcp.h"
 #include "os/fd.h"
 #include "os/thread.h"
 #include "os/wakeup.h"
 
-/* Our heartbeats, to a server that has announced itself. */
-#define HEARTBEAT_MS 2000
-/* Three heartbeats of the server are missing. */
-#define SILENCE_MS 1500
-/* A rival is dialled again so soon: SYNs go out at least once a second, and one
- * gets through soon after the path is back. Where the path is slower than that, the
- * first is waited for as well. */
-#define RIVAL_CONNECT_MS 1500
 /* From the start of a rival to that of the next, at least. */
 #define RIVAL_REST_MS 1000
-/* For the last words. */
-#define BYE_MS 200
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
 
@@ -267,8 +258,8 @@ start_rival(struct standing *standing)
 	handshake_init(other);
 	other->asked_port = standing->current->public_port;
 	other->connect_ms = patience_answer_ms(
-	    RIVAL_CONNECT_MS, tcp_rtt_ms(standing->current->fd));
-	other->again_ms = RIVAL_CONNECT_MS;
+	    PROTOCOL_CONNECT_AGAIN_MS, tcp_rtt_ms(standing->current->fd));
+	other->again_ms = PROTOCOL_CONNECT_AGAIN_MS;
 	other->known = &standing->current->peer;
 	other->roster = &rival->roster;
 	other->stop_fd = rival->stop.read_fd;
@@ -407,7 +398,7 @@ mind_change(struct standing *standing)
 	}
 	log_debug("the way to the server has changed");
 	if (standing->probe_ms == CLOCK_NEVER)
-		standing->probe_ms = clock_now_ms() + SILENCE_MS;
+		standing->probe_ms = clock_now_ms() + PROTOCOL_SILENCE_MS;
 	return ERROR_NONE;
 }
 
@@ -427,7 +418,7 @@ beat(struct standing *standing, int64_t now_ms)
 	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
 	struct channel *channel = &standing->current->channel;
 
-	standing->heartbeat_ms = now_ms + HEARTBEAT_MS;
+	standing->heartbeat_ms = now_ms + PROTOCOL_CLIENT_HEARTBEAT_MS;
 	atomic_store(
 	    &standing->session->rtt_ms, tcp_rtt_ms(standing->current->fd));
 	/* One that finds no room is not missed; failures show on reading. */
@@ -463,8 +454,8 @@ do_due(struct standing *standing)
 		control->end.at_once = true;
 		return ERROR_TIMEOUT;
 	}
-	if (standing->announced && silent_ms >= SILENCE_MS && !rival->running &&
-	    now_ms >= rival->rest_ms)
+	if (standing->announced && silent_ms >= PROTOCOL_SILENCE_MS &&
+	    !rival->running && now_ms >= rival->rest_ms)
 		start_rival(standing);
 	return ERROR_NONE;
 }
@@ -482,9 +473,9 @@ due_ms(const struct standing *standing)
 	if (!standing->announced)
 		return clock_earlier(due_ms, standing->probe_ms);
 	if (!standing->rival.running)
-		due_ms = clock_earlier(
-		    due_ms, clock_later(standing->heard_ms + SILENCE_MS,
-				standing->rival.rest_ms));
+		due_ms = clock_earlier(due_ms,
+		    clock_later(standing->heard_ms + PROTOCOL_SILENCE_MS,
+			standing->rival.rest_ms));
 	return due_ms;
 }
 
@@ -529,8 +520,8 @@ say_bye(struct standing *standing)
 	const struct message bye = {.kind = MESSAGE_BYE};
 
 	if (standing->announced && !standing->dead)
-		(void)channel_send(
-		    &standing->current->channel, &bye, clock_now_ms() + BYE_MS);
+		(void)channel_send(&standing->current->channel, &bye,
+		    clock_now_ms() + PROTOCOL_BYE_MS);
 }
 
 static void
@@ -598,7 +589,7 @@ prepare(struct standing *standing, struct control *control)
 		shake->roster = control->roster;
 		shake->stop_fd = control->stop_fd;
 		shake->connect_ms = patience_dial_ms(control->failures);
-		shake->again_ms = PATIENCE_DIAL_MS;
+		shake->again_ms = PROTOCOL_CONNECT_MS;
 		handshake_init(shake);
 	}
 	standing->current = &standing->shakes[0];

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "base/secret.h"
 #include "net/dial.h"
 #include "net/sockopt.h"
@@ -17,8 +18,6 @@
 
 /* A system that asks a second name server after 5 s still gets its answer. */
 #define LOOK_UP_MS 10000
-/* For each message; more where the path is slower than that. */
-#define HANDSHAKE_MS 3000
 
 /* Of an attempt that another thread may call off */
 enum commitment {
@@ -174,7 +173,7 @@ set_patience(struct handshake *handshake, int64_t dial_ms)
 	uint32_t rtt_ms = tcp_rtt_ms(handshake->fd);
 
 	handshake->answer_ms = patience_answer_ms(
-	    HANDSHAKE_MS, rtt_ms > 0 ? rtt_ms : (uint32_t)dial_ms);
+	    PROTOCOL_HANDSHAKE_MS, rtt_ms > 0 ? rtt_ms : (uint32_t)dial_ms);
 }
 
 static enum error

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "base/secret.h"
 #include "client/visit.h"
 #include "net/dial.h"
@@ -22,19 +23,14 @@
 #include "relay/pipes.h"
 #include "wire/channel.h"
 
-/* To reach the server, and for each message of the handshake; more where the path
- * is slower than that. */
-#define HANDSHAKE_MS 3000
-/* So long the answer to a challenge may wait for the local service: the server
- * gives it 3 s. */
-#define ACCEPT_DELAY_MS 2000
+/* So long the answer to a challenge may wait for the local service: it must be at
+ * the server in time. */
+#define ACCEPT_DELAY_MS (PROTOCOL_HANDSHAKE_MS - 1000)
 /* To reach the local service. */
 #define LOCAL_MS 10000
-/* A visitor waits 10 s at the server from each announcement; a data connection
- * that is begun later than this would come too late. */
-#define RETRY_WITHIN_MS 9000
-/* One that failed is dialled again for this: SYNs go out once a second. */
-#define RETRY_MS 1500
+/* A data connection that is begun so long after the announcement would be at the
+ * server when the visitor is dropped. */
+#define RETRY_WITHIN_MS (PROTOCOL_ACCEPT_MS - 1000)
 /* From the second time on, so long after the last. */
 #define RETRY_REST_MS 500
 /* After one that failed, spares are not opened for so long. */
@@ -177,7 +173,7 @@ static int64_t
 answer_by(const struct worker *worker)
 {
 	return clock_now_ms() +
-	       patience_answer_ms(HANDSHAKE_MS, rtt_of(worker));
+	       patience_answer_ms(PROTOCOL_HANDSHAKE_MS, rtt_of(worker));
 }
 
 static void
@@ -201,8 +197,9 @@ dial_local(struct worker *worker)
 	worker->local_reason[0] = '\0';
 	if (worker->order->refuse)
 		return;
-	error = resolve_lookup(context->local, clock_now_ms() + HANDSHAKE_MS,
-	    &worker->local_addresses, &why);
+	error = resolve_lookup(context->local,
+	    clock_now_ms() + PROTOCOL_HANDSHAKE_MS, &worker->local_addresses,
+	    &why);
 	if (error == ERROR_NONE) {
 		dial_start(&worker->local, &worker->local_addresses,
 		    clock_now_ms() + LOCAL_MS);
@@ -396,7 +393,7 @@ reach_visitor(struct worker *worker)
 	int64_t begun_ms = worker->order->arrival.start_ms;
 	enum error error;
 
-	dial_server(worker, HANDSHAKE_MS);
+	dial_server(worker, PROTOCOL_CONNECT_MS);
 	dial_local(worker);
 	error = connect_data(worker);
 	for (int i = 0; error != ERROR_NONE && error != ERROR_STOPPED; i++) {
@@ -410,7 +407,7 @@ reach_visitor(struct worker *worker)
 		if (i > 0 && rest_since(worker, begun_ms))
 			return ERROR_STOPPED;
 		begun_ms = clock_now_ms();
-		dial_server(worker, RETRY_MS);
+		dial_server(worker, PROTOCOL_CONNECT_AGAIN_MS);
 		error = connect_data(worker);
 	}
 	return error;
@@ -566,7 +563,7 @@ reach_as_spare(struct worker *worker)
 	enum error error;
 
 	dial_none(&worker->local);
-	dial_server(worker, HANDSHAKE_MS);
+	dial_server(worker, PROTOCOL_CONNECT_MS);
 	error = finish_data(worker);
 	if (error == ERROR_NONE) {
 		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/protocol_times.h"
 #include "net/source.h"
 #include "net/tcp.h"
 #include "server/lease.h"
@@ -14,13 +15,11 @@
 
 /* A client that has announced itself did so right behind its Hello. */
 #define ANNOUNCE_WAIT_MS 200
-/* Until then the holder has answered or is gone; below the 3 s that a client
- * waits for the answer. */
-#define VERDICT_MS 2200
+/* Until then the holder has answered or is gone; below the time that a
+ * client waits for the answer. */
+#define VERDICT_MS (PROTOCOL_HANDSHAKE_MS - 800)
 /* What is not clear is asked so often. */
 #define ASK_AGAIN_MS 50
-/* For a refused client to read why. */
-#define REFUSE_MS 1000
 /* Connections of one instance that a newcomer is compared with: there is one, or
  * two for a moment. More are made by hand. */
 #define TWINS_MOST 8
@@ -46,7 +45,7 @@ refuse(struct claim *claim, const char *refusal)
 	registry_remove_instance(
 	    &claim->link->context->registry, &claim->link->entry);
 	channel_refuse(&claim->link->channel, refusal, has_more ? &bye : NULL,
-	    clock_now_ms() + REFUSE_MS);
+	    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
 	link_destroy(claim->link);
 	claim->link = NULL;
 }

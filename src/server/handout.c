@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
 #include "os/fd.h"
@@ -22,7 +23,7 @@
  * announced elsewhere, ... */
 #define TAKEN_MOST_MS 1000
 /* ... but it may still answer as long as the visitor waits. */
-#define LATE_MS 10000
+#define LATE_MS PROTOCOL_ACCEPT_MS
 /* Whether it still waits is looked at so often; at first soon, as the visitor may
  * be accepted elsewhere at once. */
 #define LOOK_FIRST_MS 25

@@ -12,15 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/protocol_times.h"
 #include "base/uuid.h"
 #include "net/tcp.h"
 
-/* A connection that has said something within this time is heard: the client's
- * heartbeats are 2 s apart. */
-#define LEASE_HEARD_MS 3000
-/* The server's heartbeats are 500 ms apart: who lives has acknowledged one so long
- * after any moment, and some round trips for slow paths. */
-#define LEASE_PROOF_MS          600
+/* A connection that has said something within this time is heard: a heartbeat of
+ * the client, and as long as one may be late. */
+#define LEASE_HEARD_MS (PROTOCOL_CLIENT_HEARTBEAT_MS + 1000)
+/* A client that lives has acknowledged a heartbeat so long after any moment, and
+ * some round trips for slow paths. */
+#define LEASE_PROOF_MS          (PROTOCOL_SERVER_HEARTBEAT_MS + 100)
 #define LEASE_PROOF_ROUND_TRIPS 2
 /* The system counts acknowledgements as coarsely as this. */
 #define LEASE_COARSE_MS 20

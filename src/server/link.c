@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "base/random.h"
 #include "net/source.h"
 #include "net/tcp.h"
@@ -19,8 +20,6 @@
 #define STALLED_MS 16000
 /* A client that never stops talking must not keep the rest waiting. */
 #define READS_MOST 16
-/* For the last words. */
-#define PART_MS 200
 
 /*
  * Keep the retransmissions above the round trip, which a queue may have made
@@ -102,7 +101,7 @@ static enum link_event
 take_announce(struct link *link, const struct message_announce *who)
 {
 	if (link->announced || !who->has_instance ||
-	    clock_now_ms() - link->start_ms > LINK_ANNOUNCE_MS)
+	    clock_now_ms() - link->start_ms > PROTOCOL_ANNOUNCE_MS)
 		return LINK_NOTHING;
 	link->announced = true;
 	link->who = *who;
@@ -341,7 +340,8 @@ link_part(struct link *link, const struct message_bye *bye)
 	if (bye == NULL || !link->announced || !link_has_room(link))
 		return;
 	message.as.bye = *bye;
-	(void)channel_send(&link->channel, &message, clock_now_ms() + PART_MS);
+	(void)channel_send(
+	    &link->channel, &message, clock_now_ms() + PROTOCOL_BYE_MS);
 }
 
 void

@@ -17,9 +17,6 @@
 #include "server/context.h"
 #include "wire/channel.h"
 
-/* So long after Hello an Announce still counts. */
-#define LINK_ANNOUNCE_MS 3000
-
 struct link {
 	/* Set by link_create(), then read-only. */
 	struct context *context;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "net/sockopt.h"
 #include "net/source.h"
 #include "net/tcp.h"
@@ -21,9 +22,6 @@
 #include "wire/auth.h"
 #include "wire/channel.h"
 
-/* For each message of the handshake; more where the path is so slow that it
- * could not come in time. */
-#define HANDSHAKE_MS 3000
 /* A peer that is silent for so long may wait for a challenge. */
 #define HINT_MS 2000
 /* Unless a visitor was announced within this: then it may be a late data
@@ -33,8 +31,6 @@
 /* Connections of the control port may take so much of what the budget keeps
  * back, before silent ones are sent away: room.h makes up for it. */
 #define OVER_MOST 4
-/* To read why one is refused. */
-#define REFUSE_MS 1000
 
 /* What a connection turns out to be, once it has said so. */
 struct role {
@@ -73,8 +69,8 @@ end(struct session *session)
 static void
 refuse(struct session *session, const char *text)
 {
-	channel_refuse(
-	    &session->channel, text, NULL, clock_now_ms() + REFUSE_MS);
+	channel_refuse(&session->channel, text, NULL,
+	    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
 }
 
 /* What becomes of a peer whose first messages were not to be had. */
@@ -390,8 +386,8 @@ receive(const struct session_order *order, struct role *role)
 	struct session session = {.context = order->context,
 	    .fd = order->fd,
 	    .challenge = &order->challenge,
-	    .patience_ms =
-		patience_answer_ms(HANDSHAKE_MS, tcp_rtt_ms(order->fd)),
+	    .patience_ms = patience_answer_ms(
+		PROTOCOL_HANDSHAKE_MS, tcp_rtt_ms(order->fd)),
 	    .address = order->address,
 	    .source = source_of_address(&order->address)};
 

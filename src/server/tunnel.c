@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "base/protocol_times.h"
 #include "base/random.h"
 #include "net/listen.h"
 #include "net/sockopt.h"
@@ -24,8 +25,6 @@
 #include "server/room.h"
 #include "server/spares.h"
 
-/* An announced visitor that is not accepted by then is dropped. */
-#define ACCEPT_WITHIN_MS 10000
 /* Visitors taken at a time; then heartbeats have their turn. */
 #define ACCEPT_MOST 64
 /* A listener that cannot accept for want of something rests. */
@@ -476,7 +475,7 @@ announce_visitors(struct tunnel *tunnel)
 	/* It dials, perhaps authenticates, and accepts. */
 	int64_t expires_ms =
 	    clock_now_ms() +
-	    patience_answer_ms(ACCEPT_WITHIN_MS, 2 * tunnel->link->rtt_ms);
+	    patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * tunnel->link->rtt_ms);
 
 	while (link_has_room(tunnel->link) &&
 	       pending_announce(&tunnel->context->pending, &tunnel->visitors,
