@@ -44,6 +44,7 @@ librebore_a_SOURCES = \
 	%D%/net/resolve.c	%D%/net/resolve.h \
 	%D%/net/roster.c	%D%/net/roster.h \
 	%D%/net/source.c	%D%/net/source.h \
+	%D%/net/transport.c	%D%/net/transport.h \
 	%D%/net/netwatch.h	%D%/net/tcp.h \
 	%D%/net/socket.h \
 	%D%/net/sockopt.c	%D%/net/sockopt.h \

@@ -78,6 +78,7 @@ unit_tests = \
 	%D%/unit/test_tcp \
 	%D%/unit/test_thread \
 	%D%/unit/test_timer \
+	%D%/unit/test_transport \
 	%D%/unit/test_uuid \
 	%D%/unit/test_wakeup \
 	%D%/unit/test_wakeup_pipe

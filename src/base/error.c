@@ -60,10 +60,9 @@ error_of_errno(void)
 #endif
 	case EINPROGRESS:
 		return ERROR_AGAIN;
-	case ETIMEDOUT:
-		return ERROR_TIMEOUT;
 	case ECONNRESET:
 	case EPIPE:
+	case ETIMEDOUT:
 	case ENOTCONN:
 	case EHOSTUNREACH:
 	case ENETUNREACH:

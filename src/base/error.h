@@ -22,11 +22,11 @@ enum error {
 	ERROR_DENIED,
 	/* Nothing to do for now: poll, then call again. */
 	ERROR_AGAIN,
-	/* The deadline has passed. */
+	/* Our own deadline has passed. */
 	ERROR_TIMEOUT,
 	/* The peer has ended its side. */
 	ERROR_CLOSED,
-	/* The peer has reset the connection, or the network has. */
+	/* The peer has reset the connection, or the network has; errno says. */
 	ERROR_RESET,
 	/* The peer sent what the protocol does not allow. */
 	ERROR_PROTOCOL,
@@ -43,8 +43,9 @@ const char *error_text(enum error error);
 
 /*
  * Sort errno into the vocabulary: ERROR_RESOURCES, ERROR_MEMORY, ERROR_IN_USE,
- * ERROR_DENIED, ERROR_AGAIN, ERROR_TIMEOUT, ERROR_RESET or ERROR_SYSTEM. Keeps
- * errno, so that strerror() can still say more.
+ * ERROR_DENIED, ERROR_AGAIN, ERROR_RESET or ERROR_SYSTEM. Keeps errno, so that
+ * strerror() can still say more. ETIMEDOUT is ERROR_RESET: TCP has given up the
+ * connection, which has nothing to do with a deadline of ours.
  */
 enum error error_of_errno(void);
 

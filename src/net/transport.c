@@ -1,0 +1,108 @@
+/* transport - see transport.h */
+#include "net/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "net/sockopt.h"
+#include "os/fd.h"
+
+static enum error
+receive(const struct transport *transport, void *bytes, size_t size, int flags,
+    size_t *got)
+{
+	ssize_t count;
+
+	do
+		count = recv(transport->fd, bytes, size, flags | MSG_DONTWAIT);
+	while (count == -1 && errno == EINTR);
+	if (count == -1)
+		return error_of_errno();
+	if (count == 0)
+		return ERROR_CLOSED;
+	*got = (size_t)count;
+	return ERROR_NONE;
+}
+
+enum error
+transport_read(
+    const struct transport *transport, void *bytes, size_t size, size_t *got)
+{
+	return receive(transport, bytes, size, 0, got);
+}
+
+enum error
+transport_peek(
+    const struct transport *transport, void *bytes, size_t size, size_t *got)
+{
+	return receive(transport, bytes, size, MSG_PEEK, got);
+}
+
+enum error
+transport_write(const struct transport *transport, const void *bytes,
+    size_t size, size_t *sent)
+{
+	ssize_t count;
+
+	do
+		count = send(
+		    transport->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (count == -1 && errno == EINTR);
+	if (count == -1)
+		return error_of_errno();
+	*sent = (size_t)count;
+	return ERROR_NONE;
+}
+
+enum error
+transport_gather(const struct transport *transport, struct iovec *parts,
+    unsigned count, size_t *sent)
+{
+	const struct msghdr header = {.msg_iov = parts, .msg_iovlen = count};
+	ssize_t taken;
+
+	do
+		taken = sendmsg(
+		    transport->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (taken == -1 && errno == EINTR);
+	if (taken == -1)
+		return error_of_errno();
+	*sent = (size_t)taken;
+	return ERROR_NONE;
+}
+
+enum error
+transport_wait(
+    const struct transport *transport, short events, int64_t deadline_ms)
+{
+	struct pollfd slot = transport_poll(transport, events);
+	int ready;
+
+	do
+		ready = poll(&slot, 1, clock_left_ms(deadline_ms));
+	while (ready == -1 && (errno == EINTR || errno == EAGAIN));
+	if (ready == -1)
+		return ERROR_SYSTEM;
+	return ready == 0 ? ERROR_TIMEOUT : ERROR_NONE;
+}
+
+enum error
+transport_end(const struct transport *transport)
+{
+	return shutdown(transport->fd, SHUT_WR) == -1 ? error_of_errno()
+	                                              : ERROR_NONE;
+}
+
+void
+transport_reset(const struct transport *transport)
+{
+	sockopt_reset_on_close(transport->fd);
+}
+
+void
+transport_close(struct transport *transport)
+{
+	fd_close(&transport->fd);
+}

@@ -1,0 +1,139 @@
+/*
+ * transport - a connection to a peer, as whoever reads and writes sees it.
+ *
+ * Today each is a TCP socket and nothing else. Nobody above net/ reads or writes
+ * a socket by itself, so that a transport may become more than that.
+ *
+ * A transport is a small plain value that its owner embeds. A copy of it names
+ * the same connection: to hand a connection over is to copy the transport and
+ * to set one's own to TRANSPORT_INITIALIZER. The owner alone closes. Others may
+ * interrupt the connection through a roster (roster.h), which works on
+ * descriptors.
+ *
+ * Nothing here waits, but for transport_wait(), and nothing raises SIGPIPE.
+ * ETIMEDOUT of a socket is ERROR_RESET: ERROR_TIMEOUT is always a deadline of
+ * our own.
+ *
+ * Threads: one that reads and one that writes at a time.
+ */
+#ifndef REBORE_NET_TRANSPORT_H
+#define REBORE_NET_TRANSPORT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/error.h"
+
+struct transport {
+	/* Private: see transport_fd(). */
+	int fd;
+};
+
+/* No connection. */
+#define TRANSPORT_INITIALIZER                                                  \
+	{                                                                      \
+		-1                                                             \
+	}
+
+/* Returns the plain transport of a socket.
+ * fd: connected and non-blocking; owned through the transport from now on. */
+static inline struct transport
+transport_of(int fd)
+{
+	return (struct transport){fd};
+}
+
+/* Whether there is a connection, living or broken. */
+static inline bool
+transport_is_open(const struct transport *transport)
+{
+	return transport->fd != -1;
+}
+
+/* Returns the socket, for a roster, for options (sockopt.h, tcp.h), and for
+ * splice(2), which only a plain transport has use for; -1: no connection. */
+static inline int
+transport_fd(const struct transport *transport)
+{
+	return transport->fd;
+}
+
+/*
+ * Read what has come.
+ *
+ * size: 1 or more. got: set to the bytes read, 1 or more, on ERROR_NONE only.
+ * Returns ERROR_AGAIN: nothing has come; ERROR_CLOSED: the peer has ended its
+ * side, and all that it sent has been read; ERROR_RESET, ERROR_SYSTEM or another
+ * failure with errno: the connection is broken.
+ */
+enum error transport_read(
+    const struct transport *transport, void *bytes, size_t size, size_t *got);
+
+/*
+ * Look at what has come and leave it there, to be read later. Where the peer
+ * has nothing to say, ERROR_AGAIN means that it is still there.
+ *
+ * Parameters and returns as transport_read().
+ */
+enum error transport_peek(
+    const struct transport *transport, void *bytes, size_t size, size_t *got);
+
+/*
+ * Write as much as the system takes now.
+ *
+ * size: 1 or more. sent: set to the bytes taken, 1 or more, on ERROR_NONE only.
+ * Returns ERROR_AGAIN: it takes nothing now; ERROR_RESET, ERROR_SYSTEM or
+ * another failure with errno: the connection is broken.
+ */
+enum error transport_write(const struct transport *transport, const void *bytes,
+    size_t size, size_t *sent);
+
+/* The same with bytes that lie in count parts, written as if they were one. The
+ * parts together have 1 byte or more, and are left as they are. */
+enum error transport_gather(const struct transport *transport,
+    struct iovec *parts, unsigned count, size_t *sent);
+
+/*
+ * What to poll() for, before each poll(): what it says of the slot means that it
+ * is worth while to read or to write, and not which of both.
+ *
+ * events: POLLIN to read, POLLOUT to write; others are passed on. 0: only errors
+ * and the end both ways matter.
+ */
+static inline struct pollfd
+transport_poll(const struct transport *transport, short events)
+{
+	return (struct pollfd){.fd = transport->fd, .events = events};
+}
+
+/*
+ * Wait until it is worth while to read (POLLIN) or to write (POLLOUT).
+ *
+ * Returns ERROR_TIMEOUT at deadline_ms, or ERROR_SYSTEM with errno.
+ */
+enum error transport_wait(
+    const struct transport *transport, short events, int64_t deadline_ms);
+
+/*
+ * End our sending side: behind all that was written, the peer reads an end of
+ * file. Reading goes on.
+ *
+ * Returns a failure as transport_write() does.
+ */
+enum error transport_end(const struct transport *transport);
+
+/*
+ * Let transport_close() reset the connection and drop what was not sent: the
+ * peer finds out that something broke, in place of an end of file that would
+ * look like a complete answer.
+ */
+void transport_reset(const struct transport *transport);
+
+/* Close, and set it to TRANSPORT_INITIALIZER; without a connection nothing
+ * happens. Keeps errno. */
+void transport_close(struct transport *transport);
+
+#endif
