@@ -27,6 +27,7 @@ crowd_init(struct crowd *crowd, unsigned most, uint64_t seed)
 	if (crowd->ranks == NULL)
 		return ERROR_MEMORY;
 	crowd->most = most;
+	crowd->limit = most;
 	crowd->share = most / CROWD_SHARE;
 	if (crowd->share < CROWD_SHARE_LEAST)
 		crowd->share = CROWD_SHARE_LEAST;
@@ -227,7 +228,7 @@ crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 		attach(crowd, group, entry);
 	else
 		error = crowd->closed ? ERROR_STOPPED : ERROR_MEMORY;
-	if (crowd->count > crowd->most)
+	if (crowd->count > crowd->limit)
 		*made_room = interrupt_one(crowd);
 	lock_give(&crowd->lock);
 	return error;
@@ -273,6 +274,36 @@ crowd_interrupt_one(struct crowd *crowd)
 	done = interrupt_one(crowd);
 	lock_give(&crowd->lock);
 	return done;
+}
+
+void
+crowd_shrink(struct crowd *crowd, int64_t now_ms)
+{
+	bool is_due;
+
+	lock_take(&crowd->lock);
+	is_due = now_ms - crowd->shrunk_ms >= CROWD_SHRINK_MS;
+	if (is_due) {
+		crowd->shrunk_ms = now_ms;
+		crowd->limit = crowd->count - crowd->count / 8;
+		if (crowd->limit < CROWD_SHARE_LEAST)
+			crowd->limit = CROWD_SHARE_LEAST;
+	}
+	if (!is_due || crowd->count <= crowd->limit)
+		interrupt_one(crowd);
+	while (crowd->count > crowd->limit)
+		interrupt_one(crowd);
+	lock_give(&crowd->lock);
+}
+
+void
+crowd_grow(struct crowd *crowd)
+{
+	lock_take(&crowd->lock);
+	crowd->limit += crowd->limit / 64 + 1;
+	if (crowd->limit > crowd->most)
+		crowd->limit = crowd->most;
+	lock_give(&crowd->lock);
 }
 
 void

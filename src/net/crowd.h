@@ -30,6 +30,9 @@
 #define CROWD_SHARE       16
 #define CROWD_SHARE_LEAST 4
 
+/* The system needs a moment to end threads. */
+#define CROWD_SHRINK_MS 100
+
 /* So many connections of one source may linger. */
 #define CROWD_LINGER_MOST 64
 
@@ -61,6 +64,8 @@ struct crowd {
 	} * ranks;
 	unsigned highest; /* no rank above it has a source */
 	unsigned count;   /* connections, without the interrupted ones */
+	unsigned limit; /* of them now: most, or less while threads are short */
+	int64_t shrunk_ms;
 	bool closed;
 };
 
@@ -98,6 +103,16 @@ bool crowd_interrupted(const struct crowd_entry *entry);
 
 /* Interrupt the connection that would make room. Returns false: there is none. */
 bool crowd_interrupt_one(struct crowd *crowd);
+
+/*
+ * There is no thread for one more: an eighth of the connections makes room, and
+ * no more than are left may be there, until crowd_grow(). Once in
+ * CROWD_SHRINK_MS; before that one makes room.
+ */
+void crowd_shrink(struct crowd *crowd, int64_t now_ms);
+
+/* Let a few more in again. To be called once a second. */
+void crowd_grow(struct crowd *crowd);
 
 /* Interrupt all connections of one source. */
 void crowd_interrupt_source(struct crowd *crowd, uint64_t source);

@@ -16,7 +16,7 @@
 
 #define REPORT_BYTES 8192
 /* At a time; the descriptor stays readable while there are more. */
-#define READS_MOST 64
+#define READS_MOST   64
 #define ANSWER_BYTES 2048
 
 /* RTM_GETROUTE for one destination */

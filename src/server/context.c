@@ -42,6 +42,7 @@ context_tidy(struct context *context)
 	    !atomic_compare_exchange_strong(
 		&context->tidied_ms, &before_ms, now_ms))
 		return;
+	crowd_grow(&context->silent);
 	crew_tidy(context->crew);
 	shelf_tidy(&context->sessions);
 	shelf_tidy(&context->handouts);

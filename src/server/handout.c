@@ -457,6 +457,7 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	if (crew_do(context->crew, run, order) == ERROR_NONE)
 		return ERROR_NONE;
 	context_warn_shed(context, "no thread for a visitor");
+	crowd_shrink(&context->silent, clock_now_ms());
 	buffers_return(kept);
 	proxy_drop(context, visitor);
 	sockopt_reset_on_close(order->spare.fd);

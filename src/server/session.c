@@ -495,7 +495,7 @@ session_start(struct context *context, int fd, const struct address *peer)
 		    error == ERROR_RESOURCES ? strerror(errno)
 					     : error_text(error));
 		context_warn_shed(context, why);
-		crowd_interrupt_one(&context->silent);
+		crowd_shrink(&context->silent, clock_now_ms());
 	}
 	fd_close(&fd);
 	shelf_give(&context->sessions, order);

@@ -467,15 +467,20 @@ welcome(struct tunnel *tunnel, int fd, const struct address *address)
 		proxy_drop(context, visitor);
 }
 
+/* How long an announced visitor waits to be accepted: its client dials, perhaps
+ * authenticates, and accepts. */
+static int64_t
+accept_within_ms(const struct tunnel *tunnel)
+{
+	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * tunnel->link->rtt_ms);
+}
+
 /* Announce who has not been announced yet, as far as there is room. */
 static void
 announce_visitors(struct tunnel *tunnel)
 {
 	struct message message = {.kind = MESSAGE_CONNECTION};
-	/* It dials, perhaps authenticates, and accepts. */
-	int64_t expires_ms =
-	    clock_now_ms() +
-	    patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * tunnel->link->rtt_ms);
+	int64_t expires_ms = clock_now_ms() + accept_within_ms(tunnel);
 
 	while (link_has_room(tunnel->link) &&
 	       pending_announce(&tunnel->context->pending, &tunnel->visitors,
@@ -537,11 +542,15 @@ drop_expired(struct tunnel *tunnel)
 	struct pending_visitor *visitor;
 	int64_t now_ms = clock_now_ms();
 
+	char why[64] = "the client did not come back in time";
+
+	if (tunnel->link != NULL)
+		snprintf(why, sizeof why,
+		    "the client did not accept it in %.0f s",
+		    (double)accept_within_ms(tunnel) / 1000);
 	while ((visitor = pending_expire(pending, &tunnel->visitors, now_ms)) !=
 	       NULL)
-		drop(tunnel, visitor,
-		    tunnel->link ? "the client did not accept it in time"
-				 : "the client did not come back in time");
+		drop(tunnel, visitor, why);
 	if (tunnel->link != NULL) {
 		spares_sweep(&tunnel->spares);
 		return; /* who left is found out by serving them */

@@ -44,10 +44,11 @@ with Scene() as scene:
             assert visitor.recv(1) == b"y"
 
     def accepted_by_none():
-        peer = scene.connect(server)
+        # The same of one address is told once a minute
+        peer = scene.connect(server, source="127.0.1.1")
         peer.send({"Accept": str(uuid.uuid4())})
         assert peer.ending() in ("end", "reset")
-        server.wait_for(r"127\.0\.0\.1:%d accepts a visitor that does not wait" % peer.sock.getsockname()[1])
+        server.wait_for(r"127\.0\.1\.1:%d accepts a visitor that does not wait" % peer.sock.getsockname()[1])
 
     def client_never_answers():
         """Our client against a server that announces and then does not accept its data connection"""

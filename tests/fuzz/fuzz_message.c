@@ -24,8 +24,8 @@ is_same_announce(
 	if (a->has_instance)
 		return uuid_equal(&a->instance, &b->instance) &&
 		       a->attempt == b->attempt &&
-		       is_same_uuid(a->has_process, &a->process,
-			   b->has_process, &b->process);
+		       is_same_uuid(a->has_process, &a->process, b->has_process,
+			   &b->process);
 	return a->lease_ms == b->lease_ms && a->spares == b->spares &&
 	       is_same_uuid(a->has_key, &a->key, b->has_key, &b->key);
 }

@@ -247,6 +247,40 @@ START_TEST(one_source_can_be_interrupted)
 }
 END_TEST
 
+START_TEST(where_threads_are_short_fewer_may_stay_for_a_while)
+{
+	unsigned evictions = 0;
+
+	start();
+	enter_quietly(32, 1);
+	crowd_shrink(&crowd, 1000);
+	ck_assert_uint_eq(interrupted(0, 32), 4);
+	/* Soon again it is one. */
+	crowd_shrink(&crowd, 1000 + CROWD_SHRINK_MS - 1);
+	ck_assert_uint_eq(interrupted(0, 32), 5);
+	enter_quietly(1, 1);
+	enter(1, 1, &evictions);
+	ck_assert_uint_eq(evictions, 1);
+	crowd_shrink(&crowd, 1000 + CROWD_SHRINK_MS);
+	ck_assert_uint_eq(interrupted(0, 32), 6 + 3);
+	/* It grows again, up to what it was. */
+	crowd_grow(&crowd);
+	enter_quietly(1, 1);
+	for (int i = 0; i < MOST; i++)
+		crowd_grow(&crowd);
+	enter_quietly(MOST - 26, 1);
+	evictions = 0;
+	enter(1, 1, &evictions);
+	ck_assert_uint_eq(evictions, 1);
+	leave_all();
+	/* Something is left even so. */
+	start();
+	crowd_shrink(&crowd, 1000);
+	enter_quietly(CROWD_SHARE_LEAST, 1);
+	leave_all();
+}
+END_TEST
+
 START_TEST(a_few_of_a_source_may_linger)
 {
 	const unsigned few = CROWD_LINGER_MOST;
@@ -316,6 +350,8 @@ SUITE_MAIN("crowd", as_many_as_allowed_stay,
     a_settled_source_has_a_share_that_goes_last,
     beyond_its_share_a_settled_source_counts,
     shares_alone_do_not_go_beyond_the_limit,
-    a_source_is_settled_as_long_as_it_has_tunnels, a_few_of_a_source_may_linger,
-    one_source_can_be_interrupted, nobody_enters_after_all_were_interrupted,
+    a_source_is_settled_as_long_as_it_has_tunnels,
+    where_threads_are_short_fewer_may_stay_for_a_while,
+    a_few_of_a_source_may_linger, one_source_can_be_interrupted,
+    nobody_enters_after_all_were_interrupted,
     an_owner_reads_an_end_and_the_peer_hears_nothing)

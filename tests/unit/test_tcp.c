@@ -348,8 +348,7 @@ END_TEST
 
 START_TEST(the_round_trip_is_told)
 {
-	const struct tcp_info info = {
-	    .tcpi_state = TCP_ESTABLISHED,
+	const struct tcp_info info = {.tcpi_state = TCP_ESTABLISHED,
 	    .tcpi_rtt = 3000001,
 	    .tcpi_last_ack_recv = 4711};
 
