@@ -413,7 +413,7 @@ handshake_run(struct handshake *handshake)
 		return;
 	}
 	sockopt_prepare(handshake->fd, &sockopt_keepalive_control);
-	channel_init(&handshake->channel, handshake->fd);
+	channel_init(&handshake->channel, transport_of(handshake->fd));
 	if (shake_hands(handshake) == ERROR_NONE)
 		handshake->outcome = HANDSHAKE_DONE;
 	else

@@ -365,7 +365,7 @@ connect_data(struct worker *worker)
 	if (error)
 		return error;
 	sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
-	channel_init(&worker->channel, worker->data.fd);
+	channel_init(&worker->channel, transport_of(worker->data.fd));
 	worker->entered = roster_enter(worker->context->roster, &worker->entry,
 			      worker->data.fd, -1) > 0;
 	if (!worker->entered)
@@ -567,7 +567,7 @@ reach_as_spare(struct worker *worker)
 	error = finish_data(worker);
 	if (error == ERROR_NONE) {
 		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
-		channel_init(&worker->channel, worker->data.fd);
+		channel_init(&worker->channel, transport_of(worker->data.fd));
 		atomic_store(&session->is_near, tcp_is_near(worker->data.fd));
 		error = be_spare(worker);
 	}

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
+#include "os/lock.h"
 
 static enum error
 receive(const struct transport *transport, void *bytes, size_t size, int flags,
@@ -80,6 +81,7 @@ transport_wait(
 	struct pollfd slot = transport_poll(transport, events);
 	int ready;
 
+	lock_assert_none();
 	do
 		ready = poll(&slot, 1, clock_left_ms(deadline_ms));
 	while (ready == -1 && (errno == EINTR || errno == EAGAIN));

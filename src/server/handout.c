@@ -386,7 +386,7 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .sent = order->sent,
 	};
 
-	channel_init(&handout.channel, order->spare.fd);
+	channel_init(&handout.channel, transport_of(order->spare.fd));
 	return deliver(&handout, proxy);
 }
 

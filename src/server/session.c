@@ -392,7 +392,7 @@ receive(const struct session_order *order, struct role *role)
 	    .source = source_of_address(&order->address)};
 
 	address_print(&order->address, session.peer);
-	channel_init(&session.channel, session.fd);
+	channel_init(&session.channel, transport_of(session.fd));
 	converse(&session, role);
 }
 
@@ -420,7 +420,7 @@ challenge(struct session_order *order)
 	sockopt_prepare_accepted(order->fd);
 	if (!order->context->has_secret)
 		return ERROR_NONE;
-	channel_init(&channel, order->fd);
+	channel_init(&channel, transport_of(order->fd));
 	return auth_challenge(&channel, &order->challenge);
 }
 

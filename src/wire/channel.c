@@ -1,19 +1,16 @@
 /* channel - see channel.h */
 #include "wire/channel.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
-#include "os/lock.h"
 
 void
-channel_init(struct channel *channel, int fd)
+channel_init(struct channel *channel, struct transport transport)
 {
-	channel->fd = fd;
+	channel->transport = transport;
 	channel->queued = 0;
 	frame_init(&channel->in);
 }
@@ -23,17 +20,13 @@ channel_fill(struct channel *channel)
 {
 	size_t room;
 	char *space = frame_space(&channel->in, &room);
-	ssize_t got;
+	size_t got;
+	enum error error =
+	    transport_read(&channel->transport, space, room, &got);
 
-	do
-		got = recv(channel->fd, space, room, MSG_DONTWAIT);
-	while (got == -1 && errno == EINTR);
-	if (got == -1)
-		return error_of_errno();
-	if (got == 0)
-		return ERROR_CLOSED;
-	frame_put(&channel->in, (size_t)got);
-	return ERROR_NONE;
+	if (error == ERROR_NONE)
+		frame_put(&channel->in, got);
+	return error;
 }
 
 enum error
@@ -46,22 +39,6 @@ channel_next(struct channel *channel, struct message *message)
 	return error ? error : message_decode(json, size, message);
 }
 
-/* Wait for events on fd. Returns ERROR_TIMEOUT, or ERROR_SYSTEM with errno. */
-static enum error
-wait_for(int fd, short events, int64_t deadline_ms)
-{
-	struct pollfd slot = {.fd = fd, .events = events};
-	int ready;
-
-	lock_assert_none();
-	do
-		ready = poll(&slot, 1, clock_left_ms(deadline_ms));
-	while (ready == -1 && (errno == EINTR || errno == EAGAIN));
-	if (ready == -1)
-		return ERROR_SYSTEM;
-	return ready == 0 ? ERROR_TIMEOUT : ERROR_NONE;
-}
-
 enum error
 channel_receive(
     struct channel *channel, struct message *message, int64_t deadline_ms)
@@ -69,7 +46,8 @@ channel_receive(
 	enum error error = channel_next(channel, message);
 
 	while (error == ERROR_AGAIN) {
-		error = wait_for(channel->fd, POLLIN, deadline_ms);
+		error =
+		    transport_wait(&channel->transport, POLLIN, deadline_ms);
 		if (error)
 			return error;
 		error = channel_fill(channel);
@@ -107,14 +85,13 @@ enum error
 channel_flush(struct channel *channel)
 {
 	while (channel->queued > 0) {
-		ssize_t sent = send(channel->fd, channel->queue,
-		    channel->queued, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t sent;
+		enum error error = transport_write(&channel->transport,
+		    channel->queue, channel->queued, &sent);
 
-		if (sent == -1 && errno == EINTR)
-			continue;
-		if (sent == -1)
-			return error_of_errno();
-		channel->queued -= (size_t)sent;
+		if (error)
+			return error;
+		channel->queued -= sent;
 		memmove(channel->queue, channel->queue + sent, channel->queued);
 	}
 	return ERROR_NONE;
@@ -129,7 +106,8 @@ channel_send(
 	if (error == ERROR_NONE)
 		error = channel_flush(channel);
 	while (error == ERROR_AGAIN) {
-		error = wait_for(channel->fd, POLLOUT, deadline_ms);
+		error =
+		    transport_wait(&channel->transport, POLLOUT, deadline_ms);
 		if (error == ERROR_NONE)
 			error = channel_flush(channel);
 	}
@@ -149,20 +127,20 @@ channel_drain(struct channel *channel, int64_t deadline_ms)
 	char dropped[256];
 
 	while (left > 0) {
-		enum error error = wait_for(channel->fd, POLLIN, deadline_ms);
-		ssize_t got;
+		enum error error =
+		    transport_wait(&channel->transport, POLLIN, deadline_ms);
+		size_t got;
 
 		if (error == ERROR_NONE && clock_left_ms(deadline_ms) == 0)
 			error = ERROR_TIMEOUT; /* more keeps coming */
 		if (error)
 			return error;
-		got = recv(channel->fd, dropped, sizeof dropped, MSG_DONTWAIT);
-		if (got == 0)
-			return ERROR_CLOSED;
-		if (got == -1 && errno != EINTR && errno != EAGAIN)
-			return error_of_errno();
-		if (got > 0)
-			left -= left < (size_t)got ? left : (size_t)got;
+		error = transport_read(
+		    &channel->transport, dropped, sizeof dropped, &got);
+		if (error && error != ERROR_AGAIN)
+			return error;
+		if (error == ERROR_NONE)
+			left -= left < got ? left : got;
 	}
 	return ERROR_PROTOCOL;
 }
@@ -176,7 +154,7 @@ channel_refuse(struct channel *channel, const char *text,
 	snprintf(message.as.text, sizeof message.as.text, "%s", text);
 	if (channel_put(channel, &message) ||
 	    channel_send(channel, more, deadline_ms) ||
-	    shutdown(channel->fd, SHUT_WR) == -1)
+	    transport_end(&channel->transport))
 		return;
 	(void)channel_drain(channel, deadline_ms);
 }

@@ -1,12 +1,12 @@
 /*
- * channel - messages over a connected socket.
+ * channel - messages over a transport.
  *
  * Two ways to use it. In a handshake: channel_receive() and channel_send(),
- * which wait until a deadline. In a loop that polls: channel_fill() when the
- * socket is readable, then channel_next() until it says ERROR_AGAIN;
+ * which wait until a deadline. In a loop that polls: channel_fill() when there
+ * is something to read, then channel_next() until it says ERROR_AGAIN;
  * channel_put() and channel_flush(). What is queued is bounded.
  *
- * The descriptor stays its owner's, and must be non-blocking.
+ * The transport stays its owner's, who closes it.
  */
 #ifndef REBORE_WIRE_CHANNEL_H
 #define REBORE_WIRE_CHANNEL_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "net/transport.h"
 #include "wire/frame.h"
 #include "wire/message.h"
 
@@ -26,24 +27,21 @@
 #define CHANNEL_DRAIN_BYTES ((size_t)64 * 1024)
 
 struct channel {
-	/* Read-only for users. */
-	int fd;
-
-	/* Private. */
+	/* Fields are private. */
+	struct transport transport;
 	size_t queued;
 	char queue[CHANNEL_QUEUE_BYTES];
 	struct frame_buffer in;
 };
 
-/* fd: connected and non-blocking; stays the caller's. */
-void channel_init(struct channel *channel, int fd);
+/* transport: stays the caller's, who closes it. */
+void channel_init(struct channel *channel, struct transport transport);
 
 /*
  * Read what has arrived, without waiting.
  *
  * Returns ERROR_AGAIN: nothing; ERROR_CLOSED: the peer has ended its side;
- * ERROR_RESET, ERROR_TIMEOUT or ERROR_SYSTEM with errno: the connection is
- * broken.
+ * ERROR_RESET or ERROR_SYSTEM with errno: the connection is broken.
  */
 enum error channel_fill(struct channel *channel);
 
@@ -71,8 +69,8 @@ enum error channel_put(struct channel *channel, const struct message *message);
 /*
  * Write what is queued, without waiting.
  *
- * Returns ERROR_AGAIN: some of it is still queued; ERROR_RESET, ERROR_TIMEOUT
- * or ERROR_SYSTEM with errno: the connection is broken.
+ * Returns ERROR_AGAIN: some of it is still queued; ERROR_RESET or
+ * ERROR_SYSTEM with errno: the connection is broken.
  */
 enum error channel_flush(struct channel *channel);
 

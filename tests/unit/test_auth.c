@@ -192,8 +192,8 @@ start_server(int patience_ms)
 {
 	start();
 	sockets_tcp(&server.ours, &server.theirs, 0);
-	channel_init(&server.channel, server.ours);
-	channel_init(&server.client, server.theirs);
+	channel_init(&server.channel, transport_of(server.ours));
+	channel_init(&server.client, transport_of(server.theirs));
 	server.deadline_ms = clock_now_ms() + patience_ms;
 	ck_assert_int_eq(pthread_create(&server.thread, NULL, serve, NULL), 0);
 }

@@ -55,7 +55,7 @@ static void
 start(void)
 {
 	sockets_tcp(&ours, &theirs, 0);
-	channel_init(&channel, ours);
+	channel_init(&channel, transport_of(ours));
 }
 
 static void
@@ -313,7 +313,7 @@ START_TEST(what_the_system_does_not_take_at_once_is_not_lost)
 	}
 	send_most = 0;
 	close(ours);
-	channel_init(&channel, theirs);
+	channel_init(&channel, transport_of(theirs));
 	for (size_t i = 1; i <= 64; i *= 4) {
 		ck_assert_int_eq(hear(), ERROR_NONE);
 		ck_assert_int_eq(message.kind, MESSAGE_HELLO);
@@ -348,7 +348,7 @@ START_TEST(the_queue_is_bounded_and_says_when_it_is_full)
 	ck_assert_int_eq(channel_flush(&channel), ERROR_NONE);
 	ck_assert(channel_has_room(&channel));
 	close(ours);
-	channel_init(&channel, theirs);
+	channel_init(&channel, transport_of(theirs));
 	for (unsigned i = 0; i < count; i++) {
 		ck_assert_int_eq(hear(), ERROR_NONE);
 		ck_assert_int_eq(message.kind, MESSAGE_CONNECTION);
@@ -399,7 +399,7 @@ block(void)
 	static const char bytes[65536];
 
 	sockets_tcp(&ours, &theirs, 16384);
-	channel_init(&channel, ours);
+	channel_init(&channel, transport_of(ours));
 	while (send(ours, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		continue;
 	while (sockets_wait(ours, POLLOUT, 200) != 0)

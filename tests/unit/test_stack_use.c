@@ -452,7 +452,7 @@ authenticate(void *argument)
 	auth_tag(&key, &challenge, tag);
 	(void)auth_tag_valid(&key, &challenge, tag);
 	sockets_local(&ours, &theirs);
-	channel_init(&channel, ours);
+	channel_init(&channel, transport_of(ours));
 	(void)auth_answer(&channel, &key, &challenge);
 	(void)channel_flush(&channel);
 	/* The other end of it closes, and does not answer. */
