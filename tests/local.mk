@@ -26,6 +26,7 @@ unit_tests = \
 	%D%/unit/test_crowd \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
+	%D%/unit/test_drain \
 	%D%/unit/test_escape \
 	%D%/unit/test_farewell \
 	%D%/unit/test_frame \
@@ -162,6 +163,7 @@ e2e_tests = \
 	%D%/e2e/socket_options.py \
 	%D%/e2e/stalled_log.py \
 	%D%/e2e/stop.py \
+	%D%/e2e/stop_while_refusing.py \
 	%D%/e2e/stop_in_flood.py \
 	%D%/e2e/stopped_log_daemon.py \
 	%D%/e2e/threads_run_out.py \

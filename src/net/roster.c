@@ -1,6 +1,7 @@
 /* roster - see roster.h */
 #include "net/roster.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -11,6 +12,7 @@ roster_init(struct roster *roster)
 	roster->oldest = NULL;
 	roster->newest = NULL;
 	roster->count = 0;
+	roster->expected = 0;
 	roster->closed = false;
 	lock_condition_init(&roster->empty);
 }
@@ -83,7 +85,7 @@ roster_leave(struct roster *roster, struct roster_entry *entry)
 		entry->newer->older = entry->older;
 	else
 		roster->newest = entry->older;
-	if (--roster->count == 0)
+	if (--roster->count == 0 && roster->expected == 0)
 		lock_condition_tell(&roster->empty);
 	lock_give(&roster->lock);
 }
@@ -118,6 +120,24 @@ roster_interrupt(struct roster *roster, struct roster_entry *entry)
 	lock_give(&roster->lock);
 }
 
+void
+roster_expect(struct roster *roster)
+{
+	lock_take(&roster->lock);
+	roster->expected++;
+	lock_give(&roster->lock);
+}
+
+void
+roster_arrive(struct roster *roster)
+{
+	lock_take(&roster->lock);
+	assert(roster->expected > 0);
+	if (--roster->expected == 0 && roster->count == 0)
+		lock_condition_tell(&roster->empty);
+	lock_give(&roster->lock);
+}
+
 unsigned
 roster_wait_empty(struct roster *roster, int64_t deadline_ms)
 {
@@ -125,10 +145,10 @@ roster_wait_empty(struct roster *roster, int64_t deadline_ms)
 	unsigned count;
 
 	lock_take(&roster->lock);
-	while (roster->count > 0 && in_time)
+	while (roster->count + roster->expected > 0 && in_time)
 		in_time = lock_condition_wait(
 		    &roster->empty, &roster->lock, deadline_ms);
-	count = roster->count;
+	count = roster->count + roster->expected;
 	lock_give(&roster->lock);
 	return count;
 }

@@ -32,9 +32,49 @@ struct claim {
 	struct tunnel *tunnel;
 	/* Told behind the Error, to one that is refused. */
 	struct message_bye bye;
+	/* Of the link, while only this thread uses it: a stop interrupts that. */
+	struct roster_entry entry;
+	bool is_entered;
+	bool is_stopped;
 };
 
-/* Ends the link. */
+/* Let a stop interrupt the claim, unless it has come already. */
+static void
+enter(struct claim *claim)
+{
+	claim->is_entered = roster_enter(&claim->link->context->claiming,
+				&claim->entry, claim->link->fd, -1) > 0;
+	claim->is_stopped = !claim->is_entered;
+}
+
+/* Before others may use the link, or it is closed. */
+static void
+leave(struct claim *claim)
+{
+	if (!claim->is_entered)
+		return;
+	roster_leave(&claim->link->context->claiming, &claim->entry);
+	claim->is_entered = false;
+}
+
+static bool
+is_stopped(struct claim *claim)
+{
+	if (claim->is_entered && roster_interrupted(&claim->entry))
+		claim->is_stopped = true;
+	return claim->is_stopped;
+}
+
+static void
+end(struct claim *claim)
+{
+	leave(claim);
+	link_destroy(claim->link);
+	claim->link = NULL;
+}
+
+/* Ends the link. A server that stops says nothing: the client is to come back,
+ * whatever would have become of it. */
 static void
 refuse(struct claim *claim, const char *refusal)
 {
@@ -44,10 +84,11 @@ refuse(struct claim *claim, const char *refusal)
 	/* It is nobody's twin any more while it reads that. */
 	registry_remove_instance(
 	    &claim->link->context->registry, &claim->link->entry);
-	channel_refuse(&claim->link->channel, refusal, has_more ? &bye : NULL,
-	    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
-	link_destroy(claim->link);
-	claim->link = NULL;
+	if (!is_stopped(claim))
+		channel_refuse(&claim->link->channel, refusal,
+		    has_more ? &bye : NULL,
+		    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
+	end(claim);
 }
 
 /* Open the port and make a tunnel of it. */
@@ -73,6 +114,7 @@ open_tunnel(struct claim *claim)
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
+	leave(claim);
 	claim->link = NULL;
 	registry_put(&context->registry, port, claim->tunnel);
 	grants_add(&context->grants, port);
@@ -82,7 +124,7 @@ open_tunnel(struct claim *claim)
 /* Wait a little before what is not clear is asked again. Returns whether there is
  * time for that. */
 static bool
-wait_a_little(const struct claim *claim)
+wait_a_little(struct claim *claim)
 {
 	/* The newcomer may lose patience meanwhile. */
 	struct pollfd slot = {.fd = claim->link->fd};
@@ -90,7 +132,7 @@ wait_a_little(const struct claim *claim)
 	if (clock_now_ms() >= claim->deadline_ms)
 		return false;
 	poll(&slot, 1, ASK_AGAIN_MS);
-	return slot.revents == 0;
+	return slot.revents == 0 && !is_stopped(claim);
 }
 
 /* What is found out about the connections of the newcomer's instance. */
@@ -183,8 +225,11 @@ contest(struct claim *claim, struct tunnel *holder)
 	claim->bye.attempt = verdict == LEASE_STALE ? attempt : 0;
 	if (verdict != LEASE_YIELDS)
 		return verdict;
-	if (!tunnel_hand_over(holder, claim->link))
+	leave(claim);
+	if (!tunnel_hand_over(holder, claim->link)) {
+		enter(claim);
 		return LEASE_ENDS;
+	}
 	claim->link = NULL;
 	return LEASE_YIELDS;
 }
@@ -263,8 +308,7 @@ hear(struct claim *claim)
 		notices_tell(&link->context->notices, NOTICE_GONE,
 		    source_of_address(&link->address), "client %s is gone (%s)",
 		    link->peer, link->reason);
-		link_destroy(link);
-		claim->link = NULL;
+		end(claim);
 		return false;
 	}
 	if (link->announced)
@@ -283,8 +327,13 @@ claim_port(struct link *link, uint16_t asked)
 	const char *refusal;
 	enum error error;
 
+	enter(&claim);
 	if (!hear(&claim) || (link->announced && is_copy(&claim)))
 		return NULL;
+	if (is_stopped(&claim)) {
+		end(&claim);
+		return NULL;
+	}
 	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
 	if (error) {
 		refusal = ports_refusal(error, asked);

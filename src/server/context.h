@@ -54,6 +54,8 @@ struct context {
 	struct notices notices;
 	/* Proxied connections. */
 	struct roster active;
+	/* Control connections that ask for a port (claim.h). */
+	struct roster claiming;
 	/* For sessions and handouts, which define what is in them; and struct
 	 * pending_visitor. */
 	struct shelf sessions;

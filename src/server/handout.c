@@ -236,6 +236,8 @@ serve_over(struct handout *handout, struct proxy *proxy)
 			    &handout->context->shares, &handout->visitor->seat);
 			roster_leave(&handout->context->active, handout->entry);
 		}
+		if (proxy->is_expected)
+			roster_arrive(&handout->context->active);
 		sockopt_reset_on_close(handout->fd);
 		fd_close(&handout->fd);
 		proxy_drop(handout->context, handout->visitor);
@@ -302,6 +304,17 @@ await_late(struct handout *handout, const struct uuid *uuid)
 	return error;
 }
 
+/* The visitor leaves the roster, and comes back as a proxied connection. */
+static void
+leave_for_proxy(struct handout *handout, struct proxy *proxy)
+{
+	struct roster *roster = &handout->context->active;
+
+	proxy->is_expected = true;
+	roster_expect(roster);
+	roster_leave(roster, handout->entry);
+}
+
 /* The visitor is given back, but the spare may still be alive. */
 static bool
 outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
@@ -315,7 +328,10 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 		if (await_late(handout, uuid) == ERROR_NONE)
 			visitor = pending_accept(
 			    &context->pending, uuid, handout->principal);
-		roster_leave(&context->active, handout->entry);
+		if (visitor != NULL)
+			leave_for_proxy(handout, proxy);
+		else
+			roster_leave(&context->active, handout->entry);
 	}
 	if (visitor != NULL) {
 		skip_sent(visitor, sent);
@@ -336,10 +352,12 @@ deliver(struct handout *handout, struct proxy *proxy)
 	struct shares *shares = &handout->context->shares;
 	struct share_seat *seat = &handout->visitor->seat;
 	struct uuid uuid = handout->visitor->uuid;
+	unsigned entered = roster_enter(
+	    roster, handout->entry, handout->fd, handout->visitor->fd);
 	enum error error = ERROR_STOPPED;
 
-	if (roster_enter(
-		roster, handout->entry, handout->fd, handout->visitor->fd)) {
+	roster_arrive(roster);
+	if (entered > 0) {
 		shares_bind(shares, seat, roster, handout->entry);
 		error = offer(handout);
 		proxy->is_entered = error == ERROR_NONE;
@@ -453,9 +471,11 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	    .rtt_ms = rtt_ms,
 	    .kept = kept};
 	tunnel_hold(tunnel);
+	roster_expect(&context->active); /* as its thread may be late */
 	begin(order);
 	if (crew_do(context->crew, run, order) == ERROR_NONE)
 		return ERROR_NONE;
+	roster_arrive(&context->active);
 	context_warn_shed(context, "no thread for a visitor");
 	crowd_shrink(&context->silent, clock_now_ms());
 	buffers_return(kept);

@@ -59,6 +59,27 @@ proxy_drop(struct context *context, struct pending_visitor *visitor)
 	finish(context, visitor);
 }
 
+/* Returns false when the server has ended. */
+static bool
+enter(struct proxy *proxy)
+{
+	struct context *context = proxy->context;
+	struct share_seat *seat = &proxy->visitor->seat;
+
+	if (!proxy->is_entered) {
+		proxy->is_entered =
+		    roster_enter(&context->active, &proxy->entry,
+			proxy->data_fd, proxy->visitor->fd) > 0;
+		if (proxy->is_entered)
+			shares_bind(&context->shares, seat, &context->active,
+			    &proxy->entry);
+	}
+	if (proxy->is_expected)
+		roster_arrive(&context->active);
+	proxy->is_expected = false;
+	return proxy->is_entered;
+}
+
 void
 proxy_run(struct proxy *proxy)
 {
@@ -79,11 +100,7 @@ proxy_run(struct proxy *proxy)
 	proxy_expect(context, visitor, false);
 	pulse_beat(
 	    visitor->pulse); /* the client has just said Accept or Taken */
-	if (proxy->is_entered || roster_enter(&context->active, &proxy->entry,
-				     proxy->data_fd, visitor->fd)) {
-		if (!proxy->is_entered)
-			shares_bind(&context->shares, &visitor->seat,
-			    &context->active, &proxy->entry);
+	if (enter(proxy)) {
 		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
 		shares_unbind(&context->shares, &visitor->seat);

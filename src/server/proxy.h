@@ -24,6 +24,8 @@ struct proxy {
 	 * comes now waits for it. */
 	struct roster_entry entry;
 	bool is_entered;
+	/* Or the roster expects it, for the same reason. */
+	bool is_expected;
 };
 
 /* Relay until both have ended, log it, close and free. */

@@ -131,6 +131,7 @@ destroy(struct server *server)
 	shelf_destroy(&context->handouts);
 	shelf_destroy(&context->sessions);
 	roster_destroy(&context->active);
+	roster_destroy(&context->claiming);
 	shares_destroy(&context->shares);
 	crowd_destroy(&context->silent);
 	notices_destroy(&context->notices);
@@ -179,6 +180,7 @@ fill_context(struct server *server)
 		context->spares_most = SPARES_MOST;
 	pending_init(&context->pending);
 	roster_init(&context->active);
+	roster_init(&context->claiming);
 	shelf_init(&context->sessions, sizeof(struct session_order));
 	shelf_init(&context->handouts, sizeof(struct handout_order));
 	shelf_init(&context->visitors, sizeof(struct pending_visitor));
@@ -300,6 +302,7 @@ server_stop(struct server *server)
 	atomic_store(&context->stopping, true);
 	registry_visit(&context->registry, tunnel_wake);
 	crowd_interrupt_all(&context->silent);
+	roster_interrupt_all(&context->claiming);
 	left = roster_wait_empty(&context->active,
 	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
 	if (left > 0 && server->options.drain_s > 0)

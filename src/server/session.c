@@ -1,6 +1,7 @@
 /* session - see session.h */
 #include "server/session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,9 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	proxy->data_fd = session->fd;
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	proxy->visitor = NULL;
+	/* A drain waits for a visitor that has left those who wait. */
+	proxy->is_expected = true;
+	roster_expect(&context->active);
 	if (proxy->early != NULL || proxy->early_size == 0) {
 		proxy->visitor = pending_accept(
 		    &context->pending, uuid, keyring_principal(session->key));
@@ -290,8 +294,10 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	}
 	if (proxy->visitor != NULL)
 		session->fd = -1; /* it was charged to the visitor */
-	else
+	else {
 		buffers_return(proxy->early);
+		roster_arrive(&context->active);
+	}
 	end(session);
 	return proxy->visitor != NULL;
 }
@@ -318,6 +324,21 @@ be_spare(struct session *session, const struct uuid *key)
 	end(session);
 }
 
+/* Whether a connection may begin with this; if not, it is refused. */
+static bool
+is_role(struct session *session, const struct message *message)
+{
+	if (message->kind == MESSAGE_HELLO || message->kind == MESSAGE_ACCEPT ||
+	    message->kind == MESSAGE_SPARE)
+		return true;
+	notices_tell(&session->context->notices, NOTICE_BEGAN_WITH,
+	    session->source, "%s dropped: it began with %s", session->peer,
+	    message->kind == MESSAGE_UNKNOWN ? message->as.text
+					     : message_name(message->kind));
+	refuse(session, "unable to parse message");
+	return false;
+}
+
 /* Ends the session. */
 static void
 play_role(
@@ -335,14 +356,7 @@ play_role(
 		be_spare(session, &message->as.uuid);
 		break;
 	default:
-		notices_tell(&session->context->notices, NOTICE_BEGAN_WITH,
-		    session->source, "%s dropped: it began with %s",
-		    session->peer,
-		    message->kind == MESSAGE_UNKNOWN
-			? message->as.text
-			: message_name(message->kind));
-		refuse(session, "unable to parse message");
-		end(session);
+		assert(!"is_role()");
 		break;
 	}
 }
@@ -354,7 +368,7 @@ converse(struct session *session, struct role *role)
 	struct context *context = session->context;
 	struct message message;
 	enum error error;
-	bool interrupted;
+	bool goes_on;
 	bool made_room;
 
 	if (crowd_enter(&context->silent, &session->entry, session->fd,
@@ -367,13 +381,17 @@ converse(struct session *session, struct role *role)
 		    "too many connections have said nothing yet; the oldest "
 		    "of the source that has most is dropped");
 	error = hear(session, &message);
-	interrupted = crowd_interrupted(&session->entry);
-	if (interrupted)
+	goes_on = !crowd_interrupted(&session->entry);
+	if (!goes_on)
 		log_debug("%s dropped to make room", session->peer);
 	else if (error)
 		reject(session, error); /* may still have to make room */
+	else
+		goes_on = is_role(session, &message);
 	crowd_leave(&context->silent, &session->entry);
-	if (!interrupted && error == ERROR_NONE)
+	/* In the last moment, too: such a connection is not read to its end. */
+	if (goes_on && error == ERROR_NONE &&
+	    !crowd_interrupted(&session->entry))
 		play_role(session, &message, role);
 	else
 		end(session);

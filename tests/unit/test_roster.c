@@ -210,6 +210,52 @@ START_TEST(waiting_for_nobody_ends_when_the_last_has_left)
 }
 END_TEST
 
+START_TEST(who_is_expected_is_waited_for)
+{
+	int64_t start_ms;
+
+	start(1);
+	roster_expect(&roster);
+	roster_expect(&roster);
+	roster_leave(&roster, &entries[0]);
+	start_ms = clock_now_ms();
+	ck_assert_uint_eq(roster_wait_empty(&roster, start_ms + 50), 2);
+	ck_assert_int_ge(clock_now_ms(), start_ms + 50);
+	/* It comes, or it does not come after all. */
+	ck_assert_uint_eq(roster_enter(&roster, &entries[0], ours[0], -1), 1);
+	roster_arrive(&roster);
+	roster_arrive(&roster);
+	ck_assert_uint_eq(roster_wait_empty(&roster, 0), 1);
+	roster_leave(&roster, &entries[0]);
+	ck_assert_uint_eq(roster_wait_empty(&roster, CLOCK_NEVER), 0);
+	roster_destroy(&roster);
+}
+END_TEST
+
+static void *
+arrive_a_little_later(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, 100);
+	roster_arrive(&roster);
+	return NULL;
+}
+
+START_TEST(waiting_ends_when_the_last_has_arrived)
+{
+	pthread_t thread;
+
+	start(0);
+	roster_expect(&roster);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, arrive_a_little_later, NULL), 0);
+	ck_assert_uint_eq(
+	    roster_wait_empty(&roster, clock_now_ms() + 20000), 0);
+	pthread_join(thread, NULL);
+	roster_destroy(&roster);
+}
+END_TEST
+
 SUITE_MAIN("roster", the_oldest_is_interrupted_first_and_each_once,
     nobody_is_interrupted_where_nobody_is, the_peer_is_told_nothing,
     whoever_has_left_is_left_alone, the_number_of_entries_is_told,
@@ -218,4 +264,5 @@ SUITE_MAIN("roster", the_oldest_is_interrupted_first_and_each_once,
     a_second_descriptor_can_come_later,
     a_second_descriptor_that_comes_too_late_is_interrupted_at_once,
     waiting_for_nobody_ends_at_once_or_at_the_deadline,
-    waiting_for_nobody_ends_when_the_last_has_left)
+    waiting_for_nobody_ends_when_the_last_has_left,
+    who_is_expected_is_waited_for, waiting_ends_when_the_last_has_arrived)
