@@ -78,6 +78,7 @@ librebore_a_SOURCES = \
 	%D%/server/context.c	%D%/server/context.h \
 	%D%/server/notices.c	%D%/server/notices.h \
 	%D%/server/penalties.c	%D%/server/penalties.h \
+	%D%/server/door.c	%D%/server/door.h \
 	%D%/server/farewell.c	%D%/server/farewell.h \
 	%D%/server/pending.c	%D%/server/pending.h \
 	%D%/server/ports.c	%D%/server/ports.h \
@@ -95,6 +96,7 @@ librebore_a_SOURCES = \
 	%D%/server/session.c	%D%/server/session.h \
 	%D%/server/shares.c	%D%/server/shares.h \
 	%D%/server/tally.c	%D%/server/tally.h \
+	%D%/server/tunnel_calls.h \
 	%D%/server/tunnel.c	%D%/server/tunnel.h
 
 # One interface, one file a system

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
-#include "server/tunnel.h"
 
 /* Looking for spares goes through all ports: not for each visitor of a flood. */
 #define RECLAIM_MS 1000
@@ -15,6 +14,14 @@ void
 context_warn_shed(struct context *context, const char *why)
 {
 	notices_tell_text(&context->notices, why);
+}
+
+static void
+shed_spares(struct tunnel *tunnel, void *argument)
+{
+	const struct context *context = argument;
+
+	context->tunnels->shed_spares(tunnel);
 }
 
 void
@@ -29,7 +36,7 @@ context_reclaim(struct context *context)
 		context->reclaimed_ms = now_ms;
 	lock_give(&context->lock);
 	if (due)
-		registry_visit(&context->registry, tunnel_shed_spares);
+		registry_visit(&context->registry, shed_spares, context);
 }
 
 void

@@ -23,6 +23,7 @@
 struct context {
 	/* Set before the first thread starts, then read-only. */
 	bool has_secret;
+	const struct tunnel_calls *tunnels;
 	struct crew *crew;
 	unsigned unacknowledged_ms; /* TCP gives a control connection up */
 	unsigned

@@ -204,8 +204,8 @@ give_back(struct handout *handout)
 	proxy_expect(handout->context, handout->visitor, true);
 	give_kept(handout);
 	skip_sent(handout->visitor, 0);
-	if (handout->visitor_lost ||
-	    !tunnel_readmit(handout->tunnel, handout->visitor))
+	if (handout->visitor_lost || !handout->context->tunnels->readmit(
+					 handout->tunnel, handout->visitor))
 		proxy_drop(handout->context, handout->visitor);
 }
 
@@ -214,7 +214,7 @@ release(struct handout *handout)
 {
 	buffers_return(handout->kept);
 	principal_release(handout->principal);
-	tunnel_release(handout->tunnel);
+	handout->context->tunnels->release(handout->tunnel);
 }
 
 /* Have the visitor served over the spare. Releases the handout. Returns false
@@ -260,7 +260,8 @@ static void
 condemn(struct handout *handout)
 {
 	if (!handout->condemned)
-		tunnel_condemn_spares(handout->tunnel, handout->serial);
+		handout->context->tunnels->condemn_spares(
+		    handout->tunnel, handout->serial);
 	handout->condemned = true;
 }
 
@@ -470,7 +471,7 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	    .spare = *spare,
 	    .rtt_ms = rtt_ms,
 	    .kept = kept};
-	tunnel_hold(tunnel);
+	context->tunnels->hold(tunnel);
 	roster_expect(&context->active); /* as its thread may be late */
 	begin(order);
 	if (crew_do(context->crew, run, order) == ERROR_NONE)
@@ -482,7 +483,7 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	proxy_drop(context, visitor);
 	sockopt_reset_on_close(order->spare.fd);
 	fd_close(&order->spare.fd);
-	tunnel_release(tunnel);
+	context->tunnels->release(tunnel);
 	shelf_give(&context->handouts, order);
 	return ERROR_NONE;
 }

@@ -13,7 +13,6 @@
 
 #include "server/context.h"
 #include "server/spares.h"
-#include "server/tunnel.h"
 
 /* What a context's shelf of handouts has on it. */
 struct handout_order {

@@ -287,7 +287,7 @@ pending_next(struct pending_visitor *visitor)
 }
 
 unsigned
-pending_count(struct pending *pending, struct pending_group *group)
+pending_count(struct pending *pending, const struct pending_group *group)
 {
 	unsigned count;
 

@@ -86,7 +86,8 @@ bool pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor);
 
 /* Returns how many visitors of group wait. */
-unsigned pending_count(struct pending *pending, struct pending_group *group);
+unsigned pending_count(
+    struct pending *pending, const struct pending_group *group);
 
 /*
  * Have the first visitor of group that is not announced yet announced.

@@ -4,11 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "server/tunnel.h"
-
 void
-registry_init(struct registry *registry)
+registry_init(struct registry *registry, const struct tunnel_calls *calls)
 {
+	registry->calls = calls;
 	lock_init(&registry->lock, LOCK_RANK_REGISTRY);
 	lock_condition_init(&registry->released);
 	/* The tables start as zeros: untouched, they cost no memory. */
@@ -60,7 +59,7 @@ registry_find(struct registry *registry, uint16_t port)
 	lock_take(&registry->lock);
 	tunnel = registry->tunnels[port];
 	if (tunnel != NULL)
-		tunnel_hold(tunnel);
+		registry->calls->hold(tunnel);
 	lock_give(&registry->lock);
 	return tunnel;
 }
@@ -84,12 +83,13 @@ registry_remove(
 }
 
 void
-registry_visit(struct registry *registry, void (*visit)(struct tunnel *tunnel))
+registry_visit(struct registry *registry,
+    void (*visit)(struct tunnel *tunnel, void *argument), void *argument)
 {
 	lock_take(&registry->lock);
 	for (unsigned port = 0; port < REGISTRY_PORTS; port++)
 		if (registry->tunnels[port] != NULL)
-			visit(registry->tunnels[port]);
+			visit(registry->tunnels[port], argument);
 	lock_give(&registry->lock);
 }
 
@@ -163,7 +163,7 @@ registry_find_key(struct registry *registry, const struct uuid *uuid,
 	if (entry != NULL && seek(entry->next, uuid) == NULL &&
 	    principal_same(entry->principal, principal)) {
 		tunnel = entry->tunnel;
-		tunnel_hold(tunnel);
+		registry->calls->hold(tunnel);
 	}
 	lock_give(&registry->lock);
 	return tunnel;

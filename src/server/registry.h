@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "os/lock.h"
+#include "server/tunnel_calls.h"
 #include "wire/principal.h"
 
 #define REGISTRY_PORTS 65536
@@ -22,7 +23,6 @@
 #define REGISTRY_BUCKETS 1024
 
 struct link;
-struct tunnel;
 
 /* Something that is found by a UUID: part of what it stands for. All zero is
  * none. */
@@ -45,6 +45,7 @@ struct registry_table {
 
 /* Fields are private. */
 struct registry {
+	const struct tunnel_calls *calls; /* read-only */
 	struct lock lock;
 	struct lock_condition released;
 	/* Under lock. */
@@ -54,7 +55,7 @@ struct registry {
 	struct registry_table instances;
 };
 
-void registry_init(struct registry *registry);
+void registry_init(struct registry *registry, const struct tunnel_calls *calls);
 /* All tunnels must have left. */
 void registry_destroy(struct registry *registry);
 
@@ -105,8 +106,9 @@ void registry_visit_older(struct registry *registry,
     const struct registry_entry *entry,
     bool (*visit)(const struct link *link, void *context), void *context);
 
-/* Call visit for each tunnel; under the lock, so visit must not block. */
-void registry_visit(
-    struct registry *registry, void (*visit)(struct tunnel *tunnel));
+/* Call visit for each tunnel, with argument; under the lock, so visit must not
+ * block. */
+void registry_visit(struct registry *registry,
+    void (*visit)(struct tunnel *tunnel, void *argument), void *argument);
 
 #endif

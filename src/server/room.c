@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "net/source.h"
 #include "server/proxy.h"
-#include "server/tunnel.h"
 
 /* So many descriptors may be given away before those who go have closed theirs:
  * a part of what the budget keeps back. */
@@ -35,6 +34,15 @@ visitor_of(struct share_seat *seat)
 	return (void *)start;
 }
 
+static const struct room_lease *
+lease_of(const struct share_seat *seat)
+{
+	const char *start =
+	    (const char *)seat - offsetof(struct room_lease, seat);
+
+	return (const void *)start;
+}
+
 static void
 send_lease_away(struct departures *departures, struct share_seat *seat)
 {
@@ -44,7 +52,9 @@ send_lease_away(struct departures *departures, struct share_seat *seat)
 	one->is_lease = true;
 	one->source = shares_source_of(seat);
 	shares_send_away(&departures->context->shares, seat, BUDGET_TUNNEL);
-	one->port = tunnel_end_lease(seat);
+	/* It ends, unless its client or a visitor comes first. */
+	one->port = lease_of(seat)->port;
+	wakeup_send(lease_of(seat)->wakeup);
 }
 
 static void

@@ -11,7 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "os/wakeup.h"
 #include "server/context.h"
+
+/* The lease of a tunnel, where it may be taken away. */
+struct room_lease {
+	struct share_seat seat; /* entered as a lease (shares.h) */
+	/* Read-only: its port, and what wakes the tunnel to end it. */
+	uint16_t port;
+	const struct wakeup *wakeup;
+};
 
 /*
  * Take BUDGET_VISITOR for a visitor from source, of the tunnel that has share.

@@ -159,6 +159,7 @@ fill_context(struct server *server)
 	const struct ports_range range = {options->min_port, options->max_port};
 
 	context->has_secret = options->has_secret;
+	context->tunnels = &tunnel_calls;
 	context->unacknowledged_ms = UNACKNOWLEDGED_MS;
 	context->client_timeout_ms = options->client_timeout_s * 1000;
 	context->lease_ms = options->lease_s * 1000;
@@ -168,7 +169,7 @@ fill_context(struct server *server)
 	atomic_init(&context->stopping, false);
 	atomic_init(&context->ending, false);
 	atomic_init(&context->tidied_ms, 0);
-	registry_init(&context->registry);
+	registry_init(&context->registry, &tunnel_calls);
 	keyring_init(&context->keys);
 	ports_init(
 	    &context->ports, &options->tunnels, &range, &context->grants);
@@ -300,7 +301,7 @@ server_stop(struct server *server)
 	listen_close(&server->listener);
 	context->leaving = atomic_load(&context->tunnels_now);
 	atomic_store(&context->stopping, true);
-	registry_visit(&context->registry, tunnel_wake);
+	registry_visit(&context->registry, tunnel_wake, NULL);
 	crowd_interrupt_all(&context->silent);
 	roster_interrupt_all(&context->claiming);
 	left = roster_wait_empty(&context->active,
@@ -310,7 +311,7 @@ server_stop(struct server *server)
 			    "off: %u",
 		    server->options.drain_s, left);
 	atomic_store(&context->ending, true);
-	registry_visit(&context->registry, tunnel_wake);
+	registry_visit(&context->registry, tunnel_wake, NULL);
 	roster_interrupt_all(&context->active);
 	error = crew_stop(context->crew, clock_now_ms() + END_MS);
 	/* Last: until then ports may be granted. */

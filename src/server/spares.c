@@ -2,6 +2,8 @@
 #include "server/spares.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -144,17 +146,60 @@ sift(struct spares *spares,
 	return closed;
 }
 
-static bool
-is_swept_over(const struct spare *spare, uint32_t serial)
+/* All spares, for poll(). */
+struct look {
+	struct pollfd slots[SPARES_MOST];
+	uint32_t serials[SPARES_MOST];
+	unsigned count;
+};
+
+static void
+list_all(struct spares *spares, struct look *look)
 {
-	(void)serial;
-	return is_alive(spare);
+	lock_take(&spares->lock);
+	look->count = spares->count;
+	for (unsigned i = 0; i < look->count; i++) {
+		look->serials[i] = spares->all[i].serial;
+		look->slots[i] =
+		    (struct pollfd){.fd = spares->all[i].fd, .events = POLLIN};
+	}
+	lock_give(&spares->lock);
+}
+
+/* Close the spare with this serial number, if it is there and has ended. */
+static void
+drop_if_ended(struct spares *spares, uint32_t serial)
+{
+	struct spare ended = {.fd = -1};
+	unsigned i = 0;
+
+	lock_take(&spares->lock);
+	while (i < spares->count && spares->all[i].serial != serial)
+		i++;
+	if (i < spares->count && !is_alive(&spares->all[i])) {
+		ended = spares->all[i];
+		spares->count--;
+		memmove(&spares->all[i], &spares->all[i + 1],
+		    (spares->count - i) * sizeof spares->all[0]);
+	}
+	lock_give(&spares->lock);
+	if (ended.fd != -1)
+		drop(spares, &ended);
 }
 
 void
 spares_sweep(struct spares *spares)
 {
-	sift(spares, is_swept_over, 0);
+	struct look look;
+
+	list_all(spares, &look);
+	/* One call for all, without the lock. What it says may be of another
+	 * socket by then: only those are asked again. */
+	if (look.count == 0 || poll(look.slots, look.count, 0) <= 0)
+		return;
+	for (unsigned i = 0; i < look.count; i++)
+		if (look.slots[i].revents != 0)
+			drop_if_ended(spares, look.serials[i]);
 }
 
 unsigned

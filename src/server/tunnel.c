@@ -1,54 +1,24 @@
 /* tunnel - see tunnel.h */
 #include "server/tunnel.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/patience.h"
-#include "base/protocol_times.h"
 #include "base/random.h"
-#include "net/listen.h"
-#include "net/sockopt.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "os/fd.h"
 #include "os/wakeup.h"
+#include "server/door.h"
 #include "server/farewell.h"
-#include "server/handout.h"
-#include "server/proxy.h"
 #include "server/room.h"
 #include "server/spares.h"
 
-/* Visitors taken at a time; then heartbeats have their turn. */
-#define ACCEPT_MOST 64
-/* A listener that cannot accept for want of something rests. */
-#define REST_MS 100
-/* While the client is away, visitors that have gone are looked for so often. */
-#define SWEEP_MS 500
 /* A client whose place was taken may read why for so long. */
 #define PARTING_MS 10000
-/* Looking for one takes less than a tenth of a processor: a hundred visitors
- * take a tenth of a millisecond at the most. */
-#define LOOKED_AT_PER_MS 100
-
-/* Who holds the port, for those who want it. */
-struct holder {
-	/* -1: nobody is attached. */
-	int fd;
-	/* Found gone from outside; its thread has to let go. */
-	bool condemned;
-	bool announced;
-	struct uuid instance;
-	uint64_t attempt;
-	struct address address;
-	struct principal *principal; /* a reference */
-};
 
 struct tunnel {
 	/* Set before the tunnel is known to other threads, then read-only. */
@@ -57,75 +27,79 @@ struct tunnel {
 	struct wakeup wakeup;
 
 	atomic_uint references;
-	/* When the client was heard on a data connection last. */
-	_Atomic int64_t felt_ms;
 
 	/* With a lock of its own. */
 	struct spares spares;
 
 	struct lock lock;
 	/* Under lock. */
-	struct holder holder;
-	struct link *incoming;
-	bool ended;
+	struct lease lease;
+	struct link *incoming; /* promised the port, and not adopted yet */
+	/* Of the link that holds the port, the incoming one if there is one, or
+	 * that held it last. */
+	struct address holder_address;
+	struct principal *holder_principal; /* a reference */
+	int holder_fd;                      /* -1: none is there */
 
-	/* The tunnel's thread's alone. */
-	struct listener listener;
+	/* The tunnel's thread's alone, but for door_readmit(). */
+	struct door door;
 	struct link *link;    /* NULL: the client is away */
-	int64_t lease_end_ms; /* while it is away */
-	int64_t lease_ms;     /* so long from its last sign of life */
-	int64_t rest_ms;      /* until when nobody is accepted; 0: now */
-	int64_t sweep_ms;     /* when those who left are looked for */
-	int64_t silent_ms;    /* none had ended in silence: look again then */
-	bool parted;          /* the server stops; the client is told */
 	struct link *parting; /* was told its end, and reads that; or NULL */
 	int64_t parting_ms;   /* until when, at the longest */
-	struct pending_group visitors;
-	struct pulse *pulse; /* of the client that announced itself last */
-	struct principal *principal;  /* of the last link, a reference */
 	struct registry_entry key;    /* while spares are taken */
-	struct share *share;          /* of all descriptors */
-	struct share_seat lease;      /* entered while it may be taken away */
-	bool has_lease;               /* it is */
-	bool useful;                  /* it has had visitors */
+	struct room_lease seat;       /* entered while it may be taken away */
+	bool is_seated;               /* it is */
 	bool is_settled;              /* its client's source is */
 	uint64_t source;              /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
-	/* While the client is away: whose lease it is, and when it was heard. */
-	struct uuid away_instance;
-	bool away_announced;
+	/* While the client is away: who it is, and when it was heard. */
+	struct lease_client away;
 	int64_t away_said_ms;
 };
 
-/* Make what others may see of the link that is attached now or will be in a
- * moment, or none. */
+static struct lease_client
+client_of(const struct link *link)
+{
+	return (struct lease_client){.announced = link->announced,
+	    .instance = link->who.instance,
+	    .attempt = link->who.attempt};
+}
+
+/* Publish the link that holds the port (incoming, else attached) to other
+ * threads. */
 static void
 publish_holder(struct tunnel *tunnel)
 {
 	const struct link *link =
 	    tunnel->incoming ? tunnel->incoming : tunnel->link;
-	struct holder *holder = &tunnel->holder;
 
 	lock_assert_held(&tunnel->lock);
-	holder->condemned = false;
-	holder->fd = link ? link->fd : -1;
+	tunnel->holder_fd = link ? link->fd : -1;
 	if (link == NULL)
 		return; /* whose lease it is stays known */
-	holder->announced = link->announced;
-	holder->instance = link->who.instance;
-	holder->attempt = link->who.attempt;
-	holder->address = link->address;
+	tunnel->holder_address = link->address;
 	principal_hold(link_principal(link));
-	principal_release(holder->principal);
-	holder->principal = link_principal(link);
+	principal_release(tunnel->holder_principal);
+	tunnel->holder_principal = link_principal(link);
 	grants_own(&tunnel->context->grants, tunnel->port,
 	    link->announced ? &link->who.instance : NULL, &link->address);
 }
 
+/* Tell the lease what has happened. */
 static void
-publish(struct tunnel *tunnel)
+step(struct tunnel *tunnel, const struct lease_event *event)
 {
 	lock_take(&tunnel->lock);
+	lease_step(&tunnel->lease, event);
+	lock_give(&tunnel->lock);
+}
+
+/* The same, of something that changes the link or what is known of its client. */
+static void
+step_and_publish(struct tunnel *tunnel, const struct lease_event *event)
+{
+	lock_take(&tunnel->lock);
+	lease_step(&tunnel->lease, event);
 	publish_holder(tunnel);
 	lock_give(&tunnel->lock);
 }
@@ -135,27 +109,30 @@ tunnel_create(struct context *context, const struct listener *listener,
     uint16_t port, struct link *link)
 {
 	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
+	struct lease_client client = client_of(link);
 
 	if (tunnel == NULL || wakeup_open(&tunnel->wakeup)) {
 		free(tunnel);
 		return NULL;
 	}
-	tunnel->share = shares_open(&context->shares, port);
-	if (tunnel->share == NULL) {
+	if (!door_open(&tunnel->door, context, tunnel, &tunnel->spares,
+		listener, port)) {
 		wakeup_close(&tunnel->wakeup);
 		free(tunnel);
 		return NULL;
 	}
 	tunnel->context = context;
 	tunnel->port = port;
+	tunnel->seat.port = port;
+	tunnel->seat.wakeup = &tunnel->wakeup;
 	atomic_init(&tunnel->references, 1);
-	atomic_init(&tunnel->felt_ms, clock_now_ms() - TCP_GONE_MS);
 	lock_init(&tunnel->lock, LOCK_RANK_TUNNEL);
-	tunnel->listener = *listener;
-	tunnel->link = link;
-	pending_group_init(&tunnel->visitors);
 	spares_init(&tunnel->spares, &context->budget, context->spares_most);
-	publish(tunnel);
+	tunnel->link = link;
+	lease_init(&tunnel->lease, &client);
+	lock_take(&tunnel->lock);
+	publish_holder(tunnel);
+	lock_give(&tunnel->lock);
 	return tunnel;
 }
 
@@ -170,9 +147,7 @@ tunnel_release(struct tunnel *tunnel)
 {
 	if (atomic_fetch_sub(&tunnel->references, 1) != 1)
 		return;
-	pulse_release(tunnel->pulse);
-	principal_release(tunnel->principal);
-	principal_release(tunnel->holder.principal);
+	principal_release(tunnel->holder_principal);
 	spares_destroy(&tunnel->spares);
 	wakeup_close(&tunnel->wakeup);
 	lock_destroy(&tunnel->lock);
@@ -180,35 +155,27 @@ tunnel_release(struct tunnel *tunnel)
 }
 
 void
-tunnel_wake(struct tunnel *tunnel)
+tunnel_wake(struct tunnel *tunnel, void *unused)
 {
+	(void)unused;
 	wakeup_send(&tunnel->wakeup);
 }
 
+/* What is known of the holder and the newcomer. */
 static struct lease_claim
 gather(struct tunnel *tunnel, const struct link *newcomer)
 {
-	const struct holder *holder = &tunnel->holder;
-	struct lease_claim claim = {
-	    .ended = tunnel->ended,
-	    .attached = holder->fd != -1 && !holder->condemned,
-	    .announced = holder->announced,
-	    .same_instance =
-		holder->announced && newcomer->announced &&
-		uuid_equal(&holder->instance, &newcomer->who.instance),
-	    .newer = newcomer->who.attempt > holder->attempt,
-	    .trusted = context_trusts(holder->principal, &holder->address,
-		link_principal(newcomer), &newcomer->address),
-	};
+	const struct lease_client client = client_of(newcomer);
+	bool trusted =
+	    context_trusts(tunnel->holder_principal, &tunnel->holder_address,
+		link_principal(newcomer), &newcomer->address);
+	enum tcp_verdict tcp = TCP_UNKNOWN;
 
 	lock_assert_held(&tunnel->lock);
-	if (claim.attached)
-		claim.tcp = tcp_judge(holder->fd);
-	/* Its acknowledgements may be stuck behind the bytes that come. */
-	if (claim.tcp == TCP_GONE &&
-	    clock_now_ms() - atomic_load(&tunnel->felt_ms) < TCP_GONE_MS)
-		claim.tcp = TCP_DOUBTFUL;
-	return claim;
+	if (tunnel->holder_fd != -1 && lease_has_connection(&tunnel->lease))
+		tcp = tcp_judge(tunnel->holder_fd);
+	return lease_claim_of(
+	    &tunnel->lease, &client, trusted, tcp, clock_now_ms());
 }
 
 enum lease_verdict
@@ -221,10 +188,11 @@ tunnel_judge(
 	lock_take(&tunnel->lock);
 	claim = gather(tunnel, newcomer);
 	verdict = lease_judge(&claim);
-	*attempt = claim.announced ? tunnel->holder.attempt : 0;
+	*attempt = claim.announced ? tunnel->lease.holder.attempt : 0;
 	if (verdict == LEASE_CONDEMNS) {
-		tunnel->holder.condemned = true;
-		tunnel_wake(tunnel);
+		lease_step(&tunnel->lease,
+		    &(const struct lease_event){.kind = LEASE_CONDEMN});
+		wakeup_send(&tunnel->wakeup);
 	}
 	lock_give(&tunnel->lock);
 	return verdict;
@@ -244,12 +212,14 @@ farewell(const struct link *old, const struct link *link)
 bool
 tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 {
+	const struct lease_event event = {
+	    .kind = LEASE_PROMISE, .client = client_of(link)};
 	struct link *previous = NULL;
 	struct message_bye bye;
 	bool ended;
 
 	lock_take(&tunnel->lock);
-	ended = tunnel->ended;
+	ended = lease_step(&tunnel->lease, &event) == LEASE_OVER;
 	if (!ended) {
 		previous = tunnel->incoming;
 		if (previous != NULL)
@@ -263,23 +233,21 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 		link_part(previous, &bye);
 	link_destroy(previous);
 	if (!ended)
-		tunnel_wake(tunnel);
+		wakeup_send(&tunnel->wakeup);
 	return !ended;
 }
 
-bool
-tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
+static bool
+readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
 {
 	bool waits;
 
 	lock_take(&tunnel->lock);
-	visitor->expires_ms = clock_now_ms() + tunnel->context->hold_ms;
-	/* pending's lock is a leaf below ours */
-	waits = !tunnel->ended && pending_put(&tunnel->context->pending,
-				      &tunnel->visitors, visitor);
+	waits = tunnel->lease.state != LEASE_OVER &&
+	        door_readmit(&tunnel->door, visitor);
 	lock_give(&tunnel->lock);
 	if (waits)
-		tunnel_wake(tunnel);
+		wakeup_send(&tunnel->wakeup);
 	return waits;
 }
 
@@ -290,8 +258,8 @@ tunnel_add_spare(
 	return spares_add(&tunnel->spares, fd, principal);
 }
 
-void
-tunnel_condemn_spares(struct tunnel *tunnel, uint32_t serial)
+static void
+condemn_spares(struct tunnel *tunnel, uint32_t serial)
 {
 	unsigned closed = spares_condemn(&tunnel->spares, serial);
 
@@ -301,297 +269,30 @@ tunnel_condemn_spares(struct tunnel *tunnel, uint32_t serial)
 		    (unsigned)tunnel->port, closed);
 }
 
-void
-tunnel_shed_spares(struct tunnel *tunnel)
+static void
+shed_spares(struct tunnel *tunnel)
 {
 	spares_shed(&tunnel->spares);
 }
 
-static void
-shed(struct tunnel *tunnel, const char *what, const char *reason)
-{
-	char why[160];
-
-	snprintf(why, sizeof why, "port %u: %s: %s", (unsigned)tunnel->port,
-	    what, reason);
-	context_warn_shed(tunnel->context, why);
-}
-
-static void
-turn_away(struct tunnel *tunnel, int fd, const char *what, const char *reason)
-{
-	sockopt_reset_on_close(fd);
-	fd_close(&fd);
-	shed(tunnel, what, reason);
-}
-
-static void
-drop(struct tunnel *tunnel, struct pending_visitor *visitor, const char *why)
-{
-	char uuid[UUID_TEXT_SIZE];
-	char text[ADDRESS_TEXT_SIZE];
-
-	uuid_print(&visitor->uuid, uuid);
-	address_print(&visitor->address, text);
-	notices_tell(&tunnel->context->notices, NOTICE_VISITOR_DROPPED,
-	    source_of_address(&visitor->address),
-	    "visitor %.8s from %s on port %u dropped: %s", uuid, text,
-	    (unsigned)tunnel->port, why);
-	proxy_drop(tunnel->context, visitor);
-}
-
-/*
- * Whether one more may wait for the absent client. When as many do as may, one
- * that has ended without a byte, as health checks do, makes room.
- */
-static bool
-has_waiting_room(struct tunnel *tunnel)
-{
-	struct context *context = tunnel->context;
-	struct pending_visitor *visitor;
-	int64_t now_ms = clock_now_ms();
-	unsigned count;
-
-	if (tunnel->link != NULL)
-		return true;
-	count = pending_count(&context->pending, &tunnel->visitors);
-	if (count < context->waiting_most)
-		return true;
-	if (now_ms < tunnel->silent_ms)
-		return false;
-	visitor = pending_take_silent(&context->pending, &tunnel->visitors);
-	if (visitor == NULL) {
-		/* A flood does not have all looked at for each visitor. */
-		tunnel->silent_ms = now_ms + count / LOOKED_AT_PER_MS;
-		return false;
-	}
-	drop(tunnel, visitor, "it had ended and sent nothing, and others wait");
-	return true;
-}
-
-/* Give a visitor to a spare, if there is one. */
-static bool
-hand_out(struct tunnel *tunnel, struct pending_visitor *visitor)
-{
-	struct context *context = tunnel->context;
-	struct spare spare;
-
-	if (tunnel->link == NULL || !spares_take(&tunnel->spares, &spare))
-		return false;
-	if (handout_start(context, tunnel, visitor, &spare,
-		tunnel->link->rtt_ms) == ERROR_NONE) {
-		/* From here on its descriptor is charged to the visitor. */
-		budget_give(&context->budget, BUDGET_SESSION);
-		return true;
-	}
-	/* No buffer is free: the spare can wait for that, not the visitor. */
-	if (!spares_return(&tunnel->spares, &spare)) {
-		fd_close(&spare.fd);
-		budget_give(&context->budget, BUDGET_SESSION);
-	}
-	return false;
-}
-
-static void
-log_visitor(const struct pending_visitor *visitor)
-{
-	char uuid[UUID_TEXT_SIZE];
-	char address[ADDRESS_TEXT_SIZE];
-
-	uuid_print(&visitor->uuid, uuid);
-	address_print(&visitor->address, address);
-	log_debug("visitor %.8s from %s on port %u", uuid, address,
-	    (unsigned)visitor->public_port);
-}
-
-/* Make a visitor with a place among others. Returns NULL when there is no
- * memory. */
-static struct pending_visitor *
-make_visitor(struct tunnel *tunnel, int fd, const struct address *address)
-{
-	struct context *context = tunnel->context;
-	struct pending_visitor *visitor = shelf_take(&context->visitors);
-	uint8_t random[UUID_BYTES];
-
-	if (visitor == NULL)
-		return NULL;
-	random_bytes(random, sizeof random);
-	memset(visitor, 0, sizeof *visitor);
-	visitor->uuid = uuid_of_random(random);
-	visitor->fd = fd;
-	visitor->address = *address;
-	visitor->public_port = tunnel->port;
-	visitor->arrived_ms = clock_now_ms();
-	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
-	if (!shares_enter(&context->shares, tunnel->share, &visitor->seat,
-		source_of_address(address))) {
-		shelf_give(&context->visitors, visitor);
-		return NULL;
-	}
-	visitor->pulse = pulse_hold(tunnel->pulse);
-	visitor->principal = principal_hold(tunnel->principal);
-	return visitor;
-}
-
-/* Let a visitor wait. Takes fd. */
-static void
-welcome(struct tunnel *tunnel, int fd, const struct address *address)
-{
-	struct context *context = tunnel->context;
-	struct pending_visitor *visitor;
-
-	if (!has_waiting_room(tunnel)) {
-		turn_away(tunnel, fd, "visitor turned away",
-		    "as many as may wait for an absent client do");
-		return;
-	}
-	if (!room_for_visitor(
-		context, tunnel->share, source_of_address(address))) {
-		turn_away(tunnel, fd, "visitor turned away",
-		    budget_reason(&context->budget));
-		return;
-	}
-	visitor = make_visitor(tunnel, fd, address);
-	if (visitor == NULL) {
-		budget_give(&context->budget, BUDGET_VISITOR);
-		turn_away(tunnel, fd, "visitor turned away", strerror(ENOMEM));
-		return;
-	}
-	sockopt_prepare_accepted(fd);
-	tunnel->useful = true;
-	log_visitor(visitor);
-	if (hand_out(tunnel, visitor))
-		return;
-	proxy_expect(context, visitor, true);
-	if (!pending_put(&context->pending, &tunnel->visitors, visitor))
-		proxy_drop(context, visitor);
-}
-
-/* How long an announced visitor waits to be accepted: its client dials, perhaps
- * authenticates, and accepts. */
-static int64_t
-accept_within_ms(const struct tunnel *tunnel)
-{
-	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * tunnel->link->rtt_ms);
-}
-
-/* Announce who has not been announced yet, as far as there is room. */
-static void
-announce_visitors(struct tunnel *tunnel)
-{
-	struct message message = {.kind = MESSAGE_CONNECTION};
-	int64_t expires_ms = clock_now_ms() + accept_within_ms(tunnel);
-
-	while (link_has_room(tunnel->link) &&
-	       pending_announce(&tunnel->context->pending, &tunnel->visitors,
-		   expires_ms, &message.as.uuid))
-		link_put(tunnel->link, &message);
-}
-
-/* Whether visitors can be taken from the listener now. */
-static bool
-accepts(const struct tunnel *tunnel)
-{
-	return tunnel->rest_ms == 0 &&
-	       (tunnel->link == NULL || link_has_room(tunnel->link));
-}
-
-static void
-accept_visitors(struct tunnel *tunnel)
-{
-	enum error error = ERROR_NONE;
-	struct address address;
-	int fd;
-
-	for (int i = 0;
-	     i < ACCEPT_MOST && accepts(tunnel) && error != ERROR_AGAIN; i++) {
-		error = listen_accept(&tunnel->listener, &fd, &address);
-		if (error == ERROR_NONE) {
-			welcome(tunnel, fd, &address);
-			if (tunnel->link != NULL)
-				announce_visitors(tunnel);
-		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
-			shed(
-			    tunnel, "cannot accept a visitor", strerror(errno));
-			crowd_interrupt_one(&tunnel->context->silent);
-			tunnel->rest_ms = clock_now_ms() + REST_MS;
-		}
-	}
-}
-
-/* Looks at all that wait: not each time that one comes. */
-static void
-drop_reset(struct tunnel *tunnel, int64_t now_ms)
-{
-	struct pending_visitor *visitor =
-	    pending_take_reset(&tunnel->context->pending, &tunnel->visitors);
-
-	tunnel->sweep_ms = now_ms + SWEEP_MS;
-	while (visitor != NULL) {
-		struct pending_visitor *next = pending_next(visitor);
-
-		drop(tunnel, visitor, "it left while it waited");
-		visitor = next;
-	}
-}
-
-static void
-drop_expired(struct tunnel *tunnel)
-{
-	struct pending *pending = &tunnel->context->pending;
-	struct pending_visitor *visitor;
-	int64_t now_ms = clock_now_ms();
-
-	char why[64] = "the client did not come back in time";
-
-	if (tunnel->link != NULL)
-		snprintf(why, sizeof why,
-		    "the client did not accept it in %.0f s",
-		    (double)accept_within_ms(tunnel) / 1000);
-	while ((visitor = pending_expire(pending, &tunnel->visitors, now_ms)) !=
-	       NULL)
-		drop(tunnel, visitor, why);
-	if (tunnel->link != NULL) {
-		spares_sweep(&tunnel->spares);
-		return; /* who left is found out by serving them */
-	}
-	if (now_ms >= tunnel->sweep_ms)
-		drop_reset(tunnel, now_ms);
-}
-
-static void
-drop_all(struct tunnel *tunnel)
-{
-	struct pending_visitor *visitor;
-
-	while ((visitor = pending_expire(&tunnel->context->pending,
-		    &tunnel->visitors, CLOCK_NEVER)) != NULL)
-		drop(tunnel, visitor, "its tunnel has ended");
-}
-
-/* What its data connections tell of this client, over all its control
- * connections. Without memory only heartbeats do. */
-static void
-follow_pulse(struct tunnel *tunnel)
-{
-	const struct uuid *instance = &tunnel->link->who.instance;
-
-	if (pulse_is_of(tunnel->pulse, instance))
-		return;
-	pulse_release(tunnel->pulse);
-	tunnel->pulse = pulse_create(instance);
-}
+const struct tunnel_calls tunnel_calls = {
+    .hold = tunnel_hold,
+    .release = tunnel_release,
+    .readmit = readmit,
+    .condemn_spares = condemn_spares,
+    .shed_spares = shed_spares,
+};
 
 /* Returns whether the client was heard on its data connections since the last
  * time. */
 static bool
 feel_pulse(struct tunnel *tunnel)
 {
-	bool felt = pulse_take(tunnel->pulse);
-
-	if (felt)
-		atomic_store(&tunnel->felt_ms, clock_now_ms());
-	return felt;
+	if (!door_take_pulse(&tunnel->door))
+		return false;
+	step(tunnel, &(const struct lease_event){
+			 .kind = LEASE_HEAR, .now_ms = clock_now_ms()});
+	return true;
 }
 
 /* The client has said who it is: grant what it can use. */
@@ -600,7 +301,7 @@ welcome_announced(struct tunnel *tunnel)
 {
 	struct link *link = tunnel->link;
 
-	follow_pulse(tunnel);
+	door_follow(&tunnel->door, &link->who.instance);
 	link_put_announce(link);
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
@@ -638,21 +339,6 @@ settle(struct tunnel *tunnel)
 	tunnel->is_settled = crowd_settle(silent, source);
 }
 
-/* Visitors are for whoever holds the port now: a client that has come back with
- * another secret, too. */
-static void
-follow_principal(struct tunnel *tunnel)
-{
-	struct principal *principal = link_principal(tunnel->link);
-
-	if (!principal_same(tunnel->principal, principal))
-		pending_assign(
-		    &tunnel->context->pending, &tunnel->visitors, principal);
-	principal_hold(principal);
-	principal_release(tunnel->principal);
-	tunnel->principal = principal;
-}
-
 /* Begin with a link: tell the client its port, in one write with all else. */
 static void
 greet(struct tunnel *tunnel)
@@ -661,44 +347,47 @@ greet(struct tunnel *tunnel)
 	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
-	follow_principal(tunnel);
 	link_put(link, &hello);
 	if (link->announced)
 		welcome_announced(tunnel);
-	pending_rewind(&tunnel->context->pending, &tunnel->visitors,
-	    clock_now_ms() + tunnel->context->hold_ms);
-	announce_visitors(tunnel);
+	door_attach(&tunnel->door, link);
+}
+
+static void
+log_loss(const struct tunnel *tunnel, const char *reason, uint32_t lease_ms)
+{
+	struct context *context = tunnel->context;
+
+	if (lease_ms > 0 && !atomic_load(&context->stopping))
+		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+		    "client %s is gone (%s); port %u is kept for %.0f s",
+		    tunnel->peer, reason, (unsigned)tunnel->port,
+		    (double)lease_ms / 1000);
+	else
+		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+		    "client %s is gone (%s)", tunnel->peer, reason);
 }
 
 /* Let the link go. keep_lease: the client may come back. */
 static void
 detach(struct tunnel *tunnel, bool keep_lease)
 {
-	struct context *context = tunnel->context;
-	int64_t now_ms = clock_now_ms();
 	struct link *link = tunnel->link;
-	int64_t lease_ms = keep_lease && link_can(link, MESSAGE_CAN_LEASE)
-	                       ? context->lease_ms
-	                       : 0;
+	const struct lease_event event = {
+	    .kind = LEASE_LOSE,
+	    .now_ms = clock_now_ms(),
+	    .length_ms = keep_lease && link_can(link, MESSAGE_CAN_LEASE)
+	                     ? tunnel->context->lease_ms
+	                     : 0,
+	};
 
 	tunnel->link = NULL;
-	tunnel->away_announced = link->announced;
-	tunnel->away_instance = link->who.instance;
+	tunnel->away = client_of(link);
 	tunnel->away_said_ms = atomic_load(&link->said_ms);
 	close_spares(tunnel);
-	tunnel->lease_ms = lease_ms;
-	tunnel->lease_end_ms = now_ms + lease_ms;
-	publish(tunnel);
-	pending_rewind(
-	    &context->pending, &tunnel->visitors, now_ms + context->hold_ms);
-	if (lease_ms > 0 && !atomic_load(&context->stopping))
-		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
-		    "client %s is gone (%s); port %u is kept for %.0f s",
-		    tunnel->peer, link->reason, (unsigned)tunnel->port,
-		    (double)lease_ms / 1000);
-	else
-		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
-		    "client %s is gone (%s)", tunnel->peer, link->reason);
+	step_and_publish(tunnel, &event);
+	door_detach(&tunnel->door);
+	log_loss(tunnel, link->reason, event.length_ms);
 	link_destroy(link);
 }
 
@@ -709,12 +398,10 @@ log_adoption(const struct tunnel *tunnel, const struct link *old,
 {
 	int64_t said_ms =
 	    old ? atomic_load(&old->said_ms) : tunnel->away_said_ms;
-	bool same =
-	    old ? link_same_instance(old, link)
-		: tunnel->away_announced && link->announced &&
-		      uuid_equal(&tunnel->away_instance, &link->who.instance);
+	struct lease_client before = old ? client_of(old) : tunnel->away;
+	struct lease_client now = client_of(link);
 
-	if (same)
+	if (lease_same_instance(&before, &now))
 		notices_tell(&tunnel->context->notices, NOTICE_HAS_PORT,
 		    tunnel->source, "client %s has port %u, in place of %s",
 		    link->peer, (unsigned)tunnel->port, tunnel->peer);
@@ -727,12 +414,11 @@ log_adoption(const struct tunnel *tunnel, const struct link *old,
 		    (double)(clock_now_ms() - said_ms) / 1000);
 }
 
-/* Take a link that was handed over, in place of what we have. */
-static void
-adopt(struct tunnel *tunnel)
+/* Returns the link that was handed over, which holds the port now, or NULL. */
+static struct link *
+take_incoming(struct tunnel *tunnel)
 {
-	struct link *old = tunnel->link;
-	struct message_bye bye;
+	struct lease_event event = {.kind = LEASE_ATTACH};
 	struct link *link;
 
 	lock_take(&tunnel->lock);
@@ -740,9 +426,22 @@ adopt(struct tunnel *tunnel)
 	tunnel->incoming = NULL;
 	if (link != NULL) {
 		tunnel->link = link;
+		event.client = client_of(link);
+		lease_step(&tunnel->lease, &event);
 		publish_holder(tunnel);
 	}
 	lock_give(&tunnel->lock);
+	return link;
+}
+
+/* Take a link that was handed over, in place of what we have. */
+static void
+adopt(struct tunnel *tunnel)
+{
+	struct link *old = tunnel->link;
+	struct link *link = take_incoming(tunnel);
+	struct message_bye bye;
+
 	if (link == NULL)
 		return;
 	settle(tunnel);
@@ -765,9 +464,20 @@ is_condemned(struct tunnel *tunnel)
 	bool condemned;
 
 	lock_take(&tunnel->lock);
-	condemned = tunnel->holder.condemned;
+	condemned = tunnel->lease.condemned;
 	lock_give(&tunnel->lock);
 	return condemned;
+}
+
+/* The client has said who it is, on the link that it has. */
+static void
+learn_client(struct tunnel *tunnel)
+{
+	link_enter(tunnel->link);
+	welcome_announced(tunnel);
+	step_and_publish(
+	    tunnel, &(const struct lease_event){.kind = LEASE_ANNOUNCE,
+			.client = client_of(tunnel->link)});
 }
 
 /* Read the client, then do what is due with it. */
@@ -780,11 +490,8 @@ serve_link(struct tunnel *tunnel)
 
 	do {
 		error = link_read(link, &event);
-		if (error == ERROR_NONE && event == LINK_ANNOUNCED) {
-			link_enter(link);
-			welcome_announced(tunnel);
-			publish(tunnel);
-		}
+		if (error == ERROR_NONE && event == LINK_ANNOUNCED)
+			learn_client(tunnel);
 	} while (error == ERROR_NONE && event == LINK_ANNOUNCED);
 	if (error == ERROR_NONE && event == LINK_BYE) {
 		detach(tunnel, false);
@@ -811,21 +518,15 @@ no_slot(void)
 static int
 time_left(struct tunnel *tunnel)
 {
-	struct context *context = tunnel->context;
-	int64_t wake_ms =
-	    pending_next_expiry(&context->pending, &tunnel->visitors);
+	int64_t wake_ms = door_due_ms(&tunnel->door);
 
-	if (tunnel->link != NULL) {
+	if (tunnel->link != NULL)
 		wake_ms = clock_earlier(wake_ms, link_due_ms(tunnel->link));
-	} else {
-		if (wake_ms != CLOCK_NEVER)
-			wake_ms = tunnel->sweep_ms;
-		wake_ms = clock_earlier(wake_ms, tunnel->lease_end_ms);
-	}
-	if (tunnel->rest_ms != 0)
-		wake_ms = clock_earlier(wake_ms, tunnel->rest_ms);
 	if (tunnel->parting != NULL)
 		wake_ms = clock_earlier(wake_ms, tunnel->parting_ms);
+	lock_take(&tunnel->lock);
+	wake_ms = clock_earlier(wake_ms, lease_due_ms(&tunnel->lease));
+	lock_give(&tunnel->lock);
 	return clock_left_ms(wake_ms);
 }
 
@@ -840,47 +541,36 @@ see_off(struct tunnel *tunnel)
 	tunnel->parting = NULL;
 }
 
+/* Wait for what comes next, and let visitors in. */
 static void
 wait_and_accept(struct tunnel *tunnel)
 {
-	const int *fds = tunnel->listener.fds;
-	bool takes = accepts(tunnel);
-	struct pollfd slots[] = {
-	    tunnel->link ? link_poll(tunnel->link) : no_slot(),
-	    {.fd = takes ? fds[0] : -1, .events = POLLIN},
-	    {.fd = takes ? fds[1] : -1, .events = POLLIN},
-	    {.fd = tunnel->wakeup.read_fd, .events = POLLIN},
-	    {.fd = tunnel->parting ? tunnel->parting->fd : -1,
-		.events = POLLIN},
-	};
+	struct pollfd slots[DOOR_SLOTS + 3];
+	struct pollfd *others = &slots[DOOR_SLOTS];
 
-	if (poll(slots, 5, time_left(tunnel)) == -1)
+	door_poll(&tunnel->door, slots);
+	others[0] = tunnel->link ? link_poll(tunnel->link) : no_slot();
+	others[1] =
+	    (struct pollfd){.fd = tunnel->wakeup.read_fd, .events = POLLIN};
+	others[2] = no_slot();
+	if (tunnel->parting != NULL)
+		others[2] = (struct pollfd){
+		    .fd = tunnel->parting->fd, .events = POLLIN};
+	if (poll(slots, DOOR_SLOTS + 3, time_left(tunnel)) == -1)
 		return;
-	if (slots[3].revents != 0)
+	if (others[1].revents != 0)
 		wakeup_clear(&tunnel->wakeup);
-	if (slots[1].revents != 0 || slots[2].revents != 0)
-		accept_visitors(tunnel);
-	if (tunnel->rest_ms != 0 && clock_now_ms() >= tunnel->rest_ms)
-		tunnel->rest_ms = 0;
+	door_serve(&tunnel->door, slots);
 	see_off(tunnel);
-}
-
-/* The client is away, but serves visitors that it had: the lease counts from that
- * sign of its life. It may be behind a queue that it cannot dial through. */
-static void
-prolong_lease(struct tunnel *tunnel)
-{
-	if (tunnel->link == NULL && tunnel->lease_ms > 0 && feel_pulse(tunnel))
-		tunnel->lease_end_ms = clock_later(
-		    tunnel->lease_end_ms, clock_now_ms() + tunnel->lease_ms);
 }
 
 /* Whether nobody would miss the lease, as far as is known. */
 static bool
 is_unused(struct tunnel *tunnel)
 {
-	return tunnel->link == NULL && !tunnel->parted &&
-	       pending_count(&tunnel->context->pending, &tunnel->visitors) == 0;
+	/* Only this thread changes the state. */
+	return tunnel->lease.state == LEASE_LEASED &&
+	       door_count(&tunnel->door) == 0;
 }
 
 /* Let the lease be taken away as long as it is unused, when descriptors are
@@ -891,30 +581,21 @@ offer_lease(struct tunnel *tunnel)
 	struct shares *shares = &tunnel->context->shares;
 	bool unused = is_unused(tunnel);
 
-	if (unused && !tunnel->has_lease)
-		tunnel->has_lease = shares_enter_lease(
-		    shares, &tunnel->lease, tunnel->source, tunnel->useful);
-	else if (!unused && tunnel->has_lease) {
-		shares_leave(shares, &tunnel->lease);
-		tunnel->has_lease = false;
+	if (unused && !tunnel->is_seated)
+		tunnel->is_seated =
+		    shares_enter_lease(shares, &tunnel->seat.seat,
+			tunnel->source, door_is_useful(&tunnel->door));
+	else if (!unused && tunnel->is_seated) {
+		shares_leave(shares, &tunnel->seat.seat);
+		tunnel->is_seated = false;
 	}
-}
-
-uint16_t
-tunnel_end_lease(struct share_seat *lease)
-{
-	char *start = (char *)lease - offsetof(struct tunnel, lease);
-	const struct tunnel *tunnel = (void *)start;
-
-	wakeup_send(&tunnel->wakeup);
-	return tunnel->port;
 }
 
 /* Whether its lease is taken away, and nobody has come for it meanwhile. */
 static bool
 gives_way(struct tunnel *tunnel)
 {
-	return tunnel->has_lease && shares_is_sent_away(&tunnel->lease) &&
+	return tunnel->is_seated && shares_is_sent_away(&tunnel->seat.seat) &&
 	       is_unused(tunnel);
 }
 
@@ -922,22 +603,23 @@ gives_way(struct tunnel *tunnel)
 static bool
 is_over(struct tunnel *tunnel)
 {
-	bool ending = tunnel->parted && atomic_load(&tunnel->context->ending);
-	bool over =
-	    ending ||
-	    (tunnel->link == NULL &&
-		(clock_now_ms() >= tunnel->lease_end_ms || gives_way(tunnel)));
+	struct context *context = tunnel->context;
+	const struct lease_event event = {
+	    .kind = LEASE_LOOK,
+	    .now_ms = clock_now_ms(),
+	    .ending = atomic_load(&context->ending),
+	    .gives_way = gives_way(tunnel),
+	};
+	bool over;
 
 	lock_take(&tunnel->lock);
-	if (tunnel->incoming != NULL && !ending)
-		over = false;
+	over = lease_step(&tunnel->lease, &event) == LEASE_OVER;
 	/* Before the port can be had by another, who would be forgotten. */
-	if (over && !tunnel->ended && !atomic_load(&tunnel->context->stopping))
-		grants_remove(&tunnel->context->grants, tunnel->port);
-	tunnel->ended = over;
+	if (over && !atomic_load(&context->stopping))
+		grants_remove(&context->grants, tunnel->port);
 	/* Before anybody sees the end. */
 	if (over)
-		listen_close(&tunnel->listener);
+		door_close(&tunnel->door);
 	lock_give(&tunnel->lock);
 	return over;
 }
@@ -951,21 +633,60 @@ part(struct tunnel *tunnel)
 	    .retry_ms =
 		farewell_retry_ms(tunnel->context->leaving, random_u32())};
 
-	tunnel->parted = true;
-	listen_close(&tunnel->listener);
+	step(tunnel, &(const struct lease_event){.kind = LEASE_PART});
+	door_hold(&tunnel->door);
 	if (tunnel->link != NULL) {
 		tunnel->link->reason = "the server stops";
 		link_part(tunnel->link, &bye);
 		detach(tunnel, true);
 	}
-	tunnel->lease_end_ms = CLOCK_NEVER;
+}
+
+/* One turn of the thread. */
+static void
+turn(struct tunnel *tunnel)
+{
+	wait_and_accept(tunnel);
+	adopt(tunnel);
+	if (tunnel->link != NULL)
+		serve_link(tunnel);
+	else
+		feel_pulse(tunnel);
+	if (atomic_load(&tunnel->context->stopping) &&
+	    (tunnel->lease.state != LEASE_PARTED || tunnel->link != NULL))
+		part(tunnel);
+	door_sweep(&tunnel->door);
+	door_announce(&tunnel->door);
+	offer_lease(tunnel);
+}
+
+/* Nobody can find the tunnel any more: let go of all that it has. */
+static void
+close_all(struct tunnel *tunnel)
+{
+	struct context *context = tunnel->context;
+	struct link *left;
+
+	lock_take(&tunnel->lock);
+	left = tunnel->incoming;
+	tunnel->incoming = NULL;
+	tunnel->holder_fd = -1;
+	lock_give(&tunnel->lock);
+	link_destroy(left);
+	link_destroy(tunnel->parting);
+	link_destroy(tunnel->link);
+	door_destroy(&tunnel->door);
+	if (tunnel->is_settled)
+		crowd_unsettle(&context->silent, tunnel->source);
+	budget_give(&context->budget, BUDGET_TUNNEL);
+	if (tunnel->is_seated)
+		shares_leave(&context->shares, &tunnel->seat.seat);
 }
 
 void
 tunnel_run(struct tunnel *tunnel)
 {
 	struct context *context = tunnel->context;
-	struct link *left;
 
 	atomic_fetch_add(&context->tunnels_now, 1);
 	settle(tunnel);
@@ -973,37 +694,11 @@ tunnel_run(struct tunnel *tunnel)
 	    "client %s has port %u", tunnel->link->peer,
 	    (unsigned)tunnel->port);
 	greet(tunnel);
-	while (!is_over(tunnel)) {
-		wait_and_accept(tunnel);
-		adopt(tunnel);
-		if (tunnel->link != NULL)
-			serve_link(tunnel);
-		prolong_lease(tunnel);
-		if (atomic_load(&context->stopping) &&
-		    (!tunnel->parted || tunnel->link != NULL))
-			part(tunnel);
-		if (!tunnel->parted)
-			drop_expired(tunnel);
-		if (tunnel->link != NULL)
-			announce_visitors(tunnel);
-		offer_lease(tunnel);
-	}
+	while (!is_over(tunnel))
+		turn(tunnel);
 	close_spares(tunnel);
 	registry_remove(&context->registry, tunnel->port, tunnel);
-	lock_take(&tunnel->lock);
-	left = tunnel->incoming;
-	tunnel->incoming = NULL;
-	lock_give(&tunnel->lock);
-	link_destroy(left);
-	link_destroy(tunnel->parting);
-	link_destroy(tunnel->link);
-	drop_all(tunnel);
-	if (tunnel->is_settled)
-		crowd_unsettle(&context->silent, tunnel->source);
-	shares_close(&context->shares, tunnel->share);
-	budget_give(&context->budget, BUDGET_TUNNEL);
-	if (tunnel->has_lease)
-		shares_leave(&context->shares, &tunnel->lease);
+	close_all(tunnel);
 	atomic_fetch_sub(&context->tunnels_now, 1);
 	context_tidy(context);
 	notices_tell(&context->notices, NOTICE_PORT_FREE, tunnel->source,

@@ -1,11 +1,10 @@
 /*
- * tunnel - a public port, the visitors that wait for it, and the control
- * connection that it belongs to, or none while its client is away.
+ * tunnel - joins a public port (door.h), the control connection that it belongs
+ * to, or none while its client is away (link.h), and who holds it (lease.h).
  *
- * Its thread polls the control connection, the public listener and a wake-up,
- * sends heartbeats, announces visitors, and drops those that waited too long.
- * A tunnel whose client has announced itself outlives its control connection
- * for a lease. See rebore-protocol(7), LEASES.
+ * Its thread polls the control connection, the public listener and a wake-up, and
+ * tells the lease what happens. A tunnel whose client has announced itself
+ * outlives its control connection for a lease. See rebore-protocol(7), LEASES.
  */
 #ifndef REBORE_SERVER_TUNNEL_H
 #define REBORE_SERVER_TUNNEL_H
@@ -16,6 +15,7 @@
 #include "server/context.h"
 #include "server/lease.h"
 #include "server/link.h"
+#include "server/tunnel_calls.h"
 
 struct tunnel;
 
@@ -60,14 +60,6 @@ enum lease_verdict tunnel_judge(
 bool tunnel_hand_over(struct tunnel *tunnel, struct link *link);
 
 /*
- * Let a visitor wait in the tunnel again that a spare did not take.
- *
- * Returns false when the tunnel has ended; visitor stays the caller's then.
- * Threads: any.
- */
-bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
-
-/*
  * Give the tunnel a spare of its client.
  *
  * principal: whose it is.
@@ -77,22 +69,11 @@ bool tunnel_readmit(struct tunnel *tunnel, struct pending_visitor *visitor);
 bool tunnel_add_spare(
     struct tunnel *tunnel, int fd, const struct principal *principal);
 
-/* A spare with this serial number did not answer: close those as old. Threads:
+/* Make its thread look at the state of the server; for registry_visit(). Threads:
  * any. */
-void tunnel_condemn_spares(struct tunnel *tunnel, uint32_t serial);
+void tunnel_wake(struct tunnel *tunnel, void *unused);
 
-/* Close the spares of the tunnel: descriptors are short. Threads: any. */
-void tunnel_shed_spares(struct tunnel *tunnel);
-
-/*
- * Have the lease of a tunnel end, unless its client or a visitor comes first.
- *
- * lease: of the tunnel, as it was entered in the shares; sent away (shares.h).
- * Returns the port. Threads: any, under the lock of the shares.
- */
-uint16_t tunnel_end_lease(struct share_seat *lease);
-
-/* Make its thread look at the state of the server. Threads: any. */
-void tunnel_wake(struct tunnel *tunnel);
+/* What modules below ask of a tunnel. */
+extern const struct tunnel_calls tunnel_calls;
 
 #endif

@@ -23,7 +23,7 @@ set_up(void)
 	memset(&context, 0, sizeof context);
 	pending_init(&context.pending);
 	pending_group_init(&group);
-	registry_init(&context.registry);
+	registry_init(&context.registry, &tunnel_calls);
 	keyring_init(&context.keys);
 	budget_init(&context.budget, 1024);
 	ck_assert(shares_init(&context.shares, 1024));
@@ -59,7 +59,7 @@ START_TEST(an_accepted_visitor_is_waited_for)
 
 	set_up();
 	session.fd = datas[0];
-	channel_init(&session.channel, datas[0]);
+	channel_init(&session.channel, transport_of(datas[0]));
 	budget_force(&context.budget, BUDGET_SESSION);
 	ck_assert(pending_put(&context.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
@@ -80,7 +80,7 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 
 	set_up();
 	session.fd = datas[0];
-	channel_init(&session.channel, datas[0]);
+	channel_init(&session.channel, transport_of(datas[0]));
 	budget_force(&context.budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);

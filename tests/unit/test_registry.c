@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "server/registry.h"
-#include "server/tunnel.h"
 #include "suite.h"
 
 #define PATIENCE_MS 20000
@@ -17,22 +16,24 @@ struct tunnel {
 static struct registry registry;
 static struct tunnel first, second;
 
-/* In place of tunnel.c's */
-void
-tunnel_hold(struct tunnel *tunnel)
+static void
+hold(struct tunnel *tunnel)
 {
 	tunnel->references++;
 }
 
+static const struct tunnel_calls calls = {.hold = hold};
+
 static void
-visit(struct tunnel *tunnel)
+visit(struct tunnel *tunnel, void *argument)
 {
+	ck_assert_ptr_eq(argument, &registry);
 	tunnel->visits++;
 }
 
 START_TEST(a_tunnel_is_found_at_its_port_with_a_reference)
 {
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	ck_assert_ptr_null(registry_find(&registry, 80));
 	registry_put(&registry, 80, &first);
 	registry_put(&registry, 65535, &second);
@@ -52,7 +53,7 @@ END_TEST
 
 START_TEST(who_was_replaced_does_not_take_its_successor_off)
 {
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	registry_put(&registry, 80, &first);
 	registry_put(&registry, 80, &second);
 	registry_remove(&registry, 80, &first);
@@ -66,11 +67,11 @@ END_TEST
 
 START_TEST(all_are_visited_once)
 {
-	registry_init(&registry);
-	registry_visit(&registry, visit);
+	registry_init(&registry, &calls);
+	registry_visit(&registry, visit, &registry);
 	registry_put(&registry, 1, &first);
 	registry_put(&registry, 65535, &second);
-	registry_visit(&registry, visit);
+	registry_visit(&registry, visit, &registry);
 	ck_assert_uint_eq(first.visits, 1);
 	ck_assert_uint_eq(second.visits, 1);
 	registry_destroy(&registry);
@@ -81,7 +82,7 @@ START_TEST(a_port_is_claimed_by_one_at_a_time)
 {
 	int64_t deadline_ms;
 
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	ck_assert_int_eq(registry_claim(&registry, 80, 0), ERROR_NONE);
 	deadline_ms = clock_now_ms() + 100;
 	ck_assert_int_eq(
@@ -124,7 +125,7 @@ START_TEST(a_tunnel_is_found_by_the_key_of_its_connection)
 	struct registry_entry a = entry_of(1, &first, 0);
 	struct registry_entry b = entry_of(2, &second, 0);
 
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	registry_remove_key(&registry, &a);
 	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
 	registry_put_key(&registry, &a);
@@ -150,7 +151,7 @@ START_TEST(a_key_is_of_no_use_to_another_principal)
 	struct registry_entry a = entry_of(1, &first, 0);
 
 	a.principal = one;
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	registry_put_key(&registry, &a);
 	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, other));
 	ck_assert_ptr_null(registry_find_key(&registry, &a.uuid, NULL));
@@ -167,7 +168,7 @@ START_TEST(a_key_of_two_is_the_key_of_none)
 	struct registry_entry b = entry_of(2, &second, 0);
 	struct registry_entry twin = entry_of(1, &second, 0);
 
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	registry_put_key(&registry, &a);
 	registry_put_key(&registry, &b);
 	registry_put_key(&registry, &twin);
@@ -211,7 +212,7 @@ START_TEST(older_connections_of_an_instance_are_visited)
 	struct registry_entry two = entry_of(1, NULL, 1);
 	struct registry_entry three = entry_of(1, NULL, 2);
 
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	registry_put_instance(&registry, &one);
 	registry_put_instance(&registry, &other);
 	registry_put_instance(&registry, &two);
@@ -254,7 +255,7 @@ START_TEST(who_waits_gets_the_port_in_the_end)
 {
 	pthread_t threads[4];
 
-	registry_init(&registry);
+	registry_init(&registry, &calls);
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(
 		    pthread_create(&threads[i], NULL, claim_often, &registry),

@@ -1,5 +1,20 @@
-/* What spares.h promises: spares of the session that is open, and no others. */
-#include "server/spares.h"
+/*
+ * What spares.h promises: spares of the session that is open, and no others.
+ * spares.c is part of this program, so that its system calls are counted.
+ */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+static ssize_t recv_counted(int fd, void *bytes, size_t size, int flags);
+static int poll_counted(struct pollfd *slots, nfds_t count, int time_ms);
+
+#define recv recv_counted
+#define poll poll_counted
+#include "server/spares.c" /* NOLINT(bugprone-suspicious-include) */
+#undef recv
+#undef poll
+
 #include "sockets.h"
 
 /* Stand for principals; nobody looks into them. */
@@ -7,9 +22,28 @@ static char names[2];
 static struct principal *const ours_alone = (void *)&names[0];
 static struct principal *const another = (void *)&names[1];
 
+static unsigned calls;
+
 static struct budget budget;
 static struct spares spares;
 static int ours[SPARES_MOST + 1], theirs[SPARES_MOST + 1];
+
+static ssize_t
+recv_counted(int fd, void *bytes, size_t size, int flags)
+{
+	calls++;
+	return recv(fd, bytes, size, flags);
+}
+
+static int
+poll_counted(struct pollfd *slots, nfds_t count, int time_ms)
+{
+	calls++;
+	/* It may take as long as it likes: nobody waits for the lock. */
+	lock_take(&spares.lock);
+	lock_give(&spares.lock);
+	return poll(slots, count, time_ms);
+}
 
 /* A spare with its place in the budget. */
 static bool
@@ -207,7 +241,37 @@ START_TEST(with_the_session_all_are_closed)
 }
 END_TEST
 
-SUITE_MAIN("spares", none_is_taken_before_the_session_is_open,
+START_TEST(a_sweep_is_one_call_where_all_are_alive)
+{
+	start();
+	spares_open(&spares, ours_alone);
+	calls = 0;
+	spares_sweep(&spares);
+	ck_assert_uint_eq(calls, 0);
+	for (int i = 0; i < SPARES_MOST; i++)
+		ck_assert(add(i));
+	calls = 0;
+	spares_sweep(&spares);
+	ck_assert_uint_eq(calls, 1);
+	/* Only those that have ended are asked, and go. */
+	close(theirs[7]);
+	close(theirs[SPARES_MOST - 1]);
+	sockets_wait(ours[SPARES_MOST - 1], POLLIN, SOCKETS_PATIENCE_MS);
+	sockets_wait(ours[7], POLLIN, SOCKETS_PATIENCE_MS);
+	calls = 0;
+	spares_sweep(&spares);
+	ck_assert_uint_eq(calls, 3);
+	assert_used((SPARES_MOST - 2) * BUDGET_SESSION);
+	for (int i = SPARES_MOST - 2; i >= 0; i--)
+		if (i != 7)
+			ck_assert_int_eq(take(), ours[i]);
+	ck_assert_int_eq(take(), -1);
+	spares_destroy(&spares);
+}
+END_TEST
+
+SUITE_MAIN("spares", a_sweep_is_one_call_where_all_are_alive,
+    none_is_taken_before_the_session_is_open,
     none_is_taken_of_another_principal, the_newest_is_given_first,
     there_are_no_more_than_so_many, one_that_has_ended_is_closed_and_not_given,
     one_that_does_not_answer_condemns_those_as_old,

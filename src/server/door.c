@@ -1,0 +1,433 @@
+/* door - see door.h */
+#include "server/door.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/patience.h"
+#include "base/protocol_times.h"
+#include "base/random.h"
+#include "net/sockopt.h"
+#include "net/source.h"
+#include "os/fd.h"
+#include "server/handout.h"
+#include "server/proxy.h"
+#include "server/room.h"
+
+/* Visitors taken at a time; then heartbeats have their turn. */
+#define ACCEPT_MOST 64
+/* A listener that cannot accept for want of something rests. */
+#define REST_MS 100
+/* Visitors that have left while the client is away, and spares that the client has
+ * closed, are looked for so often. */
+#define SWEEP_MS 500
+/* Looking for one takes less than a tenth of a processor: a hundred visitors
+ * take a tenth of a millisecond at the most. */
+#define LOOKED_AT_PER_MS 100
+
+bool
+door_open(struct door *door, struct context *context, struct tunnel *tunnel,
+    struct spares *spares, const struct listener *listener, uint16_t port)
+{
+	memset(door, 0, sizeof *door);
+	door->share = shares_open(&context->shares, port);
+	if (door->share == NULL)
+		return false;
+	door->context = context;
+	door->tunnel = tunnel;
+	door->spares = spares;
+	door->listener = *listener;
+	door->port = port;
+	pending_group_init(&door->visitors);
+	return true;
+}
+
+void
+door_close(struct door *door)
+{
+	listen_close(&door->listener);
+}
+
+void
+door_hold(struct door *door)
+{
+	door_close(door);
+	door->is_holding = true;
+}
+
+static void
+warn(struct door *door, const char *what, const char *reason)
+{
+	char why[160];
+
+	snprintf(why, sizeof why, "port %u: %s: %s", (unsigned)door->port, what,
+	    reason);
+	context_warn_shed(door->context, why);
+}
+
+static void
+turn_away(struct door *door, int fd, const char *what, const char *reason)
+{
+	sockopt_reset_on_close(fd);
+	fd_close(&fd);
+	warn(door, what, reason);
+}
+
+static void
+drop(struct door *door, struct pending_visitor *visitor, const char *why)
+{
+	char uuid[UUID_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visitor->uuid, uuid);
+	address_print(&visitor->address, text);
+	notices_tell(&door->context->notices, NOTICE_VISITOR_DROPPED,
+	    source_of_address(&visitor->address),
+	    "visitor %.8s from %s on port %u dropped: %s", uuid, text,
+	    (unsigned)door->port, why);
+	proxy_drop(door->context, visitor);
+}
+
+/*
+ * Whether one more may wait for the absent client. When as many do as may, one
+ * that has ended without a byte, as health checks do, makes room.
+ */
+static bool
+has_waiting_room(struct door *door)
+{
+	struct context *context = door->context;
+	struct pending_visitor *visitor;
+	int64_t now_ms = clock_now_ms();
+	unsigned count;
+
+	if (door->link != NULL)
+		return true;
+	count = pending_count(&context->pending, &door->visitors);
+	if (count < context->waiting_most)
+		return true;
+	if (now_ms < door->silent_ms)
+		return false;
+	visitor = pending_take_silent(&context->pending, &door->visitors);
+	if (visitor == NULL) {
+		/* A flood does not have all looked at for each visitor. */
+		door->silent_ms = now_ms + count / LOOKED_AT_PER_MS;
+		return false;
+	}
+	drop(door, visitor, "it had ended and sent nothing, and others wait");
+	return true;
+}
+
+/* Give a visitor to a spare, if there is one. */
+static bool
+hand_out(struct door *door, struct pending_visitor *visitor)
+{
+	struct context *context = door->context;
+	struct spare spare;
+
+	if (door->link == NULL || !spares_take(door->spares, &spare))
+		return false;
+	if (handout_start(context, door->tunnel, visitor, &spare,
+		door->link->rtt_ms) == ERROR_NONE) {
+		/* From here on its descriptor is charged to the visitor. */
+		budget_give(&context->budget, BUDGET_SESSION);
+		return true;
+	}
+	/* No buffer is free: the spare can wait for that, not the visitor. */
+	if (!spares_return(door->spares, &spare)) {
+		fd_close(&spare.fd);
+		budget_give(&context->budget, BUDGET_SESSION);
+	}
+	return false;
+}
+
+static void
+log_visitor(const struct pending_visitor *visitor)
+{
+	char uuid[UUID_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visitor->uuid, uuid);
+	address_print(&visitor->address, address);
+	log_debug("visitor %.8s from %s on port %u", uuid, address,
+	    (unsigned)visitor->public_port);
+}
+
+/* Make a visitor with a place among others. Returns NULL when there is no
+ * memory. */
+static struct pending_visitor *
+make_visitor(struct door *door, int fd, const struct address *address)
+{
+	struct context *context = door->context;
+	struct pending_visitor *visitor = shelf_take(&context->visitors);
+	uint8_t random[UUID_BYTES];
+
+	if (visitor == NULL)
+		return NULL;
+	random_bytes(random, sizeof random);
+	memset(visitor, 0, sizeof *visitor);
+	visitor->uuid = uuid_of_random(random);
+	visitor->fd = fd;
+	visitor->address = *address;
+	visitor->public_port = door->port;
+	visitor->arrived_ms = clock_now_ms();
+	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
+	if (!shares_enter(&context->shares, door->share, &visitor->seat,
+		source_of_address(address))) {
+		shelf_give(&context->visitors, visitor);
+		return NULL;
+	}
+	visitor->pulse = pulse_hold(door->pulse);
+	visitor->principal = principal_hold(door->principal);
+	return visitor;
+}
+
+/* Let a visitor wait. Takes fd. */
+static void
+welcome(struct door *door, int fd, const struct address *address)
+{
+	struct context *context = door->context;
+	struct pending_visitor *visitor;
+
+	if (!has_waiting_room(door)) {
+		turn_away(door, fd, "visitor turned away",
+		    "as many as may wait for an absent client do");
+		return;
+	}
+	if (!room_for_visitor(
+		context, door->share, source_of_address(address))) {
+		turn_away(door, fd, "visitor turned away",
+		    budget_reason(&context->budget));
+		return;
+	}
+	visitor = make_visitor(door, fd, address);
+	if (visitor == NULL) {
+		budget_give(&context->budget, BUDGET_VISITOR);
+		turn_away(door, fd, "visitor turned away", strerror(ENOMEM));
+		return;
+	}
+	sockopt_prepare_accepted(fd);
+	door->is_useful = true;
+	log_visitor(visitor);
+	if (hand_out(door, visitor))
+		return;
+	proxy_expect(context, visitor, true);
+	if (!pending_put(&context->pending, &door->visitors, visitor))
+		proxy_drop(context, visitor);
+}
+
+/* How long an announced visitor waits to be accepted: its client dials, perhaps
+ * authenticates, and accepts. */
+static int64_t
+accept_within_ms(const struct door *door)
+{
+	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * door->link->rtt_ms);
+}
+
+void
+door_announce(struct door *door)
+{
+	struct message message = {.kind = MESSAGE_CONNECTION};
+	int64_t expires_ms;
+
+	if (door->link == NULL)
+		return;
+	expires_ms = clock_now_ms() + accept_within_ms(door);
+	while (link_has_room(door->link) &&
+	       pending_announce(&door->context->pending, &door->visitors,
+		   expires_ms, &message.as.uuid))
+		link_put(door->link, &message);
+}
+
+/* Whether visitors can be taken from the listener now. */
+static bool
+takes_visitors(const struct door *door)
+{
+	return door->rest_ms == 0 &&
+	       (door->link == NULL || link_has_room(door->link));
+}
+
+static void
+accept_visitors(struct door *door)
+{
+	enum error error = ERROR_NONE;
+	struct address address;
+	int fd;
+
+	for (int i = 0;
+	     i < ACCEPT_MOST && takes_visitors(door) && error != ERROR_AGAIN;
+	     i++) {
+		error = listen_accept(&door->listener, &fd, &address);
+		if (error == ERROR_NONE) {
+			welcome(door, fd, &address);
+			door_announce(door);
+		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
+			warn(door, "cannot accept a visitor", strerror(errno));
+			crowd_interrupt_one(&door->context->silent);
+			door->rest_ms = clock_now_ms() + REST_MS;
+		}
+	}
+}
+
+/* Asks about all who wait: not each time that one comes. */
+static void
+drop_those_who_left(struct door *door)
+{
+	struct pending_visitor *visitor =
+	    pending_take_reset(&door->context->pending, &door->visitors);
+
+	while (visitor != NULL) {
+		struct pending_visitor *next = pending_next(visitor);
+
+		drop(door, visitor, "it left while it waited");
+		visitor = next;
+	}
+}
+
+static void
+drop_expired(struct door *door, int64_t now_ms)
+{
+	struct pending *pending = &door->context->pending;
+	struct pending_visitor *visitor;
+	char why[64] = "the client did not come back in time";
+
+	if (door->link != NULL)
+		snprintf(why, sizeof why,
+		    "the client did not accept it in %.0f s",
+		    (double)accept_within_ms(door) / 1000);
+	while ((visitor = pending_expire(pending, &door->visitors, now_ms)) !=
+	       NULL)
+		drop(door, visitor, why);
+}
+
+void
+door_sweep(struct door *door)
+{
+	int64_t now_ms = clock_now_ms();
+
+	if (door->is_holding)
+		return;
+	drop_expired(door, now_ms);
+	if (now_ms < door->sweep_ms)
+		return;
+	door->sweep_ms = now_ms + SWEEP_MS;
+	/* With a client, whoever has left is found out by being served. */
+	if (door->link != NULL)
+		spares_sweep(door->spares);
+	else
+		drop_those_who_left(door);
+}
+
+void
+door_destroy(struct door *door)
+{
+	struct pending_visitor *visitor;
+
+	while ((visitor = pending_expire(&door->context->pending,
+		    &door->visitors, CLOCK_NEVER)) != NULL)
+		drop(door, visitor, "its tunnel has ended");
+	door_close(door);
+	shares_close(&door->context->shares, door->share);
+	principal_release(door->principal);
+	pulse_release(door->pulse);
+}
+
+void
+door_attach(struct door *door, struct link *link)
+{
+	struct pending *pending = &door->context->pending;
+	struct principal *principal = link_principal(link);
+
+	door->link = link;
+	if (!principal_same(door->principal, principal))
+		pending_assign(pending, &door->visitors, principal);
+	principal_hold(principal);
+	principal_release(door->principal);
+	door->principal = principal;
+	pending_rewind(
+	    pending, &door->visitors, clock_now_ms() + door->context->hold_ms);
+	door_announce(door);
+}
+
+void
+door_detach(struct door *door)
+{
+	door->link = NULL;
+	pending_rewind(&door->context->pending, &door->visitors,
+	    clock_now_ms() + door->context->hold_ms);
+}
+
+void
+door_follow(struct door *door, const struct uuid *instance)
+{
+	if (pulse_is_of(door->pulse, instance))
+		return;
+	pulse_release(door->pulse);
+	door->pulse = pulse_create(instance);
+}
+
+bool
+door_take_pulse(struct door *door)
+{
+	return pulse_take(door->pulse);
+}
+
+void
+door_poll(const struct door *door, struct pollfd slots[static DOOR_SLOTS])
+{
+	bool takes = takes_visitors(door);
+
+	for (int i = 0; i < DOOR_SLOTS; i++)
+		slots[i] = (struct pollfd){
+		    .fd = takes ? door->listener.fds[i] : -1, .events = POLLIN};
+}
+
+int64_t
+door_due_ms(const struct door *door)
+{
+	int64_t due_ms;
+
+	if (door->is_holding)
+		return CLOCK_NEVER;
+	due_ms = pending_next_expiry(&door->context->pending, &door->visitors);
+	/* While the client is away, some of those who wait may leave. */
+	if (door->link == NULL && due_ms != CLOCK_NEVER)
+		due_ms = clock_earlier(due_ms, door->sweep_ms);
+	if (door->rest_ms != 0)
+		due_ms = clock_earlier(due_ms, door->rest_ms);
+	return due_ms;
+}
+
+void
+door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
+{
+	bool has_come = false;
+
+	for (int i = 0; i < DOOR_SLOTS; i++)
+		has_come = has_come || slots[i].revents != 0;
+	if (has_come)
+		accept_visitors(door);
+	if (door->rest_ms != 0 && clock_now_ms() >= door->rest_ms)
+		door->rest_ms = 0;
+}
+
+bool
+door_readmit(struct door *door, struct pending_visitor *visitor)
+{
+	visitor->expires_ms = clock_now_ms() + door->context->hold_ms;
+	return pending_put(&door->context->pending, &door->visitors, visitor);
+}
+
+unsigned
+door_count(const struct door *door)
+{
+	return pending_count(&door->context->pending, &door->visitors);
+}
+
+bool
+door_is_useful(const struct door *door)
+{
+	return door->is_useful;
+}
