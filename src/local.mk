@@ -13,6 +13,7 @@ librebore_a_SOURCES = \
 	%D%/base/error.c	%D%/base/error.h \
 	%D%/base/escape.c	%D%/base/escape.h \
 	%D%/base/hex.c		%D%/base/hex.h \
+	%D%/base/iovec.h \
 	%D%/base/log.c		%D%/base/log.h \
 	%D%/base/patience.c	%D%/base/patience.h \
 	%D%/base/protocol_times.h \
@@ -21,6 +22,7 @@ librebore_a_SOURCES = \
 	%D%/base/random.c	%D%/base/random.h \
 	%D%/base/repeat.c	%D%/base/repeat.h \
 	%D%/base/secret.c	%D%/base/secret.h \
+	%D%/base/u32.h \
 	%D%/base/uuid.c		%D%/base/uuid.h \
 	%D%/os/shelf.c	%D%/os/shelf.h \
 	%D%/os/stacks.c	%D%/os/stacks.h \

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of the polynomial, reversed */
+/* The polynomial of CRC-32, bits reversed. */
 #define POLYNOMIAL UINT32_C(0xedb88320)
 
 uint32_t
@@ -22,7 +22,7 @@ checksum_of(const char *bytes, size_t size)
 	return ~sum;
 }
 
-/* What stands in the place of the last '}' */
+/* Print what replaces the final '}' of the object, including a new '}'. */
 static void
 print_member(uint32_t sum, char member[static CHECKSUM_SIZE + 2])
 {
@@ -56,7 +56,7 @@ checksum_open(char *text, size_t *size)
 	last = text + rest - 1;
 	if (memcmp(last, member, CHECKSUM_SIZE + 1 - digits) != 0)
 		return CHECKSUM_MISSING;
-	/* As it was before: an object that ends here. */
+	/* The sum is that of the text before it was sealed, which ended here. */
 	*last = '}';
 	print_member(checksum_of(text, rest), member);
 	if (memcmp(last + 1, member + 1, CHECKSUM_SIZE) != 0) {

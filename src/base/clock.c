@@ -9,7 +9,7 @@ read_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	/* Cannot fail: configure has tried the clocks. */
+	/* Cannot fail: configure has checked that the clocks work. */
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -23,7 +23,7 @@ clock_now_ms(void)
 int64_t
 clock_suspended_ms(void)
 {
-	/* This one stands still meanwhile. */
+	/* CLOCK_MONOTONIC stands still while the system is suspended. */
 	return read_ms(REBORE_CLOCK) - read_ms(CLOCK_MONOTONIC);
 }
 

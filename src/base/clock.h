@@ -1,19 +1,19 @@
 /*
  * clock - one monotonic clock for all deadlines, in milliseconds.
  *
- * It also counts the time that the system was suspended, where there is such a
- * clock (CLOCK_BOOTTIME); configure chooses it. A deadline is an absolute time
- * of this clock and is passed down; no layer restarts it.
+ * It includes the time that the system was suspended where a clock does that
+ * (CLOCK_BOOTTIME); configure chooses it. A deadline is an absolute time of this
+ * clock, which is passed down: no layer restarts it.
  */
 #ifndef REBORE_BASE_CLOCK_H
 #define REBORE_BASE_CLOCK_H
 
 #include <stdint.h>
 
-/* The deadline of what may take for ever. */
+/* The deadline that never passes. */
 #define CLOCK_NEVER INT64_MAX
 
-/* Returns milliseconds since some start; never goes back. */
+/* Returns milliseconds since an arbitrary point in time; never decreases. */
 int64_t clock_now_ms(void);
 
 /*
@@ -26,8 +26,8 @@ int clock_left_ms(int64_t deadline_ms);
 int64_t clock_earlier(int64_t a_ms, int64_t b_ms);
 int64_t clock_later(int64_t a_ms, int64_t b_ms);
 
-/* Returns for how long the system has slept so far, roughly; 0 where it cannot
- * be told. Only differences mean something. */
+/* Returns roughly how long the system has been suspended so far, or 0 where it
+ * does not say. Only the difference between two calls means anything. */
 int64_t clock_suspended_ms(void);
 
 #endif

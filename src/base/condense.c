@@ -7,17 +7,19 @@
 #include "base/clock.h"
 
 static bool
-is_over(int64_t start_ms, int64_t now_ms)
+is_minute_over(int64_t start_ms, int64_t now_ms)
 {
 	return now_ms - start_ms >= CONDENSE_INTERVAL_MS;
 }
 
 /*
- * Returns the place of these lines, a free one, or NULL: no room. A place whose
- * minute is over and has nothing to tell is free.
+ * Returns the entry of this kind and source, or else a free one, or NULL when its
+ * set is full. An entry is free when its minute is over and no count is left to
+ * be reported.
  */
 static struct condense_line *
-find(struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
+find_entry(
+    struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
 {
 	uint64_t mixed = (source ^ source >> 29 ^ (uint64_t)kind << 58) *
 	                 (condense->seed | 1);
@@ -32,7 +34,8 @@ find(struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
 		    line->source == source)
 			return line;
 		if (line->start_ms == 0 ||
-		    (line->hidden == 0 && is_over(line->start_ms, now_ms)))
+		    (line->hidden == 0 &&
+			is_minute_over(line->start_ms, now_ms)))
 			empty = line;
 	}
 	if (empty != NULL)
@@ -40,6 +43,7 @@ find(struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
 	return empty;
 }
 
+/* Count a line that is not logged, and note when the count is due. */
 static void
 hide(struct condense *condense, unsigned *hidden, int64_t start_ms)
 {
@@ -50,52 +54,55 @@ hide(struct condense *condense, unsigned *hidden, int64_t start_ms)
 	++*hidden;
 }
 
-/* Whether the minute of this line still runs, or its count is still to be told. */
+/* Whether the minute of this entry still runs, or its count has not been reported
+ * yet. */
 static bool
 is_running(const struct condense_line *line, int64_t now_ms)
 {
 	return line->start_ms != 0 &&
-	       (line->hidden > 0 || !is_over(line->start_ms, now_ms));
+	       (line->hidden > 0 || !is_minute_over(line->start_ms, now_ms));
 }
 
 bool
-condense_tells(struct condense *condense, const struct condense_rule *rule,
+condense_allows(struct condense *condense, const struct condense_rule *rule,
     unsigned kind, uint64_t source, int64_t now_ms)
 {
 	struct condense_kind *all = &condense->kinds[kind];
-	struct condense_line *line = find(condense, kind, source, now_ms);
+	struct condense_line *line = find_entry(condense, kind, source, now_ms);
 	bool running = line != NULL && is_running(line, now_ms);
 
 	assert(kind < CONDENSE_KINDS);
-	if (all->hidden == 0 && is_over(all->start_ms, now_ms)) {
+	if (all->hidden == 0 && is_minute_over(all->start_ms, now_ms)) {
 		all->start_ms = now_ms;
-		all->told = 0;
+		all->logged = 0;
 	}
-	if (running && line->told >= rule->of_source) {
+	if (running && line->logged >= rule->of_source) {
 		hide(condense, &line->hidden, line->start_ms);
 		return false;
 	}
-	if (line == NULL || all->told >= rule->of_all) {
+	if (line == NULL || all->logged >= rule->of_all) {
 		hide(condense, &all->hidden, all->start_ms);
 		return false;
 	}
 	if (!running) {
 		line->start_ms = now_ms;
-		line->told = 0;
+		line->logged = 0;
 	}
-	line->told++;
-	all->told++;
+	line->logged++;
+	all->logged++;
 	return true;
 }
 
+/* Take a count whose minute is over. For one whose minute still runs, note when it
+ * is due. */
 static bool
-take(struct condense *condense, unsigned *hidden, int64_t start_ms,
+take_count(struct condense *condense, unsigned *hidden, int64_t start_ms,
     int64_t now_ms, unsigned *count)
 {
 	*count = *hidden;
 	if (*hidden == 0)
 		return false;
-	if (is_over(start_ms, now_ms)) {
+	if (is_minute_over(start_ms, now_ms)) {
 		*hidden = 0;
 		return true;
 	}
@@ -119,7 +126,7 @@ condense_next(
 
 		count->kind = i;
 		count->has_source = false;
-		if (take(condense, &all->hidden, all->start_ms, now_ms,
+		if (take_count(condense, &all->hidden, all->start_ms, now_ms,
 			&count->hidden))
 			goto found;
 	}
@@ -127,13 +134,13 @@ condense_next(
 		count->kind = lines[i].kind;
 		count->has_source = true;
 		count->source = lines[i].source;
-		if (take(condense, &lines[i].hidden, lines[i].start_ms, now_ms,
-			&count->hidden))
+		if (take_count(condense, &lines[i].hidden, lines[i].start_ms,
+			now_ms, &count->hidden))
 			goto found;
 	}
 	return false;
 found:
-	/* There may be more. */
+	/* Other counts may be due as well. */
 	condense->due_ms = now_ms;
 	return true;
 }

@@ -1,11 +1,11 @@
 /*
- * condense - keeps strangers from filling a log.
+ * condense - limits the log lines that strangers can cause.
  *
- * Of the lines of one kind and one source, the first few of a minute are told,
- * and the others counted; so are those beyond what one kind may have of all
- * sources together. The counts are told when the minute is over.
+ * In a minute, the first few lines of each kind and source are logged and further
+ * ones only counted. Another limit holds for the lines of one kind from all
+ * sources together. The counts are reported when the minute is over.
  *
- * A table of fixed size; lines for which there is no room in it are counted as
+ * The table has a fixed size. A line for which it has no room is counted with
  * those of other sources. Pure: the clock comes from the caller.
  */
 #ifndef REBORE_BASE_CONDENSE_H
@@ -19,16 +19,16 @@
 #define CONDENSE_SETS        256
 #define CONDENSE_WAYS        8
 
-/* How many lines may be told in a minute, each 1 or more. */
+/* How many lines may be logged in a minute, each 1 or more. */
 struct condense_rule {
 	unsigned of_source;
 	unsigned of_all;
 };
 
-/* A count that is to be told. */
+/* A count that is to be reported. */
 struct condense_count {
 	unsigned kind;
-	/* False: source is not set, the count is of several other ones. */
+	/* False: the count is of several sources; source is not set. */
 	bool has_source;
 	uint64_t source;
 	unsigned hidden;
@@ -36,37 +36,38 @@ struct condense_count {
 
 /* Fields are private, but for seed; all zero is the start. */
 struct condense {
-	/* Random, so that nobody can choose sources that are counted
-	 * together. */
+	/* Random, so that nobody can choose source addresses that compete for
+	 * the same entries. */
 	uint64_t seed;
 	struct condense_line {
 		uint64_t source;
-		int64_t start_ms; /* of its minute; 0: the place is free */
+		int64_t start_ms; /* of its minute; 0: the entry is free */
 		unsigned kind;
-		unsigned told;
+		unsigned logged;
 		unsigned hidden;
 	} lines[CONDENSE_SETS][CONDENSE_WAYS];
 	struct condense_kind {
 		int64_t start_ms;
-		unsigned told;
+		unsigned logged;
 		unsigned hidden;
 	} kinds[CONDENSE_KINDS];
-	/* No count is due earlier. */
+	/* No count is due before this; 0: none is waiting. */
 	int64_t due_ms;
 };
 
 /*
- * Ask whether a line is to be told now; else it is counted.
+ * Returns whether a line is to be logged now; if not, it has been counted.
  *
  * kind: below CONDENSE_KINDS.
  * now_ms: above 0.
  */
-bool condense_tells(struct condense *condense, const struct condense_rule *rule,
-    unsigned kind, uint64_t source, int64_t now_ms);
+bool condense_allows(struct condense *condense,
+    const struct condense_rule *rule, unsigned kind, uint64_t source,
+    int64_t now_ms);
 
 /*
- * Take the next count whose minute is over. Call until it returns false: there
- * is none, until condense_due_ms().
+ * Take the next count whose minute is over. Call it until it returns false: then
+ * no other is due before condense_due_ms().
  */
 bool condense_next(
     struct condense *condense, int64_t now_ms, struct condense_count *count);

@@ -56,8 +56,8 @@ escape_utf8_length(const char *text, size_t size)
 	return 0;
 }
 
-/* C0, DEL, C1, which is U+0080 to U+009F (C2 80 to C2 9F), and what breaks lines
- * or turns text around. */
+/* Control characters (C0, DEL, and C1, which is U+0080 to U+009F or C2 80 to
+ * C2 9F), and those that break a line or change the direction of text. */
 static bool
 is_control(const char *text, size_t length)
 {
@@ -73,7 +73,8 @@ is_control(const char *text, size_t length)
 		   (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9));
 }
 
-/* Write one character, or one byte that is none. Returns what it wrote. */
+/* Write one character, or one byte that is no part of any (length 0). Returns how
+ * many bytes were written. */
 static size_t
 escape_one(const char *text, size_t length, char out[static ESCAPED_BYTES + 1])
 {

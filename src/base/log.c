@@ -15,7 +15,7 @@
 #include "base/log_stream.h"
 #include "base/log_syslog.h"
 
-/* A message holds a frame's text (256 bytes), escaped at the worst. */
+/* The longest message has the text of a frame (256 bytes), all of it escaped. */
 #define MESSAGE_SIZE 1280
 #define TIME_SIZE    32
 
@@ -91,10 +91,10 @@ print_time(char text[static TIME_SIZE])
 	    (int)(now.tv_nsec / 1000000));
 }
 
-/* Lines that could not be written. */
+/* How many lines were lost since that was last reported. */
 static atomic_uint lost;
 
-/* What comes before the message: the time is the journal's business. */
+/* The journal records the time and the level itself. */
 static bool
 write_text(enum log_level level, const char *time, const char *message)
 {
@@ -108,7 +108,8 @@ write_text(enum log_level level, const char *time, const char *message)
 	return log_stream_write(prefix, message);
 }
 
-/* The object of one event, or NULL: out of memory. The caller frees it. */
+/* Returns the JSON text of one line, which the caller frees, or NULL when there
+ * is no memory. */
 static char *
 make_json(enum log_level level, const char *time, const char *message)
 {
@@ -163,7 +164,7 @@ write_message(enum log_level level, const char *message)
 	return write_text(level, time, message);
 }
 
-/* Say how many lines were lost; if that is lost, too, they stay counted. */
+/* Report how many lines were lost. If the report is lost too, the count stays. */
 static void
 write_lost(void)
 {

@@ -1,15 +1,15 @@
 /*
- * log - what the program tells a person: one line an event.
+ * log - one line for each event that a person should know of.
  *
- * To standard error or to syslog, as text or as one JSON object a line. Every
- * message is escaped (see escape.h), so that text of a peer can neither break
- * the line nor reach a terminal. A line is one write(), so that threads do not
- * mix theirs. None waits: a line that cannot be written at once is lost, and the
- * next that can is preceded by how many were.
+ * Lines go to standard error or to syslog, as text or as JSON objects. Every
+ * message is escaped (see escape.h), so that text of a peer can neither break the
+ * line nor control a terminal. A line is written by one write(), so that the lines
+ * of several threads do not mix. Logging never waits: a line that cannot be written
+ * at once is lost, and the next one that can be is preceded by their number.
  *
- * On the journal of systemd a line begins with its priority, "<6>", instead of
- * the time and the level, which the journal shows by itself; an object of JSON
- * has all three keys there, too.
+ * Where standard error is the journal of systemd, a line begins with its priority,
+ * "<6>", instead of the time and the level, which the journal records itself; a
+ * JSON object has all three keys there, too.
  */
 #ifndef REBORE_BASE_LOG_H
 #define REBORE_BASE_LOG_H
@@ -52,7 +52,8 @@ void log_open(const struct log_options *options);
  * LOG_FACILITY_UNKNOWN. */
 int log_facility_of_name(const char *name);
 
-/* Whether log_debug() writes: where making its text takes time. Threads: any. */
+/* Returns whether log_debug() writes anything, for callers that would have to
+ * work for its text. Threads: any. */
 bool log_is_verbose(void);
 
 /*

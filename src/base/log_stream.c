@@ -15,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line waits for another thread's for so long at the most: that one may hang
- * in the write to a disk. */
+#include "base/iovec.h"
+
+/* The longest wait for another thread to write its line: it may hang in a write to
+ * a disk. */
 #define LOCK_NS   50000000
 #define SECOND_NS 1000000000
 
@@ -24,11 +26,12 @@
 #define PIECES 4
 
 enum way {
-	/* Ask whether there is room, then write. */
+	/* Before each write(), poll() says whether there is room. */
 	WAY_POLL,
-	/* Write: a file, or a device such as /dev/null. */
+	/* A plain write(): to a file, to a device such as /dev/null, or to a
+	 * descriptor that is non-blocking. */
 	WAY_WRITE,
-	/* A socket: each call says by itself that it must not wait. */
+	/* sendmsg() to a socket, with MSG_DONTWAIT. */
 	WAY_SEND,
 };
 
@@ -38,10 +41,10 @@ static int stream = STDERR_FILENO;
 static bool is_journal;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* Under lock: the last line has no end. */
+/* Under lock: the last line was cut. */
 static bool torn;
 
-/* "DEVICE:INODE", of the stream that systemd has given us */
+/* JOURNAL_STREAM is "DEVICE:INODE" of the stream that systemd has given us. */
 static bool
 is_named_by_systemd(const struct stat *status)
 {
@@ -53,9 +56,10 @@ is_named_by_systemd(const struct stat *status)
 	return text != NULL && strcmp(text, own) == 0;
 }
 
-/* Open standard error again, so that it is non-blocking for nobody else. */
+/* Open standard error again: set on the descriptor that we were given, O_NONBLOCK
+ * would hold for all processes that share it. */
 static bool
-open_again(void)
+reopen_stderr(void)
 {
 	int fd = open("/proc/self/fd/2",
 	    O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_APPEND);
@@ -83,7 +87,7 @@ log_stream_open(void)
 		way = WAY_SEND;
 	else if (S_ISREG(status.st_mode) ||
 		 (S_ISCHR(status.st_mode) && !isatty(STDERR_FILENO)) ||
-		 open_again())
+		 reopen_stderr())
 		way = WAY_WRITE;
 }
 
@@ -93,7 +97,7 @@ log_stream_is_journal(void)
 	return is_journal;
 }
 
-/* Returns false when another thread holds it for too long. */
+/* Returns false when another thread has held the lock for too long. */
 static bool
 take_lock(void)
 {
@@ -110,8 +114,8 @@ take_lock(void)
 	return pthread_mutex_timedlock(&lock, &until) == 0;
 }
 
-/* As writev(2), without waiting. (A pipe has room for PIPE_BUF bytes, which is
- * more than a line, when poll() says that it has any.) */
+/* As writev(2), without waiting. When poll() says that a pipe has room, it has
+ * room for PIPE_BUF bytes, which is more than a line. */
 static ssize_t
 write_pieces(struct iovec *pieces, int count)
 {
@@ -131,29 +135,11 @@ write_pieces(struct iovec *pieces, int count)
 	return writev(stream, pieces, count);
 }
 
-/* iovec is for reading as well, and so has no const. */
-static void *
-without_const(const char *text)
-{
-	const union {
-		const char *in;
-		void *out;
-	} pointer = {text};
-
-	return pointer.out;
-}
-
-static struct iovec
-piece(const char *text)
-{
-	return (struct iovec){without_const(text), strlen(text)};
-}
-
 static bool
-write_locked(const char *prefix, const char *text)
+write_line(const char *prefix, const char *text)
 {
-	struct iovec pieces[PIECES] = {
-	    piece(torn ? "\n" : ""), piece(prefix), piece(text), piece("\n")};
+	struct iovec pieces[PIECES] = {iovec_of_text(torn ? "\n" : ""),
+	    iovec_of_text(prefix), iovec_of_text(text), iovec_of_text("\n")};
 	size_t size = 0;
 	ssize_t wrote;
 
@@ -174,7 +160,7 @@ log_stream_write(const char *prefix, const char *text)
 
 	if (!take_lock())
 		return false;
-	written = write_locked(prefix, text);
+	written = write_line(prefix, text);
 	pthread_mutex_unlock(&lock);
 	return written;
 }

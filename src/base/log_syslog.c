@@ -13,8 +13,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/iovec.h"
 
-/* A daemon that was not there is looked for so often. */
+/* How often to try a daemon that was not there. */
 #define CONNECT_EVERY_MS 1000
 
 /* "<191>Jan  1 00:00:00 rebore[1234567890]: " */
@@ -30,7 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under lock. */
 static int sock = -1;
 static bool is_stream;
-static int64_t connect_ms; /* when it may be tried again */
+static int64_t connect_ms; /* no attempt before this */
 
 static void
 disconnect(void)
@@ -84,7 +85,7 @@ log_syslog_open(const char *path, int facility)
 	chosen_facility = facility;
 	own_pid = getpid();
 	connect_ms = 0;
-	/* Not in a thread of ours, whose stack is small. */
+	/* localtime_r() would do it in a thread, whose stack may be too small. */
 	tzset();
 	connect_if_due();
 	pthread_mutex_unlock(&lock);
@@ -121,13 +122,14 @@ send_line(struct iovec *pieces, size_t size)
 	if (sent == (ssize_t)(size + is_stream))
 		return true;
 	if (sent >= 0) {
-		disconnect(); /* the next must not be taken for its rest */
+		disconnect(); /* else the next line would pass for its end */
 		errno = EAGAIN;
 	}
 	return false;
 }
 
-/* The connection is of use no more, as after a restart of the daemon. */
+/* Whether errno says that the connection is dead, as after a restart of the
+ * daemon. */
 static bool
 is_stale(void)
 {
@@ -142,7 +144,7 @@ is_stale(void)
 }
 
 static bool
-write_locked(struct iovec *pieces, size_t size)
+send_or_reconnect(struct iovec *pieces, size_t size)
 {
 	if (!connect_if_due())
 		return false;
@@ -154,18 +156,6 @@ write_locked(struct iovec *pieces, size_t size)
 	return connect_if_due() && send_line(pieces, size);
 }
 
-/* iovec is for reading as well, and so has no const. */
-static void *
-without_const(const char *text)
-{
-	const union {
-		const char *in;
-		void *out;
-	} pointer = {text};
-
-	return pointer.out;
-}
-
 bool
 log_syslog_write(int priority, const char *text)
 {
@@ -175,11 +165,12 @@ log_syslog_write(int priority, const char *text)
 	bool written;
 
 	print_header(priority, header);
-	pieces[0] = (struct iovec){header, strlen(header)};
-	pieces[1] = (struct iovec){without_const(text), strlen(text)};
+	pieces[0] = iovec_of_text(header);
+	pieces[1] = iovec_of_text(text);
 	pieces[2] = (struct iovec){&end, 1};
 	pthread_mutex_lock(&lock);
-	written = write_locked(pieces, pieces[0].iov_len + pieces[1].iov_len);
+	written =
+	    send_or_reconnect(pieces, pieces[0].iov_len + pieces[1].iov_len);
 	pthread_mutex_unlock(&lock);
 	return written;
 }

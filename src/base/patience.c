@@ -2,36 +2,31 @@
 #include "base/patience.h"
 
 #include "base/protocol_times.h"
+#include "base/u32.h"
 
-/* A server or client that is busy answers within this. */
+/* What a busy peer may need beside the round trip. */
 #define SLACK_MS     1000u
 #define DIAL_MOST_MS 20000u
-/* Dials before they get longer. */
+/* So many dials have the shortest time-out. */
 #define DIALS_SHORT 2
-/* A client has so long to wake and to say Taken. */
+/* What a client may need to wake up and to say Taken, beside the round trip. */
 #define TAKEN_SLACK_MS          200u
 #define HEARTBEAT_MOST_MS       2000u
 #define HEARTBEATS_A_ROUND_TRIP 8
 #define RETRANSMIT_LEAST_MS     4000u
 #define RETRANSMIT_MOST_MS      60000u
 
-/* Returns 2 * value + more, or most. */
+/* Returns 2 * value + more, and most at the most. */
 static uint32_t
 twice_and(uint32_t value, uint32_t more, uint32_t most)
 {
 	return value < (most - more) / 2 ? 2 * value + more : most;
 }
 
-static uint32_t
-max_u32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
 uint32_t
 patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms)
 {
-	return max_u32(least_ms, twice_and(rtt_ms, SLACK_MS, PATIENCE_MOST_MS));
+	return u32_max(least_ms, twice_and(rtt_ms, SLACK_MS, PATIENCE_MOST_MS));
 }
 
 uint32_t
@@ -58,12 +53,12 @@ patience_heartbeat_ms(uint32_t rtt_ms)
 
 	if (slow_ms > HEARTBEAT_MOST_MS)
 		slow_ms = HEARTBEAT_MOST_MS;
-	return max_u32(PROTOCOL_SERVER_HEARTBEAT_MS, slow_ms);
+	return u32_max(PROTOCOL_SERVER_HEARTBEAT_MS, slow_ms);
 }
 
 uint32_t
 patience_retransmit_ms(uint32_t rtt_ms)
 {
-	return max_u32(
+	return u32_max(
 	    RETRANSMIT_LEAST_MS, twice_and(rtt_ms, 0, RETRANSMIT_MOST_MS));
 }

@@ -3,18 +3,18 @@
  * trip that was measured on it.
  *
  * A path whose queue holds seconds (a slow uplink, filled by a download) delays
- * all that crosses it. A deadline below the round trip can never be met there,
- * so each of these grows with it and has a fixed value on an ordinary path.
+ * everything that crosses it. A deadline below the round trip cannot be met there,
+ * so each of these times grows with it, and is constant on an ordinary path.
  *
- * Pure: no clock, no socket. Times are milliseconds. A round trip of 0 is one
- * that is not known.
+ * Pure: no clock, no socket. Times are milliseconds. A round trip of 0 means that
+ * it is not known.
  */
 #ifndef REBORE_BASE_PATIENCE_H
 #define REBORE_BASE_PATIENCE_H
 
 #include <stdint.h>
 
-/* No answer is waited for longer than this, however far the peer. */
+/* The longest wait for an answer, however far away the peer is. */
 #define PATIENCE_MOST_MS 30000u
 
 /*
@@ -36,16 +36,16 @@ uint32_t patience_dial_ms(unsigned failures);
 uint32_t patience_taken_ms(uint32_t rtt_ms);
 
 /*
- * Returns how often the server sends its heartbeats: every 500 ms, but only eight
- * a round trip where that is longer, as TCP has room for ten before the first is
- * acknowledged, and then none would go out for seconds.
+ * Returns how often the server sends its heartbeats: every 500 ms, but no
+ * more than eight in a round trip. TCP begins with room for ten segments that are
+ * not acknowledged; with more heartbeats on their way the rest would have to wait.
  */
 uint32_t patience_heartbeat_ms(uint32_t rtt_ms);
 
 /*
  * Returns the longest time until TCP sends lost bytes again: twice the round
- * trip, between 4 s and a minute. Below the round trip TCP would send
- * everything again that is only under way, for ever.
+ * trip, between 4 s and a minute. With a time below the round trip TCP would go on
+ * sending again what is merely on its way.
  */
 uint32_t patience_retransmit_ms(uint32_t rtt_ms);
 

@@ -1,5 +1,5 @@
 /*
- * random - unpredictable bytes for challenges, names and spread.
+ * random - unpredictable bytes for challenges, UUIDs and random delays.
  *
  * BearSSL's HMAC-DRBG over SHA-256 (NIST SP 800-90A), seeded once from the
  * system, so that no later call needs a descriptor.

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Returns the entry of text, or NULL. */
+/* Returns the entry of text, or NULL when there is none. */
 static struct repeat_text *
-find(struct repeat *repeat, const char *text)
+find_text(struct repeat *repeat, const char *text)
 {
 	for (int i = 0; i < REPEAT_TEXTS; i++)
 		if (repeat->texts[i].text[0] != '\0' &&
@@ -16,9 +16,9 @@ find(struct repeat *repeat, const char *text)
 	return NULL;
 }
 
-/* Returns an entry that is free, or the one that was told longest ago. */
+/* Returns a free entry, or else the one that was logged longest ago. */
 static struct repeat_text *
-replace(struct repeat *repeat)
+entry_to_reuse(struct repeat *repeat)
 {
 	struct repeat_text *oldest = &repeat->texts[0];
 
@@ -27,7 +27,7 @@ replace(struct repeat *repeat)
 
 		if (one->text[0] == '\0')
 			return one;
-		if (one->told_ms < oldest->told_ms)
+		if (one->logged_ms < oldest->logged_ms)
 			oldest = one;
 	}
 	return oldest;
@@ -37,20 +37,20 @@ bool
 repeat_due(
     struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden)
 {
-	struct repeat_text *known = find(repeat, text);
+	struct repeat_text *known = find_text(repeat, text);
 
 	*hidden = 0;
-	if (known != NULL && now_ms - known->told_ms < REPEAT_INTERVAL_MS) {
+	if (known != NULL && now_ms - known->logged_ms < REPEAT_INTERVAL_MS) {
 		known->hidden++;
 		return false;
 	}
 	if (known != NULL) {
 		*hidden = known->hidden;
 	} else {
-		known = replace(repeat);
+		known = entry_to_reuse(repeat);
 		snprintf(known->text, sizeof known->text, "%s", text);
 	}
 	known->hidden = 0;
-	known->told_ms = now_ms;
+	known->logged_ms = now_ms;
 	return true;
 }

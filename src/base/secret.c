@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The compiler cannot know what this points to, so the call has to stay. */
+/* The pointer is volatile, so the compiler cannot assume that it points to memset()
+ * and drop the call. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
 
 void

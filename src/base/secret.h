@@ -1,5 +1,5 @@
 /*
- * secret - handling of bytes that nobody else may learn.
+ * secret - wiping and comparing bytes that nobody else may learn.
  */
 #ifndef REBORE_BASE_SECRET_H
 #define REBORE_BASE_SECRET_H

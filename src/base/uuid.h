@@ -1,7 +1,8 @@
 /*
- * uuid - the 128-bit names of challenges and waiting visitors (RFC 9562).
+ * uuid - 128-bit identifiers (RFC 9562), as those of challenges and of waiting
+ * visitors.
  *
- * Written with hyphens in lower case, read in either case. Pure.
+ * They are printed in lower case, with hyphens, and read in either case. Pure.
  */
 #ifndef REBORE_BASE_UUID_H
 #define REBORE_BASE_UUID_H

@@ -96,7 +96,7 @@ tells(struct notices *notices, enum notice kind, uint64_t source)
 	bool due;
 
 	lock_take(&notices->lock);
-	due = condense_tells(&notices->condense, &kinds[kind].rule, kind,
+	due = condense_allows(&notices->condense, &kinds[kind].rule, kind,
 	    source, clock_now_ms());
 	lock_give(&notices->lock);
 	return due;

@@ -20,7 +20,7 @@ static bool
 tells(const struct condense_rule *rule, unsigned kind, uint64_t source,
     int64_t now_ms)
 {
-	return condense_tells(&condense, rule, kind, source, now_ms);
+	return condense_allows(&condense, rule, kind, source, now_ms);
 }
 
 static void
