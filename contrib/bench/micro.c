@@ -202,7 +202,7 @@ relay(unsigned count, size_t size, bool splices)
 
 	check(fd_prepare(from) == ERROR_NONE && fd_prepare(to) == ERROR_NONE,
 	    "fd_prepare");
-	relay_flow_init(&flow, from, to);
+	relay_flow_init(&flow, transport_of(from), transport_of(to));
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t moved = flow.moved + size;
 		ssize_t got;

@@ -36,8 +36,8 @@ visit_run(struct visit *visit)
 {
 	struct roster_entry entry;
 	struct relay relay = {
-	    .data_fd = visit->data_fd,
-	    .end_fd = visit->local_fd,
+	    .data = transport_of(visit->data_fd),
+	    .end = transport_of(visit->local_fd),
 	    .entry = &entry,
 	    .carried = visit->carried,
 	    .early = visit->early,
@@ -55,7 +55,7 @@ visit_run(struct visit *visit)
 	}
 	outcome = relay_run(&relay);
 	roster_leave(visit->roster, &entry);
-	if (outcome == RELAY_BROKEN && relay.to_end == 0)
+	if (relay_is_broken(outcome) && relay.to_end == 0)
 		arrivals_forget(visit->arrivals, &visit->uuid);
 	end(visit);
 	log_end(visit, &relay, outcome);

@@ -1,60 +1,16 @@
 /* transport - see transport.h */
 #include "net/transport.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-
 #include "base/clock.h"
 #include "net/sockopt.h"
 #include "os/fd.h"
 #include "os/lock.h"
 
-static enum error
-receive(const struct transport *transport, void *bytes, size_t size, int flags,
-    size_t *got)
-{
-	ssize_t count;
-
-	do
-		count = recv(transport->fd, bytes, size, flags | MSG_DONTWAIT);
-	while (count == -1 && errno == EINTR);
-	if (count == -1)
-		return error_of_errno();
-	if (count == 0)
-		return ERROR_CLOSED;
-	*got = (size_t)count;
-	return ERROR_NONE;
-}
-
-enum error
-transport_read(
-    const struct transport *transport, void *bytes, size_t size, size_t *got)
-{
-	return receive(transport, bytes, size, 0, got);
-}
-
 enum error
 transport_peek(
     const struct transport *transport, void *bytes, size_t size, size_t *got)
 {
-	return receive(transport, bytes, size, MSG_PEEK, got);
-}
-
-enum error
-transport_write(const struct transport *transport, const void *bytes,
-    size_t size, size_t *sent)
-{
-	ssize_t count;
-
-	do
-		count = send(
-		    transport->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (count == -1 && errno == EINTR);
-	if (count == -1)
-		return error_of_errno();
-	*sent = (size_t)count;
-	return ERROR_NONE;
+	return transport_receive(transport, bytes, size, MSG_PEEK, got);
 }
 
 enum error

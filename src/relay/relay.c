@@ -21,7 +21,7 @@
 /* Where an interruption cannot wake a relay, it looks so often by itself. */
 #define LOOK_MS 500
 
-/* One of the two sockets, as poll() sees it. */
+/* One of the two connections, as poll() sees it. */
 struct end {
 	struct relay_flow *reads;
 	struct relay_flow *writes;
@@ -35,17 +35,18 @@ struct end {
 static struct pollfd
 interest_of(const struct end *end)
 {
-	struct pollfd slot = {.fd = end->reads->from};
+	short events = 0;
 
 	if (relay_flow_wants_read(end->reads))
-		slot.events |= POLLIN;
+		events |= POLLIN;
 	if (relay_flow_wants_write(end->writes))
-		slot.events |= POLLOUT;
+		events |= POLLOUT;
 	if (!end->half && !end->reads->ended)
-		slot.events |= POLLRDHUP;
-	if (end->quiet && slot.events == 0)
-		slot.fd = -1; /* POLLHUP cannot be masked: it would spin */
-	return slot;
+		events |= POLLRDHUP;
+	if (end->quiet && events == 0)
+		/* POLLHUP cannot be masked: it would spin. */
+		return (struct pollfd){.fd = -1};
+	return transport_poll(&end->reads->from, events);
 }
 
 /*
@@ -66,9 +67,10 @@ look_at(struct end *end, short revents)
 	if ((revents & POLLERR) == 0 || relay_flow_wants_read(end->reads))
 		return ERROR_NONE;
 	end->quiet = true;
-	failure = sockopt_take_error(end->reads->from);
+	failure = sockopt_take_error(transport_fd(&end->reads->from));
 	if (failure == 0)
 		return ERROR_NONE;
+	end->reads->from_broke = true;
 	errno = failure;
 	return ERROR_RESET;
 }
@@ -185,6 +187,21 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	return error;
 }
 
+static enum relay_outcome
+outcome_of(enum error error, const struct relay_flow *inward,
+    const struct relay_flow *outward)
+{
+	if (error == ERROR_NONE)
+		return RELAY_FINISHED;
+	if (error == ERROR_STOPPED)
+		return RELAY_INTERRUPTED;
+	if (inward->from_broke || outward->to_broke)
+		return RELAY_DATA_BROKEN;
+	if (outward->from_broke || inward->to_broke)
+		return RELAY_END_BROKEN;
+	return RELAY_FAILED;
+}
+
 enum relay_outcome
 relay_run(struct relay *relay)
 {
@@ -193,8 +210,8 @@ relay_run(struct relay *relay)
 	enum error error;
 	int saved;
 
-	relay_flow_init(&inward, relay->data_fd, relay->end_fd);
-	relay_flow_init(&outward, relay->end_fd, relay->data_fd);
+	relay_flow_init(&inward, relay->data, relay->end);
+	relay_flow_init(&outward, relay->end, relay->data);
 	relay_flow_put(&inward, relay->early, relay->early_size);
 	relay_flow_put(&outward, relay->kept, relay->kept_size);
 	error = run(relay, &inward, &outward);
@@ -203,12 +220,19 @@ relay_run(struct relay *relay)
 	relay->to_data = outward.moved;
 	relay_flow_end(&inward);
 	relay_flow_end(&outward);
-	if (error == ERROR_NONE)
-		return RELAY_FINISHED;
-	sockopt_reset_on_close(relay->data_fd);
-	sockopt_reset_on_close(relay->end_fd);
+	if (error) {
+		transport_reset(&relay->data);
+		transport_reset(&relay->end);
+	}
 	errno = saved;
-	return error == ERROR_STOPPED ? RELAY_INTERRUPTED : RELAY_BROKEN;
+	return outcome_of(error, &inward, &outward);
+}
+
+bool
+relay_is_broken(enum relay_outcome outcome)
+{
+	return outcome == RELAY_DATA_BROKEN || outcome == RELAY_END_BROKEN ||
+	       outcome == RELAY_FAILED;
 }
 
 const char *
@@ -217,7 +241,9 @@ relay_ending(enum relay_outcome outcome)
 	switch (outcome) {
 	case RELAY_FINISHED:
 		return "";
-	case RELAY_BROKEN:
+	case RELAY_DATA_BROKEN:
+	case RELAY_END_BROKEN:
+	case RELAY_FAILED:
 		return ", reset";
 	case RELAY_INTERRUPTED:
 		return ", cut off by our stop";

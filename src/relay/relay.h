@@ -10,17 +10,19 @@
 #define REBORE_RELAY_RELAY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "net/roster.h"
+#include "net/transport.h"
 
-/* Set by the caller before relay_run(). Both sockets are non-blocking. */
+/* Set by the caller before relay_run(). */
 struct relay {
 	/* The data connection, between rebore and rebore. */
-	int data_fd;
+	struct transport data;
 	/* The visitor on the server, the local service on the client. */
-	int end_fd;
+	struct transport end;
 	/* Bytes that came on the data connection behind the last frame: a buffer
 	 * (buffers.h), taken by relay_run(); NULL: none. */
 	char *early;
@@ -29,7 +31,7 @@ struct relay {
 	 * connection: a buffer likewise. */
 	char *kept;
 	size_t kept_size;
-	/* Of both sockets; ends the relay when it is interrupted. */
+	/* Of both connections; ends the relay when it is interrupted. */
 	const struct roster_entry *entry;
 	/* Set whenever bytes of the data connection have been written to the
 	 * end; whoever asks may clear it. NULL: nobody asks. */
@@ -45,8 +47,13 @@ struct relay {
 enum relay_outcome {
 	/* Both directions came to their end. */
 	RELAY_FINISHED,
-	/* One of the ends was reset or lost, or memory ran out; errno says. */
-	RELAY_BROKEN,
+	/* The data connection was reset or lost; errno says. */
+	RELAY_DATA_BROKEN,
+	/* The end was reset or lost; errno says. Where both were, the outcome
+	 * names the one that was noticed first. */
+	RELAY_END_BROKEN,
+	/* Neither, but memory ran out, or poll() failed. */
+	RELAY_FAILED,
 	/* By roster_interrupt_all(). */
 	RELAY_INTERRUPTED,
 };
@@ -54,10 +61,13 @@ enum relay_outcome {
 /*
  * Copy until the end. Takes as long as the connection lives.
  *
- * The descriptors stay the caller's; where the outcome is not RELAY_FINISHED,
+ * Both transports stay the caller's; where the outcome is not RELAY_FINISHED,
  * closing them resets both connections.
  */
 enum relay_outcome relay_run(struct relay *relay);
+
+/* Whether the relay ended by a failure, whichever side had it. */
+bool relay_is_broken(enum relay_outcome outcome);
 
 /* Returns what the log line of a visitor ends with, a constant. */
 const char *relay_ending(enum relay_outcome outcome);

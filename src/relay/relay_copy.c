@@ -1,39 +1,45 @@
 /* relay_copy - a flow through a buffer; see relay_flow.h */
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/tcp.h"
 #include "relay/buffers.h"
 #include "relay/relay_flow.h"
 
-/* What a splice could not write comes before what is still to be received. */
-static ssize_t
-receive(struct relay_flow *flow)
+/* What a splice could not write comes before what is still to be read. */
+static enum error
+fill_from_pipe(struct relay_flow *flow)
 {
-	if (flow->piped == 0)
-		return recv(
-		    flow->from, flow->buffer, BUFFERS_BYTES, MSG_DONTWAIT);
-	return read(flow->pipe.read_fd, flow->buffer,
-	    flow->piped < BUFFERS_BYTES ? flow->piped : BUFFERS_BYTES);
+	size_t most = flow->piped < BUFFERS_BYTES ? flow->piped : BUFFERS_BYTES;
+	ssize_t got;
+
+	do
+		got = read(flow->pipe.read_fd, flow->buffer, most);
+	while (got == -1 && errno == EINTR);
+	if (got == -1)
+		return error_of_errno();
+	flow->piped -= (uint32_t)got;
+	flow->end = (uint32_t)got;
+	return ERROR_NONE;
 }
 
 static enum error
 fill(struct relay_flow *flow)
 {
-	ssize_t got;
+	enum error error;
+	size_t got;
 
-	do
-		got = receive(flow);
-	while (got == -1 && errno == EINTR);
-	if (got == -1)
-		return error_of_errno();
-	if (flow->piped > 0)
-		flow->piped -= (uint32_t)got;
-	else
-		flow->ended = got == 0;
 	flow->start = 0;
-	flow->end = (uint32_t)got;
+	flow->end = 0;
+	if (flow->piped > 0)
+		return fill_from_pipe(flow);
+	error = transport_read(&flow->from, flow->buffer, BUFFERS_BYTES, &got);
+	if (error == ERROR_NONE)
+		flow->end = (uint32_t)got;
+	else if (error == ERROR_CLOSED)
+		flow->ended = true;
+	else
+		return relay_flow_blame(&flow->from_broke, error);
 	return ERROR_NONE;
 }
 
@@ -51,15 +57,14 @@ static enum error
 drain(struct relay_flow *flow)
 {
 	while (flow->start < flow->end) {
-		ssize_t sent = send(flow->to, flow->buffer + flow->start,
-		    flow->end - flow->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t sent;
+		enum error error = transport_write(&flow->to,
+		    flow->buffer + flow->start, flow->end - flow->start, &sent);
 
-		if (sent == -1 && errno == EINTR)
-			continue;
-		if (sent == -1)
-			return error_of_errno();
+		if (error)
+			return relay_flow_blame(&flow->to_broke, error);
 		flow->start += (uint32_t)sent;
-		flow->moved += (uint64_t)sent;
+		flow->moved += sent;
 	}
 	return ERROR_NONE;
 }
@@ -79,7 +84,7 @@ static void
 expect_bulk(struct relay_flow *flow)
 {
 	if (!flow->is_bulk)
-		tcp_expect_bulk(flow->to);
+		tcp_expect_bulk(transport_fd(&flow->to));
 	flow->is_bulk = true;
 	flow->splicing = flow->can_splice;
 }

@@ -3,12 +3,12 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "relay/buffers.h"
 
 void
-relay_flow_init(struct relay_flow *flow, int from, int to)
+relay_flow_init(
+    struct relay_flow *flow, struct transport from, struct transport to)
 {
 	memset(flow, 0, sizeof *flow);
 	flow->from = from;
@@ -54,7 +54,7 @@ relay_flow_step(struct relay_flow *flow)
 		error = relay_copy_step(flow);
 	if (error == ERROR_NONE && flow->splicing) {
 		error = relay_splice_step(flow, polled);
-		/* It cannot tell, or not go on: recv() decides at once. */
+		/* It cannot tell, or not go on: a read decides at once. */
 		if (error == ERROR_AGAIN && !flow->splicing)
 			error = relay_copy_step(flow);
 	}
@@ -70,7 +70,7 @@ relay_flow_tell(struct relay_flow *flow)
 		return;
 	flow->told = true;
 	/* Fails where to is gone, and reading from it tells that. */
-	shutdown(flow->to, SHUT_WR);
+	(void)transport_end(&flow->to);
 }
 
 void

@@ -20,17 +20,21 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "net/transport.h"
 #include "relay/pipes.h"
 
 struct relay_flow {
 	/* Set by relay_flow_init(), then read-only. */
-	int from;
-	int to;
+	struct transport from;
+	struct transport to;
 	/* Bytes written so far. */
 	uint64_t moved;
 	/* from has ended; to has been told. */
 	bool ended;
 	bool told;
+	/* The side on which a call has failed: its connection is broken. */
+	bool from_broke;
+	bool to_broke;
 
 	/* Private: what is read and not yet written. */
 	char *buffer;
@@ -51,8 +55,9 @@ struct relay_flow {
 	bool is_bulk;
 };
 
-/* from, to: connected and non-blocking; SIGPIPE must be ignored. */
-void relay_flow_init(struct relay_flow *flow, int from, int to);
+/* from, to: connected; stay the caller's. SIGPIPE must be ignored. */
+void relay_flow_init(
+    struct relay_flow *flow, struct transport from, struct transport to);
 
 /* Whether it waits for from to be readable, or for to to be writable. */
 bool relay_flow_wants_read(const struct relay_flow *flow);
@@ -69,8 +74,8 @@ void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
  * Move what can be moved now, without waiting.
  *
  * Returns ERROR_NONE also when nothing could be moved; ERROR_RESET or another
- * error with errno when one of the two is broken; ERROR_MEMORY, when not even
- * what is in a pipe can be taken out.
+ * error with errno when one of the two is broken: from_broke or to_broke is set;
+ * ERROR_MEMORY, when not even what is in a pipe can be taken out.
  */
 enum error relay_flow_step(struct relay_flow *flow);
 
@@ -80,6 +85,15 @@ void relay_flow_tell(struct relay_flow *flow);
 
 /* Give back what is borrowed, whatever is in it. */
 void relay_flow_end(struct relay_flow *flow);
+
+/* For relay_*.c alone: note on which side a call has failed, unless it only found
+ * nothing to do. Returns error. side: from_broke or to_broke of a flow. */
+static inline enum error
+relay_flow_blame(bool *side, enum error error)
+{
+	*side = error != ERROR_NONE && error != ERROR_AGAIN;
+	return error;
+}
 
 /*
  * For relay_copy.c alone: one step without a buffer. What may be read is looked

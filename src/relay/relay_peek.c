@@ -1,6 +1,5 @@
 /* relay_peek - a flow for which there is no buffer; see relay_flow.h */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "net/tcp.h"
 #include "os/stack.h"
@@ -9,42 +8,22 @@
 /* Two pages of the stack, and none of it while the flow waits. */
 #define PEEK_BYTES ((size_t)8 * 1024)
 
-static ssize_t
-receive(int fd, char *bytes, size_t size, int flags)
-{
-	ssize_t got;
-
-	do
-		got = recv(fd, bytes, size, flags | MSG_DONTWAIT);
-	while (got == -1 && errno == EINTR);
-	return got;
-}
-
-static ssize_t
-write_some(int fd, const char *bytes, size_t size)
-{
-	ssize_t sent;
-
-	do
-		sent = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent == -1 && errno == EINTR);
-	return sent;
-}
-
 /* Take what is written already out of from. Where that is less than it should
  * be, the rest has its turn in the next step. */
 static enum error
 take_out(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
 	while (flow->owed > 0) {
-		ssize_t got = receive(flow->from, bytes, flow->owed, 0);
+		size_t got;
+		enum error error =
+		    transport_read(&flow->from, bytes, flow->owed, &got);
 
-		if (got == -1)
-			return error_of_errno();
-		if (got == 0) { /* it was there a moment ago */
+		if (error == ERROR_CLOSED) { /* it was there a moment ago */
 			errno = ECONNRESET;
-			return ERROR_RESET;
+			error = ERROR_RESET;
 		}
+		if (relay_flow_blame(&flow->from_broke, error))
+			return error;
 		flow->owed -= (uint32_t)got;
 	}
 	return ERROR_NONE;
@@ -54,21 +33,21 @@ take_out(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 static enum error
 pass(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
-	ssize_t got = receive(flow->from, bytes, PEEK_BYTES, MSG_PEEK);
-	ssize_t sent;
+	size_t got;
+	size_t sent = 0;
+	enum error error = transport_peek(&flow->from, bytes, PEEK_BYTES, &got);
 
-	if (got == -1)
-		return error_of_errno();
-	flow->ended = got == 0;
+	flow->ended = error == ERROR_CLOSED;
 	if (flow->ended)
 		return ERROR_NONE;
-	sent = write_some(flow->to, bytes, (size_t)got);
+	if (error)
+		return relay_flow_blame(&flow->from_broke, error);
+	error = relay_flow_blame(
+	    &flow->to_broke, transport_write(&flow->to, bytes, got, &sent));
 	flow->blocked = sent < got;
-	if (sent == -1)
-		return error_of_errno();
 	flow->owed = (uint32_t)sent;
-	flow->moved += (uint64_t)sent;
-	return ERROR_NONE;
+	flow->moved += sent;
+	return error;
 }
 
 STACK_APART enum error
@@ -79,7 +58,8 @@ relay_peek_step(struct relay_flow *flow)
 	bool is_much;
 
 	if (!flow->is_lean)
-		tcp_keep_little(flow->from, flow->to);
+		tcp_keep_little(
+		    transport_fd(&flow->from), transport_fd(&flow->to));
 	flow->is_lean = true;
 	if (error == ERROR_NONE)
 		error = pass(flow, bytes);

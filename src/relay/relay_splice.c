@@ -38,7 +38,7 @@ failure(struct relay_flow *flow)
 /*
  * polled: as of relay_splice_step(). If splice() then finds nothing, an urgent
  * mark may be in its way, which it does not pass: there it says EAGAIN, or 0
- * though bytes are behind it. What is so, recv() tells.
+ * though bytes are behind it. What is so, a read tells.
  */
 static enum error
 fill(struct relay_flow *flow, bool polled)
@@ -49,7 +49,8 @@ fill(struct relay_flow *flow, bool polled)
 		flow->splicing = false; /* all are lent: copy, for now */
 		return ERROR_AGAIN;
 	}
-	moved = move(flow->from, flow->pipe.write_fd, PIPES_BYTES);
+	moved =
+	    move(transport_fd(&flow->from), flow->pipe.write_fd, PIPES_BYTES);
 	if (moved == 0 || (moved == -1 && errno == EAGAIN && polled)) {
 		flow->splicing = false;
 		return ERROR_AGAIN;
@@ -66,7 +67,8 @@ static enum error
 drain(struct relay_flow *flow)
 {
 	while (flow->piped > 0) {
-		ssize_t moved = move(flow->pipe.read_fd, flow->to, flow->piped);
+		ssize_t moved = move(
+		    flow->pipe.read_fd, transport_fd(&flow->to), flow->piped);
 
 		if (moved == 0)
 			errno = EINVAL; /* it would do so for ever */
@@ -85,9 +87,10 @@ relay_splice_step(struct relay_flow *flow, bool polled)
 
 	for (int i = 0; i < ROUNDS && error == ERROR_NONE; i++) {
 		if (flow->piped == 0)
-			error = fill(flow, polled && i == 0);
+			error = relay_flow_blame(
+			    &flow->from_broke, fill(flow, polled && i == 0));
 		if (error == ERROR_NONE)
-			error = drain(flow);
+			error = relay_flow_blame(&flow->to_broke, drain(flow));
 		if (!flow->splicing)
 			break;
 	}

@@ -86,8 +86,8 @@ proxy_run(struct proxy *proxy)
 	struct context *context = proxy->context;
 	struct pending_visitor *visitor = proxy->visitor;
 	struct relay relay = {
-	    .data_fd = proxy->data_fd,
-	    .end_fd = visitor->fd,
+	    .data = transport_of(proxy->data_fd),
+	    .end = transport_of(visitor->fd),
 	    .entry = &proxy->entry,
 	    .carried = visitor->pulse ? &visitor->pulse->heard : NULL,
 	    .early = proxy->early,

@@ -41,21 +41,25 @@ run_relay(void *argument)
 	stage.outcome = relay_run(&stage.relay);
 	stage.saved_errno = errno;
 	roster_leave(&stage.roster, &stage.entry);
-	close(stage.relay.data_fd);
-	close(stage.relay.end_fd);
+	transport_close(&stage.relay.data);
+	transport_close(&stage.relay.end);
 	return NULL;
 }
 
 static void
 prepare_bounded(int in, int out)
 {
+	int end_fd;
+	int data_fd;
+
 	memset(&stage, 0, sizeof stage);
-	sockets_tcp_bounded(&stage.relay.end_fd, &stage.visitor, in, out);
-	sockets_tcp_bounded(&stage.relay.data_fd, &stage.peer, in, out);
+	sockets_tcp_bounded(&end_fd, &stage.visitor, in, out);
+	sockets_tcp_bounded(&data_fd, &stage.peer, in, out);
+	stage.relay.end = transport_of(end_fd);
+	stage.relay.data = transport_of(data_fd);
 	roster_init(&stage.roster);
-	ck_assert_uint_eq(roster_enter(&stage.roster, &stage.entry,
-			      stage.relay.data_fd, stage.relay.end_fd),
-	    1);
+	ck_assert_uint_eq(
+	    roster_enter(&stage.roster, &stage.entry, data_fd, end_fd), 1);
 	stage.relay.entry = &stage.entry;
 	stage.relay.carried = &stage.carried;
 }
@@ -460,7 +464,8 @@ unread(void)
 {
 	int bytes;
 
-	ck_assert_int_eq(ioctl(stage.relay.data_fd, FIONREAD, &bytes), 0);
+	ck_assert_int_eq(
+	    ioctl(transport_fd(&stage.relay.data), FIONREAD, &bytes), 0);
 	return bytes;
 }
 
@@ -507,7 +512,7 @@ START_TEST(a_writer_that_resets_within_a_stream_resets_the_reader)
 	sockets_expect(stage.visitor, bytes, 4096);
 	sockets_reset(stage.peer);
 	sockets_expect_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 }
 END_TEST
 
@@ -526,7 +531,7 @@ START_TEST(a_reader_that_resets_within_a_stream_resets_the_writer)
 	pthread_join(out.thread, NULL);
 	ck_assert(!out.good);
 	ck_assert_int_eq(out.failure, ECONNRESET);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_END_BROKEN);
 }
 END_TEST
 
@@ -613,10 +618,17 @@ END_TEST
 START_TEST(how_it_ended_is_told_in_words)
 {
 	ck_assert_str_eq(relay_ending(RELAY_FINISHED), "");
-	ck_assert_str_ne(relay_ending(RELAY_BROKEN), "");
+	static const enum relay_outcome broken[] = {
+	    RELAY_DATA_BROKEN, RELAY_END_BROKEN, RELAY_FAILED};
+
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		ck_assert(relay_is_broken(broken[i]));
+		ck_assert_str_eq(relay_ending(broken[i]), ", reset");
+	}
+	ck_assert(!relay_is_broken(RELAY_FINISHED));
+	ck_assert(!relay_is_broken(RELAY_INTERRUPTED));
 	ck_assert_str_ne(relay_ending(RELAY_INTERRUPTED), "");
-	ck_assert_str_ne(
-	    relay_ending(RELAY_BROKEN), relay_ending(RELAY_INTERRUPTED));
+	ck_assert_str_ne(relay_ending(RELAY_INTERRUPTED), ", reset");
 }
 END_TEST
 
@@ -626,8 +638,9 @@ START_TEST(early_bytes_arrive_though_the_peer_has_ended)
 	stage.relay.early = buffers_copy("all there is", 12);
 	stage.relay.early_size = 12;
 	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
-	ck_assert_int_ne(
-	    sockets_wait(stage.relay.data_fd, POLLIN, SOCKETS_PATIENCE_MS), 0);
+	ck_assert_int_ne(sockets_wait(transport_fd(&stage.relay.data), POLLIN,
+			     SOCKETS_PATIENCE_MS),
+	    0);
 	begin();
 	sockets_expect(stage.visitor, "all there is", 12);
 	sockets_expect_end(stage.visitor);
@@ -671,7 +684,7 @@ START_TEST(a_reset_of_the_visitor_travels_to_the_peer)
 	sockets_expect(stage.peer, "x", 1);
 	sockets_reset(stage.visitor);
 	sockets_expect_reset(stage.peer);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_END_BROKEN);
 	ck_assert_int_eq(stage.saved_errno, ECONNRESET);
 }
 END_TEST
@@ -683,7 +696,7 @@ START_TEST(a_reset_of_the_peer_travels_to_the_visitor)
 	sockets_expect(stage.visitor, "x", 1);
 	sockets_reset(stage.peer);
 	sockets_expect_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 	ck_assert_int_eq(stage.saved_errno, ECONNRESET);
 }
 END_TEST
@@ -695,7 +708,7 @@ START_TEST(a_reset_behind_stuck_bytes_travels)
 	begin();
 	sockets_stuff(stage.visitor, EIGHT_MB);
 	sockets_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_END_BROKEN);
 	sockets_expect_reset(stage.peer);
 }
 END_TEST
@@ -707,7 +720,7 @@ START_TEST(a_reset_of_an_end_that_takes_nothing_travels)
 	sockets_stuff(stage.visitor, EIGHT_MB);
 	sockets_reset(stage.peer);
 	sockets_expect_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 }
 END_TEST
 
@@ -721,7 +734,7 @@ START_TEST(a_reset_after_a_half_close_travels)
 	sockets_expect_end(stage.peer);
 	sockets_reset(stage.visitor);
 	sockets_expect_broken(stage.peer);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_END_BROKEN);
 }
 END_TEST
 
@@ -734,7 +747,7 @@ START_TEST(a_reset_after_a_half_close_of_the_peer_travels)
 	sockets_expect_end(stage.visitor);
 	sockets_reset(stage.peer);
 	sockets_expect_broken(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 }
 END_TEST
 
@@ -742,11 +755,12 @@ START_TEST(an_end_that_was_reset_before_it_starts_resets_the_other)
 {
 	prepare(0);
 	sockets_reset(stage.peer);
-	ck_assert_int_ne(
-	    sockets_wait(stage.relay.data_fd, POLLIN, SOCKETS_PATIENCE_MS), 0);
+	ck_assert_int_ne(sockets_wait(transport_fd(&stage.relay.data), POLLIN,
+			     SOCKETS_PATIENCE_MS),
+	    0);
 	begin();
 	sockets_expect_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 }
 END_TEST
 
@@ -795,7 +809,7 @@ START_TEST(an_interruption_ends_a_relay_whose_ends_have_both_hung_up)
 	ck_assert_int_eq(shutdown(stage.visitor, SHUT_WR), 0);
 	sockets_expect_end(stage.peer);
 	/* The visitor reads slowly. */
-	get_stuck(stage.peer, stage.relay.data_fd);
+	get_stuck(stage.peer, transport_fd(&stage.relay.data));
 	/* The relay may see it before it is interrupted. */
 	poll(NULL, 0, 100);
 	roster_interrupt_all(&stage.roster);
@@ -844,7 +858,7 @@ START_TEST(an_end_that_hung_up_behind_stuck_bytes_does_not_spin)
 
 	prepare_narrow();
 	begin();
-	get_stuck(stage.visitor, stage.relay.end_fd);
+	get_stuck(stage.visitor, transport_fd(&stage.relay.end));
 	close(stage.visitor);
 	ck_assert_int_lt(cpu_used_ms(), 100);
 	sockets_expect(stage.peer, bytes, sizeof bytes);
@@ -859,12 +873,12 @@ START_TEST(an_end_that_is_done_behind_stuck_bytes_does_not_spin)
 {
 	prepare_narrow();
 	begin();
-	get_stuck(stage.visitor, stage.relay.end_fd);
+	get_stuck(stage.visitor, transport_fd(&stage.relay.end));
 	ck_assert_int_eq(shutdown(stage.peer, SHUT_WR), 0);
 	sockets_expect_end(stage.visitor);
 	ck_assert_int_lt(cpu_used_ms(), 100);
 	sockets_reset(stage.peer);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_DATA_BROKEN);
 }
 END_TEST
 
@@ -872,11 +886,11 @@ START_TEST(two_ends_that_hung_up_behind_stuck_bytes_do_not_spin)
 {
 	prepare_narrow();
 	begin();
-	get_stuck(stage.visitor, stage.relay.end_fd);
-	get_stuck(stage.peer, stage.relay.data_fd);
+	get_stuck(stage.visitor, transport_fd(&stage.relay.end));
+	get_stuck(stage.peer, transport_fd(&stage.relay.data));
 	ck_assert_int_lt(cpu_used_ms(), 100);
 	sockets_reset(stage.visitor);
-	assert_ends(RELAY_BROKEN);
+	assert_ends(RELAY_END_BROKEN);
 	sockets_expect_reset(stage.peer);
 }
 END_TEST

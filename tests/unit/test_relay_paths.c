@@ -308,8 +308,8 @@ run_relay(void *argument)
 	stage.saved_errno = errno;
 	syscalls_watched = false;
 	roster_leave(&stage.roster, &stage.entry);
-	close(stage.relay.data_fd);
-	close(stage.relay.end_fd);
+	transport_close(&stage.relay.data);
+	transport_close(&stage.relay.end);
 	return NULL;
 }
 
@@ -328,6 +328,9 @@ connect_as_rebore(int *ours, int *theirs, int in, int out)
 static void
 prepare(int column, int in, int out)
 {
+	int end_fd;
+	int data_fd;
+
 	ck_assert_msg(*unfinished < UNFINISHED_MOST, "given up, as others");
 	++*unfinished;
 	memset(&stage, 0, sizeof stage);
@@ -335,17 +338,18 @@ prepare(int column, int in, int out)
 	buffers_limit(UINT64_MAX);
 	stage.path = &paths[column];
 	stage.descriptors = count_descriptors();
-	connect_as_rebore(&stage.relay.end_fd, &stage.visitor, in, out);
-	connect_as_rebore(&stage.relay.data_fd, &stage.peer, in, out);
+	connect_as_rebore(&end_fd, &stage.visitor, in, out);
+	connect_as_rebore(&data_fd, &stage.peer, in, out);
+	stage.relay.end = transport_of(end_fd);
+	stage.relay.data = transport_of(data_fd);
 	roster_init(&stage.roster);
-	ck_assert_uint_eq(roster_enter(&stage.roster, &stage.entry,
-			      stage.relay.data_fd, stage.relay.end_fd),
-	    1);
+	ck_assert_uint_eq(
+	    roster_enter(&stage.roster, &stage.entry, data_fd, end_fd), 1);
 	stage.relay.entry = &stage.entry;
 	stage.relay.carried = &stage.carried;
 	syscalls.plan = stage.path->plan;
-	syscalls.from[INWARD] = stage.relay.data_fd;
-	syscalls.from[OUTWARD] = stage.relay.end_fd;
+	syscalls.from[INWARD] = data_fd;
+	syscalls.from[OUTWARD] = end_fd;
 	syscalls.pipe[INWARD] = -1;
 	syscalls.pipe[OUTWARD] = -1;
 	syscalls.much_bytes = MUCH_BYTES;
@@ -678,7 +682,7 @@ assert_ends(enum relay_outcome outcome)
 	ck_assert_msg(
 	    result == 0, "the relay has not ended: %s", strerror(result));
 	ck_assert_int_eq(stage.outcome, outcome);
-	if (outcome == RELAY_BROKEN)
+	if (relay_is_broken(outcome))
 		ck_assert(stage.saved_errno == ECONNRESET ||
 			  stage.saved_errno == EPIPE);
 	assert_counted();
@@ -950,6 +954,13 @@ reset(int *fd)
 	*fd = -1;
 }
 
+/* The outcome when one of the far ends breaks its connection. */
+static enum relay_outcome
+broken_by(const int *fd)
+{
+	return fd == &stage.peer ? RELAY_DATA_BROKEN : RELAY_END_BROKEN;
+}
+
 START_TEST(a_reader_that_resets_within_a_stream_resets_the_writer)
 {
 	for (int way = 0; way < WAYS; way++) {
@@ -957,7 +968,7 @@ START_TEST(a_reader_that_resets_within_a_stream_resets_the_writer)
 		carry_some_of_a_stream(way);
 		reset(reader(way));
 		expect_reset(other(way));
-		assert_ends(RELAY_BROKEN);
+		assert_ends(broken_by(reader(way)));
 	}
 }
 END_TEST
@@ -969,7 +980,7 @@ START_TEST(a_writer_that_resets_within_a_stream_resets_the_reader)
 		carry_some_of_a_stream(way);
 		reset(writer(way));
 		expect_reset(way);
-		assert_ends(RELAY_BROKEN);
+		assert_ends(broken_by(writer(way)));
 	}
 }
 END_TEST
@@ -982,7 +993,7 @@ START_TEST(a_reader_that_resets_before_it_reads_resets_the_writer)
 		get_stuck(way);
 		reset(reader(way));
 		expect_reset(other(way));
-		assert_ends(RELAY_BROKEN);
+		assert_ends(broken_by(reader(way)));
 	}
 }
 END_TEST
@@ -995,7 +1006,7 @@ START_TEST(a_writer_that_resets_what_is_stuck_resets_the_reader)
 		get_stuck(way);
 		reset(writer(way));
 		expect_reset(way);
-		assert_ends(RELAY_BROKEN);
+		assert_ends(broken_by(writer(way)));
 	}
 }
 END_TEST
