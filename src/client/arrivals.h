@@ -46,6 +46,7 @@ struct arrivals {
 	struct arrivals_recent recent[ARRIVALS_RECENT]; /* the last of each */
 };
 
+/* arrivals: all zero; its pages are not written to before they are needed. */
 void arrivals_init(struct arrivals *arrivals);
 /* Nobody may be on the way any more. */
 void arrivals_destroy(struct arrivals *arrivals);
@@ -59,8 +60,8 @@ void arrivals_destroy(struct arrivals *arrivals);
  */
 bool arrivals_enter(struct arrivals *arrivals, struct arrival *arrival);
 
-/* The way is over. accepted: there is no news in it for half a minute. Legal on
- * one that was not entered. */
+/* The way is over. accepted: further announcements of this visitor are ignored
+ * for 30 s. Legal on one that was not entered. */
 void arrivals_leave(
     struct arrivals *arrivals, struct arrival *arrival, bool accepted);
 

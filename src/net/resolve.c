@@ -18,18 +18,27 @@ struct resolve {
 	int64_t max_age_ms;
 	struct resolve_list known; /* without asking; may be empty */
 
-	/* The owner, and a look-up that is under way. */
+	/* The owner, and each look-up that is under way. */
 	atomic_uint references;
 
 	struct lock lock;
-	struct lock_condition answered;
+	struct lock_condition answered_one;
 	/* Under lock. */
-	bool running;
 	bool stopped;
-	unsigned answers; /* counts look-ups that have ended */
+	/* Look-ups are numbered from 1 on, in the order of their beginning. */
+	uint64_t begun;    /* the last that has begun */
+	uint64_t valid;    /* the first since the network has changed */
+	uint64_t answered; /* the one that gave the answer below; 0: none */
+	unsigned hanging;  /* threads */
 	int64_t answered_ms;
 	int failure; /* of getaddrinfo(); 0: list is good */
 	struct resolve_list list;
+};
+
+/* A look-up, of its thread. */
+struct lookup {
+	struct resolve *resolve;
+	uint64_t number;
 };
 
 /* Fill list, where the name tells the addresses; otherwise it stays empty. */
@@ -65,10 +74,10 @@ resolve_create(const struct address_name *name, int64_t max_age_ms)
 	if (!has_scope(name))
 		read_name(name, &resolve->known);
 	resolve->max_age_ms = max_age_ms;
-	resolve->failure = EAI_AGAIN;
+	resolve->valid = 1;
 	atomic_init(&resolve->references, 1);
 	lock_init(&resolve->lock, LOCK_RANK_RESOLVE);
-	lock_condition_init(&resolve->answered);
+	lock_condition_init(&resolve->answered_one);
 	return resolve;
 }
 
@@ -77,7 +86,7 @@ resolve_release(struct resolve *resolve)
 {
 	if (resolve == NULL || atomic_fetch_sub(&resolve->references, 1) != 1)
 		return;
-	lock_condition_destroy(&resolve->answered);
+	lock_condition_destroy(&resolve->answered_one);
 	lock_destroy(&resolve->lock);
 	free(resolve);
 }
@@ -126,6 +135,26 @@ fill_alternating(struct resolve_list *list, const struct addrinfo *found)
 	}
 }
 
+/* Keep the answer, unless the network has changed since it was asked for. */
+static void
+take_answer(
+    const struct lookup *lookup, int failure, const struct addrinfo *found)
+{
+	struct resolve *resolve = lookup->resolve;
+
+	lock_take(&resolve->lock);
+	resolve->hanging--;
+	if (lookup->number >= resolve->valid) {
+		resolve->failure = failure;
+		if (failure == 0)
+			fill_alternating(&resolve->list, found);
+		resolve->answered_ms = clock_now_ms();
+		resolve->answered = lookup->number;
+		lock_condition_tell(&resolve->answered_one);
+	}
+	lock_give(&resolve->lock);
+}
+
 static void *
 look_up(void *argument)
 {
@@ -136,55 +165,93 @@ look_up(void *argument)
 	     * address without a route costs nothing to try. */
 	    .ai_flags = AI_NUMERICSERV,
 	};
-	struct resolve *resolve = argument;
+	struct lookup *lookup = argument;
+	const struct address_name *name = &lookup->resolve->name;
 	struct addrinfo *found = NULL;
 	char service[6];
 	int failure;
 
 	thread_name("rebore-resolve");
-	snprintf(service, sizeof service, "%u", (unsigned)resolve->name.port);
-	failure = getaddrinfo(resolve->name.host, service, &hints, &found);
-
-	lock_take(&resolve->lock);
-	resolve->failure = failure;
-	if (failure == 0)
-		fill_alternating(&resolve->list, found);
-	resolve->answered_ms = clock_now_ms();
-	resolve->answers++;
-	resolve->running = false;
-	lock_condition_tell(&resolve->answered);
-	lock_give(&resolve->lock);
-
+	snprintf(service, sizeof service, "%u", (unsigned)name->port);
+	failure = getaddrinfo(name->host, service, &hints, &found);
+	take_answer(lookup, failure, found);
 	if (found != NULL)
 		freeaddrinfo(found);
-	resolve_release(resolve);
+	resolve_release(lookup->resolve);
+	free(lookup);
 	return NULL;
 }
 
-/* Start a look-up, unless one is under way. */
+/* Begin a look-up in a thread of its own. */
 static enum error
-ask(struct resolve *resolve)
+start(struct resolve *resolve)
 {
+	struct lookup *lookup = malloc(sizeof *lookup);
 	enum error error;
 
 	lock_assert_held(&resolve->lock);
-	if (resolve->running)
-		return ERROR_NONE;
+	if (lookup == NULL)
+		return ERROR_RESOURCES;
+	*lookup = (struct lookup){resolve, resolve->begun + 1};
 	atomic_fetch_add(&resolve->references, 1);
 	error = thread_start(NULL, "rebore-resolve",
-	    THREAD_RESOLVER_STACK_BYTES, look_up, resolve);
-	if (error)
+	    THREAD_RESOLVER_STACK_BYTES, look_up, lookup);
+	if (error) {
 		atomic_fetch_sub(&resolve->references, 1);
-	else
-		resolve->running = true;
+		free(lookup);
+		return error;
+	}
+	resolve->begun++;
+	resolve->hanging++;
+	return ERROR_NONE;
+}
+
+/* Have a look-up under way that counts, and make ticket one for it. */
+static enum error
+ask(struct resolve *resolve, struct resolve_ticket *ticket)
+{
+	bool is_under_way = resolve->begun > resolve->answered &&
+	                    resolve->begun >= resolve->valid;
+	enum error error = is_under_way ? ERROR_NONE : start(resolve);
+
+	ticket->number = resolve->begun;
 	return error;
 }
 
 static bool
 is_fresh(const struct resolve *resolve)
 {
-	return resolve->max_age_ms > 0 && resolve->failure == 0 &&
+	return resolve->max_age_ms > 0 && resolve->answered >= resolve->valid &&
+	       resolve->failure == 0 &&
 	       clock_now_ms() - resolve->answered_ms <= resolve->max_age_ms;
+}
+
+/* Fill list where no look-up is needed. */
+static bool
+knows(const struct resolve *resolve, struct resolve_list *list)
+{
+	*list = resolve->known;
+	if (list->count == 0 && has_scope(&resolve->name))
+		read_name(&resolve->name, list);
+	return list->count > 0;
+}
+
+enum error
+resolve_begin(struct resolve *resolve, struct resolve_ticket *ticket)
+{
+	enum error error = ERROR_NONE;
+	struct resolve_list known;
+
+	ticket->number = 0;
+	if (knows(resolve, &known))
+		return ERROR_NONE;
+	lock_take(&resolve->lock);
+	if (is_fresh(resolve))
+		ticket->number = resolve->answered; /* which will do */
+	else
+		error = ask(resolve, ticket);
+	lock_give(&resolve->lock);
+	return error;
 }
 
 static enum error
@@ -199,27 +266,38 @@ answer(const struct resolve *resolve, struct resolve_list *list,
 	return ERROR_NONE;
 }
 
+/* Wait until the answer of ticket, or a later one, is there. */
 static enum error
-look_up_by_thread(struct resolve *resolve, int64_t deadline_ms,
-    struct resolve_list *list, const char **reason)
+await(
+    struct resolve *resolve, struct resolve_ticket *ticket, int64_t deadline_ms)
 {
 	enum error error = ERROR_NONE;
-	unsigned before;
 
-	lock_take(&resolve->lock);
-	before = resolve->answers;
-	if (!is_fresh(resolve))
-		error = ask(resolve);
-	else
-		before--; /* the last answer will do */
-	while (error == ERROR_NONE && !resolve->stopped &&
-	       resolve->answers == before)
-		if (!lock_condition_wait(
-			&resolve->answered, &resolve->lock, deadline_ms))
+	lock_assert_held(&resolve->lock);
+	while (error == ERROR_NONE && !resolve->stopped) {
+		if (ticket->number < resolve->valid)
+			error = ask(resolve, ticket);
+		else if (resolve->answered >= ticket->number)
+			return ERROR_NONE;
+		else if (!lock_condition_wait(&resolve->answered_one,
+			     &resolve->lock, deadline_ms))
 			error = ERROR_TIMEOUT;
-	if (resolve->stopped)
-		error = ERROR_STOPPED;
-	else if (resolve->answers != before)
+	}
+	return resolve->stopped ? ERROR_STOPPED : error;
+}
+
+enum error
+resolve_finish(struct resolve *resolve, struct resolve_ticket *ticket,
+    int64_t deadline_ms, struct resolve_list *list, const char **reason)
+{
+	enum error error;
+
+	*reason = "";
+	if (knows(resolve, list))
+		return ERROR_NONE;
+	lock_take(&resolve->lock);
+	error = await(resolve, ticket, deadline_ms);
+	if (error == ERROR_NONE)
 		error = answer(resolve, list, reason);
 	lock_give(&resolve->lock);
 	return error;
@@ -229,13 +307,24 @@ enum error
 resolve_lookup(struct resolve *resolve, int64_t deadline_ms,
     struct resolve_list *list, const char **reason)
 {
+	struct resolve_ticket ticket;
+	enum error error = resolve_begin(resolve, &ticket);
+
 	*reason = "";
-	*list = resolve->known;
-	if (list->count == 0 && has_scope(&resolve->name))
-		read_name(&resolve->name, list);
-	if (list->count > 0)
-		return ERROR_NONE;
-	return look_up_by_thread(resolve, deadline_ms, list, reason);
+	return error ? error
+	             : resolve_finish(
+			   resolve, &ticket, deadline_ms, list, reason);
+}
+
+void
+resolve_network_changed(struct resolve *resolve)
+{
+	lock_take(&resolve->lock);
+	if (resolve->hanging < RESOLVE_HANGING_MOST) {
+		resolve->valid = resolve->begun + 1;
+		lock_condition_tell(&resolve->answered_one);
+	}
+	lock_give(&resolve->lock);
 }
 
 void
@@ -243,6 +332,6 @@ resolve_stop(struct resolve *resolve)
 {
 	lock_take(&resolve->lock);
 	resolve->stopped = true;
-	lock_condition_tell(&resolve->answered);
+	lock_condition_tell(&resolve->answered_one);
 	lock_give(&resolve->lock);
 }

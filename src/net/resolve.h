@@ -3,14 +3,16 @@
  *
  * getaddrinfo() can take 10 seconds and more, and cannot be ended. It runs in a
  * detached thread that nobody joins; whoever wants the answer waits with a
- * deadline. At most one look-up of a resolver is under way; more callers share
- * its answer.
+ * deadline. Callers share the look-up that is under way, but not one that began
+ * before the network changed: it asks a name server that may be out of reach.
  *
  * Numeric hosts need no look-up, and neither does "localhost", which is always
  * 127.0.0.1 and ::1 (RFC 6761, 6.3).
  */
 #ifndef REBORE_NET_RESOLVE_H
 #define REBORE_NET_RESOLVE_H
+
+#include <stdint.h>
 
 #include "base/error.h"
 #include "net/address.h"
@@ -24,7 +26,16 @@ struct resolve_list {
 	unsigned count;
 };
 
+/* Look-ups of one resolver that hang at the same time: when so many do, a change
+ * of the network does not begin another. */
+#define RESOLVE_HANGING_MOST 4
+
 struct resolve;
+
+/* What a caller waits for. Fields are private. */
+struct resolve_ticket {
+	uint64_t number; /* of a look-up; 0: none is needed */
+};
 
 /*
  * name: copied.
@@ -46,6 +57,26 @@ struct resolve *resolve_create(
  */
 enum error resolve_lookup(struct resolve *resolve, int64_t deadline_ms,
     struct resolve_list *list, const char **reason);
+
+/*
+ * The same in two steps, for a caller that has something else to do meanwhile:
+ * begin a look-up without waiting for it, then, any number of times, wait for
+ * what was begun.
+ *
+ * Return as resolve_lookup(); begin: ERROR_NONE or ERROR_RESOURCES.
+ */
+enum error resolve_begin(
+    struct resolve *resolve, struct resolve_ticket *ticket);
+enum error resolve_finish(struct resolve *resolve,
+    struct resolve_ticket *ticket, int64_t deadline_ms,
+    struct resolve_list *list, const char **reason);
+
+/*
+ * The network has changed: answers of before are not used again, and a look-up
+ * that is under way is given up. Whoever waits for it asks anew, with the same
+ * deadline. Threads: any.
+ */
+void resolve_network_changed(struct resolve *resolve);
 
 /* End all waiting, now and later. Threads: any. */
 void resolve_stop(struct resolve *resolve);

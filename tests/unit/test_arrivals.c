@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "client/arrivals.h"
@@ -17,6 +19,13 @@
 #define MANY      1000
 
 static struct arrivals arrivals;
+
+static void
+start(void)
+{
+	memset(&arrivals, 0, sizeof arrivals); /* also in one process */
+	arrivals_init(&arrivals);
+}
 
 /* A visitor whose uuid differs from another's in these bytes. */
 static struct arrival
@@ -72,7 +81,7 @@ START_TEST(a_second_is_refused_while_one_is_on_the_way)
 {
 	struct arrival first = make(1, 2, 3, 4);
 
-	arrivals_init(&arrivals);
+	start();
 	ck_assert(enter(&first));
 	ck_assert(is_refused(&first));
 	ck_assert(is_refused(&first));
@@ -88,7 +97,7 @@ START_TEST(the_one_on_the_way_learns_that_it_was_announced_again)
 	struct arrival other = make(1, 2, 3, 5);
 	struct arrival second = make(1, 2, 3, 4);
 
-	arrivals_init(&arrivals);
+	start();
 	first.start_ms = 1000;
 	first.announced_ms = 1000;
 	ck_assert(enter(&first));
@@ -117,7 +126,7 @@ START_TEST(one_that_was_accepted_is_refused_for_half_a_minute)
 	struct arrival second = make(1, 2, 3, 4);
 	int64_t before_ms, after_ms;
 
-	arrivals_init(&arrivals);
+	start();
 	ck_assert(enter(&first));
 	before_ms = clock_now_ms();
 	leave(&first, true);
@@ -139,7 +148,7 @@ START_TEST(one_that_was_not_accepted_may_come_again_at_once)
 {
 	struct arrival first = make(1, 2, 3, 4);
 
-	arrivals_init(&arrivals);
+	start();
 	for (int i = 0; i < 3; i++) {
 		ck_assert(enter(&first));
 		leave(&first, false);
@@ -153,7 +162,7 @@ START_TEST(at_first_nobody_was_accepted)
 {
 	struct arrival zero;
 
-	arrivals_init(&arrivals);
+	start();
 	memset(&zero, 0, sizeof zero);
 	zero.start_ms = 5;
 	ck_assert(enter(&zero));
@@ -166,7 +175,7 @@ START_TEST(one_that_is_forgotten_may_come_again)
 {
 	struct arrival first = make(1, 2, 3, 4);
 
-	arrivals_init(&arrivals);
+	start();
 	serve(&first);
 	ck_assert(is_refused(&first));
 	arrivals_forget(&arrivals, &first.uuid);
@@ -184,7 +193,7 @@ START_TEST(no_other_is_forgotten)
 	struct arrival same_place = make(9, 2, 3, 9);
 	struct arrival on_the_way = make(7, 7, 7, 7);
 
-	arrivals_init(&arrivals);
+	start();
 	serve(&served);
 	ck_assert(enter(&on_the_way));
 	arrivals_forget(&arrivals, &same_place.uuid);
@@ -203,7 +212,7 @@ START_TEST(one_that_was_not_entered_may_leave)
 	struct arrival second = make(1, 2, 3, 4);
 	struct arrival alone = make(5, 5, 5, 5);
 
-	arrivals_init(&arrivals);
+	start();
 	ck_assert(enter(&first));
 	ck_assert(!enter(&second));
 	leave(&second, false);
@@ -224,7 +233,7 @@ START_TEST(those_of_one_bucket_are_told_apart)
 	static const unsigned orders[][3] = {
 	    {0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
-	arrivals_init(&arrivals);
+	start();
 	for (size_t i = 0; i < SUITE_LENGTH(orders); i++) {
 		struct arrival all[] = {make(8, 1, 1, 1), make(8, 1, 1, 2),
 		    make(8, 2, 3, 1), make(8, 1, 1, 3)};
@@ -247,7 +256,7 @@ START_TEST(many_are_on_the_way)
 {
 	static struct arrival all[MANY];
 
-	arrivals_init(&arrivals);
+	start();
 	for (unsigned i = 0; i < MANY; i++) {
 		all[i] = make((uint8_t)i, (uint8_t)(i >> 8), 0, 0);
 		ck_assert(enter(&all[i]));
@@ -269,7 +278,7 @@ START_TEST(of_one_place_the_last_is_remembered)
 	struct arrival first = make(1, 2, 3, 4);
 	struct arrival second = make(5, 2, 3, 6);
 
-	arrivals_init(&arrivals);
+	start();
 	serve(&first);
 	ck_assert(!is_refused(&second));
 	serve(&second);
@@ -284,7 +293,7 @@ START_TEST(many_that_were_accepted_are_remembered)
 {
 	unsigned refused = 0;
 
-	arrivals_init(&arrivals);
+	start();
 	for (unsigned i = 0; i < ARRIVALS_RECENT; i++) {
 		struct arrival one =
 		    make(0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)i);
@@ -334,7 +343,7 @@ START_TEST(threads_are_never_on_the_same_way)
 {
 	pthread_t threads[THREADS];
 
-	arrivals_init(&arrivals);
+	start();
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_assert_int_eq(
 		    pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
@@ -352,6 +361,21 @@ START_TEST(threads_are_never_on_the_same_way)
 }
 END_TEST
 
+/* Only the page of the lock may be written to. */
+START_TEST(beginning_writes_to_no_table)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct arrivals *empty = mmap(
+	    NULL, sizeof *empty, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(empty, MAP_FAILED);
+	ck_assert_int_eq(mprotect(empty, page, PROT_READ | PROT_WRITE), 0);
+	arrivals_init(empty);
+	arrivals_destroy(empty);
+	munmap(empty, sizeof *empty);
+}
+END_TEST
+
 SUITE_MAIN("arrivals", a_second_is_refused_while_one_is_on_the_way,
     the_one_on_the_way_learns_that_it_was_announced_again,
     one_that_was_accepted_is_refused_for_half_a_minute,
@@ -360,4 +384,4 @@ SUITE_MAIN("arrivals", a_second_is_refused_while_one_is_on_the_way,
     no_other_is_forgotten, one_that_was_not_entered_may_leave,
     those_of_one_bucket_are_told_apart, many_are_on_the_way,
     of_one_place_the_last_is_remembered, many_that_were_accepted_are_remembered,
-    threads_are_never_on_the_same_way)
+    threads_are_never_on_the_same_way, beginning_writes_to_no_table)

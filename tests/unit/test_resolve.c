@@ -4,7 +4,9 @@
  * real one.
  */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -26,6 +28,7 @@ static struct {
 	unsigned asked;    /* look-ups that have begun */
 	unsigned answered; /* and those that have ended */
 	bool silent;
+	unsigned held; /* so many of the first stay without an answer */
 	int failure;
 	/* Numeric, parted by spaces. */
 	char answer[256];
@@ -74,12 +77,13 @@ answer(const char *service, struct addrinfo **found)
 	char copy[sizeof server.answer];
 	char *rest = copy, *host;
 	struct addrinfo **end = found;
+	unsigned number;
 	int failure;
 
 	lock_take(&server.lock);
-	server.asked++;
+	number = ++server.asked;
 	lock_condition_tell(&server.changed);
-	while (server.silent)
+	while (server.silent || number <= server.held)
 		lock_condition_wait(&server.changed, &server.lock, CLOCK_NEVER);
 	failure = server.failure;
 	memcpy(copy, server.answer, sizeof copy);
@@ -163,6 +167,15 @@ set_silent(bool silent)
 {
 	lock_take(&server.lock);
 	server.silent = silent;
+	lock_condition_tell(&server.changed);
+	lock_give(&server.lock);
+}
+
+static void
+set_held(unsigned count)
+{
+	lock_take(&server.lock);
+	server.held = count;
 	lock_condition_tell(&server.changed);
 	lock_give(&server.lock);
 }
@@ -501,6 +514,198 @@ START_TEST(a_failure_is_never_used_again)
 }
 END_TEST
 
+START_TEST(after_a_change_of_the_network_another_is_begun)
+{
+	start("example.org", 0);
+	set_held(1);
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	wait_for(&server.asked, 1);
+	/* Without a change it is shared, also by a later one. */
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	ck_assert_uint_eq(asked(), 1);
+	resolve_network_changed(resolve);
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	ASSERT_LIST("192.0.2.7:7835");
+	ck_assert_uint_eq(asked(), 2);
+	resolve_release(resolve);
+	set_held(0);
+}
+END_TEST
+
+static void *
+change_the_network(void *argument)
+{
+	(void)argument;
+	wait_for(&server.asked, 1);
+	resolve_network_changed(resolve);
+	return NULL;
+}
+
+START_TEST(who_waits_while_the_network_changes_asks_anew)
+{
+	pthread_t thread;
+
+	start("example.org", 0);
+	set_held(1);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, change_the_network, NULL), 0);
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	ASSERT_LIST("192.0.2.7:7835");
+	ck_assert_uint_eq(asked(), 2);
+	pthread_join(thread, NULL);
+	set_held(0);
+	resolve_release(resolve);
+}
+END_TEST
+
+/* Have the first look-up answer, and all that follows from it be done. */
+static void
+let_the_first_end(void)
+{
+	unsigned before;
+
+	lock_take(&server.lock);
+	before = server.answered;
+	server.held = 0;
+	lock_condition_tell(&server.changed);
+	lock_give(&server.lock);
+	wait_for(&server.answered, before + 1);
+	poll(NULL, 0, 50); /* it has no more to wait for */
+}
+
+START_TEST(an_answer_of_before_the_change_is_not_used)
+{
+	struct resolve_ticket ticket;
+
+	start("example.org", 60000);
+	set_held(1);
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	wait_for(&server.asked, 1);
+	resolve_network_changed(resolve);
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	set_answer(0, "198.51.100.1");
+	let_the_first_end();
+	/* Neither in place of the later one, ... */
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	ASSERT_LIST("192.0.2.7:7835");
+	ck_assert_uint_eq(asked(), 2);
+	/* ... nor where it was there already, and is young: another is begun at
+	 * once. */
+	resolve_network_changed(resolve);
+	ck_assert_int_eq(resolve_begin(resolve, &ticket), ERROR_NONE);
+	wait_for(&server.asked, 3);
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	ASSERT_LIST("198.51.100.1:7835");
+	ck_assert_uint_eq(asked(), 3);
+	resolve_release(resolve);
+}
+END_TEST
+
+START_TEST(an_answer_of_before_the_change_ends_no_wait)
+{
+	struct resolve_ticket ticket;
+
+	start("example.org", 0);
+	set_held(2);
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	wait_for(&server.asked, 1);
+	resolve_network_changed(resolve);
+	ck_assert_int_eq(resolve_begin(resolve, &ticket), ERROR_NONE);
+	wait_for(&server.asked, 2);
+	/* The first two are alike to the name server: both end. */
+	resolve_network_changed(resolve);
+	let_the_first_end();
+	ck_assert_int_eq(
+	    resolve_finish(resolve, &ticket,
+		clock_now_ms() + SOCKETS_PATIENCE_MS, &list, &reason),
+	    ERROR_NONE);
+	ck_assert_uint_eq(asked(), 3);
+	resolve_release(resolve);
+}
+END_TEST
+
+START_TEST(few_hang_however_often_the_network_changes)
+{
+	start("example.org", 0);
+	set_held(UINT_MAX);
+	for (unsigned i = 0; i < 3 * RESOLVE_HANGING_MOST; i++) {
+		ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+		resolve_network_changed(resolve);
+	}
+	wait_for(&server.asked, RESOLVE_HANGING_MOST);
+	ck_assert_int_eq(look_up(50), ERROR_TIMEOUT);
+	ck_assert_uint_eq(asked(), RESOLVE_HANGING_MOST);
+	/* The last is one that counts; when they have ended all is as ever. */
+	set_held(0);
+	wait_for(&server.answered, RESOLVE_HANGING_MOST);
+	ck_assert_int_eq(look_up(SOCKETS_PATIENCE_MS), ERROR_NONE);
+	poll(NULL, 0, 50);
+	set_held(UINT_MAX);
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	resolve_network_changed(resolve);
+	ck_assert_int_eq(look_up(0), ERROR_TIMEOUT);
+	wait_for(&server.asked, RESOLVE_HANGING_MOST + 2);
+	resolve_release(resolve);
+	set_held(0);
+}
+END_TEST
+
+static enum error
+finish(struct resolve_ticket *ticket, int patience_ms)
+{
+	memset(&list, 0x5a, sizeof list);
+	return resolve_finish(
+	    resolve, ticket, clock_now_ms() + patience_ms, &list, &reason);
+}
+
+START_TEST(what_was_begun_can_be_waited_for_later)
+{
+	struct resolve_ticket ticket;
+
+	start("example.org", 0);
+	set_held(1);
+	ck_assert_int_eq(resolve_begin(resolve, &ticket), ERROR_NONE);
+	ck_assert_int_eq(finish(&ticket, 0), ERROR_TIMEOUT);
+	ck_assert_int_eq(finish(&ticket, 20), ERROR_TIMEOUT);
+	set_held(0);
+	ck_assert_int_eq(finish(&ticket, SOCKETS_PATIENCE_MS), ERROR_NONE);
+	ASSERT_LIST("192.0.2.7:7835");
+	/* Nobody waited when it came, and it is asked for no more. */
+	ck_assert_int_eq(finish(&ticket, 0), ERROR_NONE);
+	ck_assert_uint_eq(asked(), 1);
+	resolve_release(resolve);
+}
+END_TEST
+
+START_TEST(a_failure_that_came_meanwhile_counts)
+{
+	struct resolve_ticket ticket;
+
+	start("example.org", 60000);
+	set_answer(EAI_NONAME, "");
+	ck_assert_int_eq(resolve_begin(resolve, &ticket), ERROR_NONE);
+	wait_for(&server.answered, 1);
+	poll(NULL, 0, 50);
+	ck_assert_int_eq(finish(&ticket, SOCKETS_PATIENCE_MS), ERROR_NAME);
+	ck_assert_str_eq(reason, gai_strerror(EAI_NONAME));
+	ck_assert_uint_eq(asked(), 1);
+	resolve_release(resolve);
+}
+END_TEST
+
+START_TEST(what_the_name_tells_is_there_at_once)
+{
+	struct resolve_ticket ticket;
+
+	start("localhost", 0);
+	ck_assert_int_eq(resolve_begin(resolve, &ticket), ERROR_NONE);
+	ck_assert_int_eq(finish(&ticket, 0), ERROR_NONE);
+	ASSERT_LIST("127.0.0.1:7835", "[::1]:7835");
+	ck_assert_uint_eq(asked(), 0);
+	resolve_release(resolve);
+}
+END_TEST
+
 SUITE_MAIN("resolve", localhost_is_never_asked_for,
     a_numeric_host_is_never_asked_for, what_the_name_tells_is_read_once,
     the_link_of_an_address_is_read_each_time, a_name_is_looked_up_each_time,
@@ -509,4 +714,11 @@ SUITE_MAIN("resolve", localhost_is_never_asked_for,
     a_silent_name_server_costs_no_more_than_the_deadline,
     all_who_wait_share_one_look_up, a_stop_ends_all_waiting_now_and_later,
     a_young_answer_is_used_again, an_old_answer_is_not_used_again,
-    a_failure_is_never_used_again)
+    a_failure_is_never_used_again,
+    after_a_change_of_the_network_another_is_begun,
+    who_waits_while_the_network_changes_asks_anew,
+    an_answer_of_before_the_change_is_not_used,
+    an_answer_of_before_the_change_ends_no_wait,
+    few_hang_however_often_the_network_changes,
+    what_was_begun_can_be_waited_for_later,
+    a_failure_that_came_meanwhile_counts, what_the_name_tells_is_there_at_once)
