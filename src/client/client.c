@@ -178,18 +178,26 @@ attempt(struct client *client, struct control *control)
 	    "cannot start a thread: %s", strerror(errno));
 }
 
+/* What name servers said, or did not say, on the way of before is of no use. */
+static void
+look_up_anew(struct client *client)
+{
+	resolve_network_changed(client->server_name);
+	resolve_network_changed(client->local_name);
+}
+
 /* Whether something has happened that makes the rest of a wait pointless. */
 static bool
 is_news(struct client *client, bool network_told)
 {
 	int64_t suspended_ms = clock_suspended_ms();
 	bool slept = suspended_ms - client->suspended_ms > SUSPENDED_MS;
+	bool changed = network_told && netwatch_changed(&client->watch);
 
 	client->suspended_ms = suspended_ms;
-	if (network_told && netwatch_changed(&client->watch) &&
-	    netwatch_has_route(&client->watch))
-		return true;
-	return slept;
+	if (slept || changed)
+		look_up_anew(client);
+	return slept || (changed && netwatch_has_route(&client->watch));
 }
 
 /* Whether the secret was refused, and the file has another one now. */

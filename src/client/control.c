@@ -388,6 +388,8 @@ mind_change(struct standing *standing)
 {
 	struct control *control = standing->control;
 
+	resolve_network_changed(control->server);
+	resolve_network_changed(control->workers->local);
 	if (standing->dead)
 		return ERROR_NONE;
 	if (!netwatch_has_local_address(standing->current->fd)) {
