@@ -56,4 +56,9 @@ must_fail base/hex.c '# include "os/fd.h"'
 must_fail base/hex.c '	#include	"os/fd.h"'
 must_fail base/hex.c '#include <os/fd.h>'
 must_fail base/hex.c '#include "../os/fd.h"'
+# Circles: two modules, and more of them; a header and the source of the same module count as one
+must_pass server/lease.c '#include "server/lease.h"'
+must_fail server/registry.c '#include "server/tunnel.h"'
+must_fail server/lease.h '#include "server/tunnel.h"'
+must_fail server/pending.c '#include "server/handout.h"'
 exit $status
