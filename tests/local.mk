@@ -26,6 +26,7 @@ unit_tests = \
 	%D%/unit/test_crowd \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
+	%D%/unit/test_door \
 	%D%/unit/test_drain \
 	%D%/unit/test_escape \
 	%D%/unit/test_farewell \

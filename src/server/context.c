@@ -7,8 +7,6 @@
 
 /* Looking for spares goes through all ports: not for each visitor of a flood. */
 #define RECLAIM_MS 1000
-/* What was not wanted for so long goes back; every tunnel asks for it. */
-#define TIDY_MS 1000
 
 void
 context_warn_shed(struct context *context, const char *why)
@@ -42,14 +40,6 @@ context_reclaim(struct context *context)
 void
 context_tidy(struct context *context)
 {
-	int64_t now_ms = clock_now_ms();
-	int64_t before_ms = atomic_load(&context->tidied_ms);
-
-	if (now_ms - before_ms < TIDY_MS ||
-	    !atomic_compare_exchange_strong(
-		&context->tidied_ms, &before_ms, now_ms))
-		return;
-	crowd_grow(&context->silent);
 	crew_tidy(context->crew);
 	shelf_tidy(&context->sessions);
 	shelf_tidy(&context->handouts);

@@ -10,6 +10,7 @@
 #include "net/roster.h"
 #include "os/crew.h"
 #include "os/shelf.h"
+#include "os/wakeup.h"
 #include "server/budget.h"
 #include "server/grants.h"
 #include "server/notices.h"
@@ -39,8 +40,9 @@ struct context {
 	/* All that still waits is dropped. */
 	atomic_bool ending;
 
-	_Atomic int64_t tidied_ms;
+	/* The second is to be sent when the first becomes more than 0. */
 	atomic_uint tunnels_now;
+	struct wakeup opened;
 
 	/* Each with a lock of its own. */
 	struct budget budget;
@@ -69,7 +71,7 @@ struct context {
 	int64_t reclaimed_ms;
 };
 
-/* Give back memory that a flood has left, once in a while. To be called often. */
+/* Give back memory that was not wanted since the last call. */
 void context_tidy(struct context *context);
 
 /* Whether a newcomer may have what a holder has left: both have proved a secret,

@@ -6,22 +6,61 @@
 #include "base/clock.h"
 #include "os/thread.h"
 
+/* What was not wanted for so long goes back. */
+#define TIDY_MS 1000
+/* After the last tunnel: what was wanted last goes back at the second. */
+#define TIDIES_AFTER 2
+
+/* Give memory back as long as there are tunnels, and a little longer: a server
+ * without any is not to wake up for nothing. */
+static void
+tidy_if_due(struct janitor *janitor)
+{
+	struct context *context = janitor->context;
+	int64_t now_ms = clock_now_ms();
+
+	if (atomic_load(&context->tunnels_now) > 0)
+		janitor->tidies = TIDIES_AFTER;
+	if (janitor->tidies == 0 || now_ms < janitor->tidy_ms)
+		return;
+	janitor->tidies--;
+	janitor->tidy_ms = now_ms + TIDY_MS;
+	context_tidy(context);
+}
+
+static int64_t
+due_ms(struct janitor *janitor)
+{
+	struct context *context = janitor->context;
+	int64_t wake_ms = clock_earlier(
+	    grants_due_ms(&context->grants), notices_due_ms(&context->notices));
+
+	if (janitor->tidies > 0)
+		wake_ms = clock_earlier(wake_ms, janitor->tidy_ms);
+	return wake_ms;
+}
+
 static void *
 run(void *argument)
 {
 	struct janitor *janitor = argument;
+	struct context *context = janitor->context;
 	struct pollfd slots[] = {
 	    {.fd = janitor->stop.read_fd, .events = POLLIN},
-	    {.fd = grants_fd(janitor->grants), .events = POLLIN},
+	    {.fd = context->opened.read_fd, .events = POLLIN},
+	    {.fd = grants_fd(&context->grants), .events = POLLIN},
 	};
 
 	while (slots[0].revents == 0) {
-		int64_t due_ms = grants_due_ms(janitor->grants);
-
-		if (poll(slots, 2, clock_left_ms(due_ms)) >= 0)
-			grants_save_if_due(janitor->grants);
+		if (poll(slots, 3, clock_left_ms(due_ms(janitor))) == -1)
+			continue;
+		if (slots[1].revents != 0)
+			wakeup_clear(&context->opened);
+		tidy_if_due(janitor);
+		notices_write_counts(&context->notices);
+		grants_save_if_due(&context->grants);
 	}
-	grants_save(janitor->grants);
+	grants_save(&context->grants);
 	lock_take(&janitor->lock);
 	janitor->ended = true;
 	lock_condition_tell(&janitor->over);
@@ -39,18 +78,17 @@ release(struct janitor *janitor)
 }
 
 enum error
-janitor_start(struct janitor *janitor, struct grants *grants)
+janitor_start(struct janitor *janitor, struct context *context)
 {
-	enum error error;
+	enum error error = wakeup_open(&janitor->stop);
 
 	janitor->started = false;
-	if (grants_fd(grants) == -1)
-		return ERROR_NONE;
-	error = wakeup_open(&janitor->stop);
 	if (error)
 		return error;
-	janitor->grants = grants;
+	janitor->context = context;
 	janitor->ended = false;
+	janitor->tidies = 0;
+	janitor->tidy_ms = 0;
 	lock_init(&janitor->lock, LOCK_RANK_JANITOR);
 	lock_condition_init(&janitor->over);
 	janitor->started = true;

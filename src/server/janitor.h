@@ -1,8 +1,9 @@
 /*
- * janitor - the thread that writes the server's state file.
+ * janitor - the thread that does what nobody is to wait for: it writes the state
+ * file, gives back memory that a flood has left, and logs what was counted.
  *
- * A disk may take seconds for an fsync(), or for ever. Nobody else waits for it:
- * not the acceptor, not a tunnel, and the stop only up to a deadline.
+ * A disk may take seconds for an fsync(), or for ever: neither the acceptor nor a
+ * tunnel waits for it, and the stop only up to a deadline.
  */
 #ifndef REBORE_SERVER_JANITOR_H
 #define REBORE_SERVER_JANITOR_H
@@ -14,15 +15,19 @@
 #include "base/error.h"
 #include "os/lock.h"
 #include "os/wakeup.h"
-#include "server/grants.h"
+#include "server/context.h"
 
 /* Fields are private; all zero is one that was not started. */
 struct janitor {
 	/* Set before the thread starts, then read-only. */
-	struct grants *grants;
+	struct context *context;
 	struct wakeup stop;
 	pthread_t thread;
 	bool started;
+
+	/* The janitor's thread's alone: so often memory is still looked after. */
+	unsigned tidies;
+	int64_t tidy_ms;
 
 	struct lock lock;
 	struct lock_condition over;
@@ -31,19 +36,20 @@ struct janitor {
 };
 
 /*
- * Start it. Where there is no state file, there is nothing to do, and no thread.
+ * Start it.
  *
- * grants: the janitor's to save, and nobody else's, until janitor_stop().
+ * context: its grants are the janitor's to save, and nobody else's, until
+ * janitor_stop().
  * Returns an error with errno; then nothing is started.
  */
-enum error janitor_start(struct janitor *janitor, struct grants *grants);
+enum error janitor_start(struct janitor *janitor, struct context *context);
 
 /*
  * Have what is due written, and end the thread. Legal on one that was not
  * started, and again after ERROR_TIMEOUT.
  *
  * Returns ERROR_TIMEOUT when the disk has not done it by deadline_ms: then the
- * thread lives on, and so must janitor and grants.
+ * thread lives on, and so must janitor and context.
  */
 enum error janitor_stop(struct janitor *janitor, int64_t deadline_ms);
 

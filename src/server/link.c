@@ -307,7 +307,6 @@ link_do_due(struct link *link)
 			link_put(link, &heartbeat);
 		link->heartbeat_ms =
 		    now_ms + patience_heartbeat_ms(link->rtt_ms);
-		context_tidy(link->context);
 	}
 	return write_queued(link, now_ms);
 }

@@ -24,7 +24,7 @@
 #include "server/spares.h"
 #include "server/tunnel.h"
 
-/* Connections taken at a time; then a stop and the log have their turn. */
+/* Connections taken at a time; then a stop has its turn. */
 #define ACCEPT_MOST 64
 /* Connections without a first message: one of so many descriptors, ... */
 #define SILENT_SHARE 4
@@ -80,17 +80,6 @@ accept_clients(struct server *server)
 	return REST_MS;
 }
 
-/* How long the acceptor waits: for its rest, and to log what was counted. */
-static int
-wait_ms(struct server *server, int rest_ms)
-{
-	int64_t due_ms = notices_due_ms(&server->context.notices);
-
-	if (rest_ms > 0)
-		due_ms = clock_earlier(due_ms, clock_now_ms() + rest_ms);
-	return clock_left_ms(due_ms);
-}
-
 static void *
 run_acceptor(void *argument)
 {
@@ -104,10 +93,9 @@ run_acceptor(void *argument)
 		    {.fd = rest_ms > 0 ? -1 : fds[0], .events = POLLIN},
 		    {.fd = rest_ms > 0 ? -1 : fds[1], .events = POLLIN},
 		};
-		int ready = poll(slots, 3, wait_ms(server, rest_ms));
+		int ready = poll(slots, 3, rest_ms > 0 ? rest_ms : -1);
 
 		rest_ms = 0;
-		notices_write_counts(&server->context.notices);
 		if (ready == -1)
 			continue;
 		if (slots[0].revents != 0)
@@ -141,6 +129,7 @@ destroy(struct server *server)
 	ports_destroy(&context->ports);
 	grants_end(&context->grants);
 	listen_close(&server->listener);
+	wakeup_close(&context->opened);
 	wakeup_close(&server->stop);
 	free(server);
 }
@@ -168,7 +157,6 @@ fill_context(struct server *server)
 	atomic_init(&context->tunnels_now, 0);
 	atomic_init(&context->stopping, false);
 	atomic_init(&context->ending, false);
-	atomic_init(&context->tidied_ms, 0);
 	registry_init(&context->registry, &tunnel_calls);
 	keyring_init(&context->keys);
 	ports_init(
@@ -215,6 +203,7 @@ fill(struct server *server, const struct server_options *options,
 	secret_wipe(server->options.keys, sizeof server->options.keys);
 	server->listener = (struct listener)LISTENER_INITIALIZER;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
+	context->opened = (struct wakeup)WAKEUP_INITIALIZER;
 	fill_context(server);
 	error = grants_start(
 	    &context->grants, options->state_path, &failure->holder);
@@ -232,6 +221,8 @@ fill(struct server *server, const struct server_options *options,
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = wakeup_open(&server->stop);
+	if (error == ERROR_NONE)
+		error = wakeup_open(&context->opened);
 	if (error == ERROR_NONE)
 		error = listen_open(&options->control, &server->listener);
 	if (error == ERROR_NONE && listen_address(&server->listener, &address))
@@ -253,7 +244,7 @@ server_start(const struct server_options *options, struct server **server,
 		return ERROR_MEMORY;
 	error = fill(made, options, failure);
 	if (error == ERROR_NONE)
-		error = janitor_start(&made->janitor, &made->context.grants);
+		error = janitor_start(&made->janitor, &made->context);
 	if (error == ERROR_NONE)
 		error = thread_start(&made->acceptor, "rebore-accept",
 		    THREAD_STACK_BYTES, run_acceptor, made);

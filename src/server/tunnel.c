@@ -688,7 +688,8 @@ tunnel_run(struct tunnel *tunnel)
 {
 	struct context *context = tunnel->context;
 
-	atomic_fetch_add(&context->tunnels_now, 1);
+	if (atomic_fetch_add(&context->tunnels_now, 1) == 0)
+		wakeup_send(&context->opened);
 	settle(tunnel);
 	notices_tell(&context->notices, NOTICE_HAS_PORT, tunnel->source,
 	    "client %s has port %u", tunnel->link->peer,
@@ -700,7 +701,6 @@ tunnel_run(struct tunnel *tunnel)
 	registry_remove(&context->registry, tunnel->port, tunnel);
 	close_all(tunnel);
 	atomic_fetch_sub(&context->tunnels_now, 1);
-	context_tidy(context);
 	notices_tell(&context->notices, NOTICE_PORT_FREE, tunnel->source,
 	    "port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);

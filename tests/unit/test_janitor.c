@@ -13,11 +13,21 @@ static int fsync_slow(int fd);
 #include "os/statefile.c" /* NOLINT(bugprone-suspicious-include) */
 #undef fsync
 
+#include "server/context.h"
+
+static void context_tidy_counted(struct context *context);
+
+#define context_tidy context_tidy_counted
+#define release      release_janitor
+#include "server/janitor.c" /* NOLINT(bugprone-suspicious-include) */
+#undef context_tidy
+#undef release
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "folder.h"
 #include "os/lock.h"
-#include "server/grants.h"
+#include "server/context.h"
 #include "server/janitor.h"
 #include "server/server.h"
 #include "sockets.h"
@@ -54,8 +64,27 @@ fsync_slow(int fd)
 	return full ? -1 : 0;
 }
 
-static struct grants grants;
+static atomic_uint tidied;
+
+static void
+context_tidy_counted(struct context *unused)
+{
+	(void)unused;
+	atomic_fetch_add(&tidied, 1);
+}
+
+static struct context context;
+static struct grants *const grants = &context.grants;
 static struct janitor janitor;
+
+static void
+prepare_context(void)
+{
+	memset(&context, 0, sizeof context);
+	atomic_init(&context.tunnels_now, 0);
+	ck_assert_int_eq(wakeup_open(&context.opened), ERROR_NONE);
+	notices_init(&context.notices, 1);
+}
 
 static void
 prepare(bool stuck)
@@ -65,6 +94,7 @@ prepare(bool stuck)
 	lock_condition_init(&disk.changed);
 	disk.stuck = stuck;
 	folder_make();
+	prepare_context();
 }
 
 static void
@@ -74,8 +104,8 @@ start(bool stuck)
 
 	prepare(stuck);
 	ck_assert_int_eq(
-	    grants_start(&grants, folder_file, &holder), ERROR_NONE);
-	ck_assert_int_eq(janitor_start(&janitor, &grants), ERROR_NONE);
+	    grants_start(grants, folder_file, &holder), ERROR_NONE);
+	ck_assert_int_eq(janitor_start(&janitor, &context), ERROR_NONE);
 }
 
 static void
@@ -106,13 +136,13 @@ finish(void)
 {
 	ck_assert_int_eq(
 	    janitor_stop(&janitor, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
-	grants_end(&grants);
+	grants_end(grants);
 }
 
 START_TEST(a_change_is_written_without_being_asked_for)
 {
 	start(false);
-	grants_add(&grants, 4711);
+	grants_add(grants, 4711);
 	await(&disk.done, 1);
 	finish();
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[4711]"));
@@ -123,7 +153,7 @@ END_TEST
 START_TEST(the_stop_writes_what_is_due)
 {
 	start(false);
-	grants_add(&grants, 80);
+	grants_add(grants, 80);
 	finish();
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[80]"));
 	ck_assert_uint_ge(disk.done, 1);
@@ -134,11 +164,11 @@ END_TEST
 START_TEST(who_grants_does_not_wait_and_the_stop_not_for_ever)
 {
 	start(true);
-	grants_add(&grants, 80);
+	grants_add(grants, 80);
 	await(&disk.begun, 1);
 	/* In time, or the case would end by its timeout. */
-	grants_add(&grants, 81);
-	ck_assert(!grants_is_reserved(&grants, 81));
+	grants_add(grants, 81);
+	ck_assert(!grants_is_reserved(grants, 81));
 	ck_assert_int_eq(
 	    janitor_stop(&janitor, clock_now_ms() + 100), ERROR_TIMEOUT);
 	set_disk(false, false);
@@ -152,7 +182,7 @@ START_TEST(what_finds_the_disk_full_is_tried_again)
 {
 	start(false);
 	set_disk(false, true);
-	grants_add(&grants, 80);
+	grants_add(grants, 80);
 	await(&disk.done, 1);
 	/* Nothing changes any more, but that there is room again. */
 	set_disk(false, false);
@@ -163,14 +193,44 @@ START_TEST(what_finds_the_disk_full_is_tried_again)
 }
 END_TEST
 
-START_TEST(without_a_state_file_there_is_no_thread)
+START_TEST(without_a_state_file_there_is_nothing_to_write)
 {
 	pid_t holder;
 
-	ck_assert_int_eq(grants_start(&grants, NULL, &holder), ERROR_NONE);
-	ck_assert_int_eq(janitor_start(&janitor, &grants), ERROR_NONE);
-	ck_assert_int_eq(janitor_stop(&janitor, 0), ERROR_NONE);
-	grants_end(&grants);
+	prepare(false);
+	ck_assert_int_eq(grants_start(grants, NULL, &holder), ERROR_NONE);
+	ck_assert_int_eq(janitor_start(&janitor, &context), ERROR_NONE);
+	grants_add(grants, 80);
+	finish();
+	ck_assert_uint_eq(disk.begun, 0);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(memory_is_looked_after_while_there_are_tunnels)
+{
+	int64_t deadline_ms = clock_now_ms() + PATIENCE_MS;
+	unsigned before;
+
+	start(false);
+	poll(NULL, 0, 100);
+	ck_assert_uint_eq(atomic_load(&tidied), 0);
+	atomic_store(&context.tunnels_now, 1);
+	wakeup_send(&context.opened);
+	while (atomic_load(&tidied) < 3 && clock_now_ms() < deadline_ms)
+		poll(NULL, 0, 10);
+	ck_assert_uint_ge(atomic_load(&tidied), 3);
+	/* A little longer, and then not any more. */
+	before = atomic_load(&tidied);
+	atomic_store(&context.tunnels_now, 0);
+	while (atomic_load(&tidied) == before && clock_now_ms() < deadline_ms)
+		poll(NULL, 0, 10);
+	ck_assert_uint_gt(atomic_load(&tidied), before);
+	before = atomic_load(&tidied);
+	poll(NULL, 0, 2 * TIDY_MS + TIDY_MS / 2);
+	ck_assert_uint_le(atomic_load(&tidied), before + TIDIES_AFTER - 1);
+	finish();
+	folder_remove();
 }
 END_TEST
 
@@ -223,5 +283,6 @@ SUITE_MAIN("janitor", a_change_is_written_without_being_asked_for,
     the_stop_writes_what_is_due,
     who_grants_does_not_wait_and_the_stop_not_for_ever,
     what_finds_the_disk_full_is_tried_again,
-    without_a_state_file_there_is_no_thread,
+    without_a_state_file_there_is_nothing_to_write,
+    memory_is_looked_after_while_there_are_tunnels,
     clients_come_in_while_the_disk_is_stuck)
