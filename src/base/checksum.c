@@ -56,7 +56,8 @@ checksum_open(char *text, size_t *size)
 	last = text + rest - 1;
 	if (memcmp(last, member, CHECKSUM_SIZE + 1 - digits) != 0)
 		return CHECKSUM_MISSING;
-	/* The sum is that of the text before it was sealed, which ended here. */
+	/* The sum is that of the text before it was sealed, which ended
+	 * here. */
 	*last = '}';
 	print_member(checksum_of(text, rest), member);
 	if (memcmp(last + 1, member + 1, CHECKSUM_SIZE) != 0) {

@@ -35,8 +35,8 @@ uint32_t checksum_of(const char *bytes, size_t size);
  */
 size_t checksum_seal(char *text, size_t size);
 
-/* Verify the checksum, and remove it when it is right: then size becomes that of
- * the text before it was sealed. */
+/* Verify the checksum, and remove it when it is right: then size becomes that
+ * of the text before it was sealed. */
 enum checksum_verdict checksum_open(char *text, size_t *size);
 
 #endif

@@ -2,8 +2,8 @@
  * clock - one monotonic clock for all deadlines, in milliseconds.
  *
  * It includes the time that the system was suspended where a clock does that
- * (CLOCK_BOOTTIME); configure chooses it. A deadline is an absolute time of this
- * clock, which is passed down: no layer restarts it.
+ * (CLOCK_BOOTTIME); configure chooses it. A deadline is an absolute time of
+ * this clock, which is passed down: no layer restarts it.
  */
 #ifndef REBORE_BASE_CLOCK_H
 #define REBORE_BASE_CLOCK_H

@@ -13,9 +13,9 @@ is_minute_over(int64_t start_ms, int64_t now_ms)
 }
 
 /*
- * Returns the entry of this kind and source, or else a free one, or NULL when its
- * set is full. An entry is free when its minute is over and no count is left to
- * be reported.
+ * Returns the entry of this kind and source, or else a free one, or NULL when
+ * its set is full. An entry is free when its minute is over and no count is
+ * left to be reported.
  */
 static struct condense_line *
 find_entry(
@@ -54,8 +54,8 @@ hide(struct condense *condense, unsigned *hidden, int64_t start_ms)
 	++*hidden;
 }
 
-/* Whether the minute of this entry still runs, or its count has not been reported
- * yet. */
+/* Whether the minute of this entry still runs, or its count has not been
+ * reported yet. */
 static bool
 is_running(const struct condense_line *line, int64_t now_ms)
 {
@@ -93,8 +93,8 @@ condense_allows(struct condense *condense, const struct condense_rule *rule,
 	return true;
 }
 
-/* Take a count whose minute is over. For one whose minute still runs, note when it
- * is due. */
+/* Take a count whose minute is over. For one whose minute still runs, note when
+ * it is due. */
 static bool
 take_count(struct condense *condense, unsigned *hidden, int64_t start_ms,
     int64_t now_ms, unsigned *count)

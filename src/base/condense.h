@@ -1,9 +1,9 @@
 /*
  * condense - limits the log lines that strangers can cause.
  *
- * In a minute, the first few lines of each kind and source are logged and further
- * ones only counted. Another limit holds for the lines of one kind from all
- * sources together. The counts are reported when the minute is over.
+ * In a minute, the first few lines of each kind and source are logged and
+ * further ones only counted. Another limit holds for the lines of one kind from
+ * all sources together. The counts are reported when the minute is over.
  *
  * The table has a fixed size. A line for which it has no room is counted with
  * those of other sources. Pure: the clock comes from the caller.
@@ -66,8 +66,8 @@ bool condense_allows(struct condense *condense,
     int64_t now_ms);
 
 /*
- * Take the next count whose minute is over. Call it until it returns false: then
- * no other is due before condense_due_ms().
+ * Take the next count whose minute is over. Call it until it returns false:
+ * then no other is due before condense_due_ms().
  */
 bool condense_next(
     struct condense *condense, int64_t now_ms, struct condense_count *count);

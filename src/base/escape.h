@@ -2,8 +2,8 @@
  * escape - text of unknown origin, made safe for a log and a terminal.
  *
  * Control characters (C0, DEL, C1), line separators, characters that change the
- * direction of text, and bytes that are not UTF-8 become \xNN; a backslash becomes
- * two. The result is valid UTF-8 on one line. Pure.
+ * direction of text, and bytes that are not UTF-8 become \xNN; a backslash
+ * becomes two. The result is valid UTF-8 on one line. Pure.
  */
 #ifndef REBORE_BASE_ESCAPE_H
 #define REBORE_BASE_ESCAPE_H

@@ -15,7 +15,8 @@
 #include "base/log_stream.h"
 #include "base/log_syslog.h"
 
-/* The longest message has the text of a frame (256 bytes), all of it escaped. */
+/* The longest message has the text of a frame (256 bytes), all of it
+ * escaped. */
 #define MESSAGE_SIZE 1280
 #define TIME_SIZE    32
 
@@ -164,7 +165,8 @@ write_message(enum log_level level, const char *message)
 	return write_text(level, time, message);
 }
 
-/* Report how many lines were lost. If the report is lost too, the count stays. */
+/* Report how many lines were lost. If the report is lost too, the count
+ * stays. */
 static void
 write_lost(void)
 {

@@ -2,14 +2,15 @@
  * log - one line for each event that a person should know of.
  *
  * Lines go to standard error or to syslog, as text or as JSON objects. Every
- * message is escaped (see escape.h), so that text of a peer can neither break the
- * line nor control a terminal. A line is written by one write(), so that the lines
- * of several threads do not mix. Logging never waits: a line that cannot be written
- * at once is lost, and the next one that can be is preceded by their number.
+ * message is escaped (see escape.h), so that text of a peer can neither break
+ * the line nor control a terminal. A line is written by one write(), so that
+ * the lines of several threads do not mix. Logging never waits: a line that
+ * cannot be written at once is lost, and the next one that can be is preceded
+ * by their number.
  *
- * Where standard error is the journal of systemd, a line begins with its priority,
- * "<6>", instead of the time and the level, which the journal records itself; a
- * JSON object has all three keys there, too.
+ * Where standard error is the journal of systemd, a line begins with its
+ * priority, "<6>", instead of the time and the level, which the journal records
+ * itself; a JSON object has all three keys there, too.
  */
 #ifndef REBORE_BASE_LOG_H
 #define REBORE_BASE_LOG_H

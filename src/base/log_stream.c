@@ -17,8 +17,8 @@
 
 #include "base/iovec.h"
 
-/* The longest wait for another thread to write its line: it may hang in a write to
- * a disk. */
+/* The longest wait for another thread to write its line: it may hang in a write
+ * to a disk. */
 #define LOCK_NS   50000000
 #define SECOND_NS 1000000000
 
@@ -56,8 +56,8 @@ is_named_by_systemd(const struct stat *status)
 	return text != NULL && strcmp(text, own) == 0;
 }
 
-/* Open standard error again: set on the descriptor that we were given, O_NONBLOCK
- * would hold for all processes that share it. */
+/* Open standard error again: set on the descriptor that we were given,
+ * O_NONBLOCK would hold for all processes that share it. */
 static bool
 reopen_stderr(void)
 {

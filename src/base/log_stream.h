@@ -2,10 +2,11 @@
  * log_stream - writes lines to standard error, and never waits for it.
  *
  * Standard error may be a pipe, a terminal or a socket that other
- * processes share: they share its flags too, which are not changed for that reason.
- * A pipe or a terminal is opened a second time, non-blocking; where the system
- * refuses that, poll() says whether there is room. A regular file is simply written
- * to: where the disk hangs, the thread that writes hangs with it, and no other.
+ * processes share: they share its flags too, which are not changed for that
+ * reason. A pipe or a terminal is opened a second time, non-blocking; where the
+ * system refuses that, poll() says whether there is room. A regular file is
+ * simply written to: where the disk hangs, the thread that writes hangs with
+ * it, and no other.
  */
 #ifndef REBORE_BASE_LOG_STREAM_H
 #define REBORE_BASE_LOG_STREAM_H
@@ -26,9 +27,9 @@ bool log_stream_is_journal(void);
 /*
  * Write prefix, text and a newline, 4096 bytes at the most in all.
  *
- * Returns false when the line is lost, because there is no room now, the disk is
- * full or nobody reads, and when it was cut; then the next one begins on a line of
- * its own.
+ * Returns false when the line is lost, because there is no room now, the disk
+ * is full or nobody reads, and when it was cut; then the next one begins on a
+ * line of its own.
  * Threads: any.
  */
 bool log_stream_write(const char *prefix, const char *text);

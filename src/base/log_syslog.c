@@ -85,7 +85,8 @@ log_syslog_open(const char *path, int facility)
 	chosen_facility = facility;
 	own_pid = getpid();
 	connect_ms = 0;
-	/* localtime_r() would do it in a thread, whose stack may be too small. */
+	/* localtime_r() would do it in a thread, whose stack may be too
+	 * small. */
 	tzset();
 	connect_if_due();
 	pthread_mutex_unlock(&lock);

@@ -1,13 +1,14 @@
 /*
- * patience - how long to wait for the other end of a connection, given the round
- * trip that was measured on it.
+ * patience - how long to wait for the other end of a connection, given the
+ * round trip that was measured on it.
  *
  * A path whose queue holds seconds (a slow uplink, filled by a download) delays
- * everything that crosses it. A deadline below the round trip cannot be met there,
- * so each of these times grows with it, and is constant on an ordinary path.
+ * everything that crosses it. A deadline below the round trip cannot be met
+ * there, so each of these times grows with it, and is constant on an ordinary
+ * path.
  *
- * Pure: no clock, no socket. Times are milliseconds. A round trip of 0 means that
- * it is not known.
+ * Pure: no clock, no socket. Times are milliseconds. A round trip of 0 means
+ * that it is not known.
  */
 #ifndef REBORE_BASE_PATIENCE_H
 #define REBORE_BASE_PATIENCE_H
@@ -25,7 +26,8 @@ uint32_t patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms);
 
 /*
  * Returns how long a dial of the server may last after so many failed ones in a
- * row: PROTOCOL_CONNECT_MS for the first two, then twice as long each, up to 20 s.
+ * row: PROTOCOL_CONNECT_MS for the first two, then twice as long each, up to
+ * 20 s.
  */
 uint32_t patience_dial_ms(unsigned failures);
 
@@ -37,15 +39,16 @@ uint32_t patience_taken_ms(uint32_t rtt_ms);
 
 /*
  * Returns how often the server sends its heartbeats: every 500 ms, but no
- * more than eight in a round trip. TCP begins with room for ten segments that are
- * not acknowledged; with more heartbeats on their way the rest would have to wait.
+ * more than eight in a round trip. TCP begins with room for ten segments that
+ * are not acknowledged; with more heartbeats on their way the rest would have
+ * to wait.
  */
 uint32_t patience_heartbeat_ms(uint32_t rtt_ms);
 
 /*
  * Returns the longest time until TCP sends lost bytes again: twice the round
- * trip, between 4 s and a minute. With a time below the round trip TCP would go on
- * sending again what is merely on its way.
+ * trip, between 4 s and a minute. With a time below the round trip TCP would go
+ * on sending again what is merely on its way.
  */
 uint32_t patience_retransmit_ms(uint32_t rtt_ms);
 

@@ -1,10 +1,10 @@
 /*
  * repeat - keeps a message that recurs from filling a log.
  *
- * A new text is due at once; the same text is due again after REPEAT_INTERVAL_MS,
- * together with the number of times that it was held back. The last REPEAT_TEXTS
- * texts are remembered, so that several that alternate are held back too.
- * Pure: the clock comes from the caller.
+ * A new text is due at once; the same text is due again after
+ * REPEAT_INTERVAL_MS, together with the number of times that it was held back.
+ * The last REPEAT_TEXTS texts are remembered, so that several that alternate
+ * are held back too. Pure: the clock comes from the caller.
  */
 #ifndef REBORE_BASE_REPEAT_H
 #define REBORE_BASE_REPEAT_H
@@ -30,8 +30,8 @@ struct repeat {
  * Returns whether text is to be logged now.
  *
  * text: not empty.
- * hidden: set to how often the same text was held back since it was last due, or
- * to 0 when this returns false.
+ * hidden: set to how often the same text was held back since it was last due,
+ * or to 0 when this returns false.
  */
 bool repeat_due(
     struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden);

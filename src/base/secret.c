@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The pointer is volatile, so the compiler cannot assume that it points to memset()
- * and drop the call. */
+/* The pointer is volatile, so the compiler cannot assume that it points to
+ * memset() and drop the call. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
 
 void

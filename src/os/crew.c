@@ -20,9 +20,10 @@ struct job {
 
 /* A place for a thread that waits for a job. */
 struct place {
-	/* Whoever waits here may be told late, and then for nothing: nobody
-	 * holds the lock that the other needs to wake up. */
-	struct lock_condition told;
+	/* Signalled without the lock, so that the thread does not wake up only
+	 * to wait for it; hence it may be signalled when the job has been seen
+	 * already, and may wake a later user of this place to no effect. */
+	struct lock_condition given;
 	/* Under the crew's lock. */
 	struct job job;
 	struct place *next;
@@ -32,29 +33,29 @@ struct crew {
 	/* Set before the first thread starts, then read-only. */
 	const char *name;
 
-	/* Each with a lock of its own. */
+	/* Each has a lock of its own. */
 	struct shelf members;
 	struct stacks stacks;
 
 	struct lock lock;
-	struct lock_condition fewer;
+	struct lock_condition fewer; /* threads */
 	/* Under lock. */
 	struct place *parked; /* the last one to park is the first to work */
 	struct place *empty;
-	/* Have done their last job, and are to be joined. */
+	/* Members that have done their last job, and are to be joined. */
 	struct member *ended;
-	unsigned threads; /* that have not */
+	unsigned threads; /* all others */
 	bool stopping;
 
 	struct place places[CREW_PARKED_MOST];
 };
 
-/* A thread. */
+/* A thread of the crew. */
 struct member {
 	struct crew *crew;
 	struct job job; /* the first */
 	struct stacks_place stack;
-	pthread_t thread; /* written by itself */
+	pthread_t thread; /* written by the thread itself */
 	/* Under the crew's lock, once it has ended. */
 	struct member *next;
 };
@@ -72,7 +73,7 @@ crew_create(const char *name)
 	lock_init(&crew->lock, LOCK_RANK_CREW);
 	lock_condition_init(&crew->fewer);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
-		lock_condition_init(&crew->places[i].told);
+		lock_condition_init(&crew->places[i].given);
 		crew->places[i].next = crew->empty;
 		crew->empty = &crew->places[i];
 	}
@@ -90,7 +91,8 @@ unlink_parked(struct crew *crew, struct place *place)
 	*link = place->next;
 }
 
-/* Wait for a job. Returns false when there is none: the thread has to end. */
+/* Wait for a job. Returns false when none has come in time: then the thread has
+ * to end. */
 static bool
 park(struct crew *crew, struct job *job)
 {
@@ -107,9 +109,9 @@ park(struct crew *crew, struct job *job)
 	crew->parked = place;
 	while (place->job.run == NULL && in_time && !crew->stopping)
 		in_time =
-		    lock_condition_wait(&place->told, &crew->lock, end_ms);
+		    lock_condition_wait(&place->given, &crew->lock, end_ms);
 	*job = place->job;
-	/* Who gives a job has unlinked the place. */
+	/* give_to_parked() unlinks the place when it gives a job. */
 	if (job->run == NULL)
 		unlink_parked(crew, place);
 	place->next = crew->empty;
@@ -124,8 +126,8 @@ dismiss(struct crew *crew, struct member *member)
 	shelf_give(&crew->members, member);
 }
 
-/* Join those who have ended before, so that the last one alone keeps its stack,
- * also where nobody calls crew_tidy() any more. */
+/* Join the members that ended before this one. Only the last one to end then
+ * keeps its stack, even if nobody calls crew_tidy() again. */
 static void
 dismiss_all(struct crew *crew, struct member *ended)
 {
@@ -163,12 +165,13 @@ work(void *argument)
 		}
 		lock_give(&crew->lock);
 	} while (more);
-	/* The crew is there until we are joined. */
+	/* The crew stays until this thread is joined. */
 	dismiss_all(crew, before);
 	return NULL;
 }
 
-/* Returns one that has ended, and is joined, or NULL: there is none. */
+/* Returns a member that has ended and that is joined now, or NULL when there is
+ * none. */
 static struct member *
 join_one(struct crew *crew)
 {
@@ -184,8 +187,8 @@ join_one(struct crew *crew)
 	return member;
 }
 
-/* Returns a member to be started: on the stack of one that has ended, or on a new
- * one. NULL, with errno: there is no memory. */
+/* Returns a member to be started, with the stack of one that has ended or with
+ * a new one, or NULL with errno when there is no memory. */
 static struct member *
 hire(struct crew *crew)
 {
@@ -201,7 +204,8 @@ hire(struct crew *crew)
 	return NULL;
 }
 
-/* Returns the place of the thread that is to be told, or NULL: none is parked. */
+/* Returns the place whose thread is to be woken, or NULL when none is
+ * parked. */
 static struct place *
 give_to_parked(struct crew *crew, struct job job)
 {
@@ -219,7 +223,8 @@ static enum error
 give_to_new(struct crew *crew, struct job job)
 {
 	struct member *member = hire(crew);
-	pthread_t thread; /* it may have ended before this is written */
+	/* Not member->thread: the member may be gone before this is written. */
+	pthread_t thread;
 	enum error error;
 
 	if (member == NULL)
@@ -236,7 +241,7 @@ enum error
 crew_do(struct crew *crew, void (*run)(void *), void *argument)
 {
 	struct job job = {run, argument};
-	struct place *given;
+	struct place *place;
 	enum error error;
 
 	lock_take(&crew->lock);
@@ -244,12 +249,12 @@ crew_do(struct crew *crew, void (*run)(void *), void *argument)
 		lock_give(&crew->lock);
 		return ERROR_STOPPED;
 	}
-	given = give_to_parked(crew, job);
-	if (given == NULL)
+	place = give_to_parked(crew, job);
+	if (place == NULL)
 		crew->threads++;
 	lock_give(&crew->lock);
-	if (given != NULL) {
-		lock_condition_tell(&given->told);
+	if (place != NULL) {
+		lock_condition_tell(&place->given);
 		return ERROR_NONE;
 	}
 	error = give_to_new(crew, job);
@@ -281,7 +286,7 @@ crew_stop(struct crew *crew, int64_t deadline_ms)
 	lock_take(&crew->lock);
 	crew->stopping = true;
 	for (struct place *one = crew->parked; one != NULL; one = one->next)
-		lock_condition_tell(&one->told);
+		lock_condition_tell(&one->given);
 	while (crew->threads > 0 && in_time)
 		in_time =
 		    lock_condition_wait(&crew->fewer, &crew->lock, deadline_ms);
@@ -299,7 +304,7 @@ crew_destroy(struct crew *crew)
 	shelf_destroy(&crew->members);
 	stacks_destroy(&crew->stacks);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++)
-		lock_condition_destroy(&crew->places[i].told);
+		lock_condition_destroy(&crew->places[i].given);
 	lock_condition_destroy(&crew->fewer);
 	lock_destroy(&crew->lock);
 	free(crew);

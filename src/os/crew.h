@@ -1,5 +1,5 @@
 /*
- * crew - threads that each do one job at a time, counted and reused.
+ * crew - threads that do one job each at a time, and are counted and reused.
  *
  * A thread that has done its job parks for CREW_IDLE_MS and takes the next one:
  * a job given to a parked thread costs less than half of one given to a new
@@ -33,8 +33,8 @@ struct crew *crew_create(const char *name);
  */
 enum error crew_do(struct crew *crew, void (*run)(void *), void *argument);
 
-/* Give back the memory of threads that have ended. To be called now and then, not
- * by a thread of the crew that then waits for long. */
+/* Give back the memory of threads that have ended. To be called now and then,
+ * but not by a thread of the crew that goes on to wait for a long time. */
 void crew_tidy(struct crew *crew);
 
 /*
@@ -44,10 +44,8 @@ void crew_tidy(struct crew *crew);
  */
 enum error crew_stop(struct crew *crew, int64_t deadline_ms);
 
-/*
- * Only after crew_stop() has returned ERROR_NONE; with jobs still running, the
- * crew must stay. NULL is legal.
- */
+/* Only after crew_stop() has returned ERROR_NONE: jobs that still run need the
+ * crew. NULL is legal. */
 void crew_destroy(struct crew *crew);
 
 #endif

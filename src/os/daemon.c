@@ -11,7 +11,8 @@
 #include "os/fd.h"
 #include "os/inherited.h"
 
-/* Wait until the child has written a byte, or has closed its end by ending. */
+/* Returns the exit status for the parent, once the child has written a byte or
+ * has ended. */
 static int
 wait_for_child(pid_t child, int ready_fd)
 {
@@ -31,19 +32,20 @@ wait_for_child(pid_t child, int ready_fd)
 }
 
 /*
- * A daemon would hold what the shell that started it has open: a lock, a pipe, a
- * file system. Keeps *fd, at another number.
+ * Close what the daemon has inherited: it would keep a lock, a pipe or a file
+ * system of the shell that started it in use. All but *fd, which gets another
+ * number.
  */
 static enum error
 close_inherited(int *fd)
 {
-	const int kept = STDERR_FILENO + 1;
+	const int number = STDERR_FILENO + 1;
 
-	if (*fd != kept &&
-	    (dup2(*fd, kept) == -1 || fcntl(kept, F_SETFD, FD_CLOEXEC) == -1))
+	if (*fd != number && (dup2(*fd, number) == -1 ||
+				 fcntl(number, F_SETFD, FD_CLOEXEC) == -1))
 		return error_of_errno();
-	*fd = kept;
-	inherited_close(kept + 1);
+	*fd = number;
+	inherited_close(number + 1);
 	return ERROR_NONE;
 }
 
@@ -73,9 +75,9 @@ daemon_start(struct daemon *daemon, bool *is_parent, int *status)
 	} else {
 		setsid(); /* cannot fail: a new child leads no group */
 		error = close_inherited(&ends[1]);
-		ends[0] = -1; /* is one of them */
+		ends[0] = -1; /* closed with the inherited ones */
 		daemon->ready_fd = ends[1];
-		ends[1] = -1; /* the daemon's now */
+		ends[1] = -1; /* moved to the daemon */
 	}
 out:
 	fd_close(&ends[0]);
@@ -99,7 +101,7 @@ daemon_ready(struct daemon *daemon)
 		error = ERROR_SYSTEM;
 		goto out;
 	}
-	/* Fails when the parent was killed meanwhile: nobody waits then. */
+	/* This fails when the parent was killed, and then nobody waits. */
 	while (write(daemon->ready_fd, "", 1) == -1 && errno == EINTR)
 		continue;
 	fd_close(&daemon->ready_fd);

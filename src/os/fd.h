@@ -1,4 +1,4 @@
-/* fd - a descriptor has one owner, which closes it with this. */
+/* fd - descriptors: closing them, their flags and their limit. */
 #ifndef REBORE_OS_FD_H
 #define REBORE_OS_FD_H
 
@@ -11,8 +11,8 @@
 void fd_close(int *fd);
 
 /*
- * See to it that descriptors 0 to 2 are open, if only to /dev/null: otherwise
- * one of ours would get such a number, and log lines would be written into it.
+ * Open descriptors 0 to 2 to /dev/null where they are closed. Otherwise a
+ * socket could get such a number, and log lines would be written to it.
  *
  * Returns ERROR_SYSTEM with errno.
  */
@@ -21,7 +21,7 @@ enum error fd_fill_standard(void);
 /* Make fd close-on-exec and non-blocking. Returns ERROR_SYSTEM with errno. */
 enum error fd_prepare(int fd);
 
-/* Returns the most descriptors that this process may have, 8 or more. */
+/* Returns how many descriptors this process may have, 8 or more. */
 unsigned fd_limit(void);
 
 #endif

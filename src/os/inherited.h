@@ -1,5 +1,5 @@
 /*
- * inherited - closes the descriptors that whoever started the process left open.
+ * inherited - closes the descriptors that the process was started with.
  * inherited_closefrom.c, or inherited_proc.c where there is no closefrom(3),
  * chosen by configure.
  */

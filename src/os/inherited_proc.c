@@ -7,7 +7,7 @@
 #include "os/fd.h"
 #include "os/inherited.h"
 
-/* Returns false when the system does not list them. */
+/* Returns false where the system has no list of them. */
 static bool
 close_listed(int first)
 {

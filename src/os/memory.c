@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A line of /proc/PID/cgroup is not longer than a path and a few names. */
+/* A line of /proc/PID/cgroup has a path and a few names. */
 #define LINE_SIZE (PATH_MAX + 256)
 
 static uint64_t
@@ -18,9 +18,10 @@ lesser(uint64_t one, uint64_t other)
 	return one < other ? one : other;
 }
 
-/* Returns the number in a file, or MEMORY_UNKNOWN: no file, or no number. */
+/* Returns the number that a file has, or MEMORY_UNKNOWN when it has none or
+ * does not exist. */
 static uint64_t
-read_number(const char *path)
+read_number_of_file(const char *path)
 {
 	char text[32];
 	char *end = text;
@@ -41,9 +42,10 @@ read_number(const char *path)
 }
 
 /*
- * Returns the least that a group or one above it allows. In a container the path
- * may be one that is seen from outside: what is missing says nothing, and the
- * last one asked is the folder where the groups are mounted.
+ * Returns the lowest limit of a group and of all groups above it. In a
+ * container the path may be the one that is seen from outside, where parts of
+ * it do not exist: those are skipped, and the last one asked is the folder
+ * where the groups are mounted.
  */
 static uint64_t
 least_of(const char *root, const char *mount, const char *group,
@@ -58,7 +60,7 @@ least_of(const char *root, const char *mount, const char *group,
 			length--;
 		snprintf(path, sizeof path, "%s%s%.*s/%s", root, mount,
 		    (int)length, group, limit_name);
-		least = lesser(least, read_number(path));
+		least = lesser(least, read_number_of_file(path));
 		if (length == 0)
 			return least;
 		while (length > 0 && group[length - 1] != '/')
@@ -66,7 +68,7 @@ least_of(const char *root, const char *mount, const char *group,
 	}
 }
 
-/* Whether a list of names with commas between them has this one. */
+/* Whether name is in a list of names with commas between them. */
 static bool
 has_name(const char *list, const char *name)
 {

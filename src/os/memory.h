@@ -1,24 +1,24 @@
-/* memory - how much memory there is for this process. */
+/* memory - how much memory this process may use. */
 #ifndef REBORE_OS_MEMORY_H
 #define REBORE_OS_MEMORY_H
 
 #include <stdint.h>
 
-/* Nobody says how much. */
+/* The system does not say. */
 #define MEMORY_UNKNOWN UINT64_MAX
 
 /*
- * Returns bytes: the memory of the system, or less where a control group of this
- * process, or one above it, may have less (cgroups(7), version 2 or 1); or
- * MEMORY_UNKNOWN.
+ * Returns the bytes of memory of the system, or the limit of this process's
+ * control group or of one above it if that is lower (cgroups(7), version 2 or
+ * 1), or MEMORY_UNKNOWN.
  */
 uint64_t memory_limit(void);
 
 /*
- * Returns what the control groups allow; MEMORY_UNKNOWN: there are none, or they
- * set no limit.
+ * Returns the limit of the control groups, or MEMORY_UNKNOWN when there are
+ * none or they have no limit.
  *
- * root: of the system, "" for this one: a path that "/proc" and "/sys" follow.
+ * root: what "/proc" and "/sys" are appended to; "" on a real system.
  */
 uint64_t memory_limit_of_groups(const char *root);
 

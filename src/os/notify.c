@@ -28,7 +28,8 @@ send_message(const char *message)
 	if (sock == -1)
 		return;
 	memcpy(address.sun_path, path, length);
-	/* An abstract name starts with NUL, and ends where the length says. */
+	/* The name of an abstract socket starts with NUL; its end is given by
+	 * the length. */
 	if (*path == '@')
 		address.sun_path[0] = '\0';
 	sendto(sock, message, strlen(message), MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -37,16 +38,16 @@ send_message(const char *message)
 	fd_close(&sock);
 }
 
-/* start: what comes before the status */
+/* assignments: lines before that of the status, or "". */
 static void
-send_status(const char *start, const char *status)
+send_status(const char *assignments, const char *status)
 {
 	char line[STATUS_SIZE];
 	char message[MESSAGE_SIZE];
 
 	/* A newline would start another assignment. */
 	escape_text(status, strlen(status), line, sizeof line);
-	snprintf(message, sizeof message, "%sSTATUS=%s", start, line);
+	snprintf(message, sizeof message, "%sSTATUS=%s", assignments, line);
 	send_message(message);
 }
 

@@ -14,12 +14,12 @@
 #include "base/secret.h"
 #include "os/fd.h"
 
-/* What a shell takes as it is */
+/* A shell takes these as they are. */
 #define PLAIN_CHARACTERS                                                       \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"       \
 	"/._-+=:,@%"
 
-/* The longest path that is shown, in quotes and with NUL */
+/* For the longest path that is shown, in quotes and with a NUL. */
 #define QUOTED_SIZE 264
 
 /* Write path as a word of a shell. */
@@ -44,7 +44,7 @@ is_credential(const char *path)
 	       path[length] == '/' && strstr(path + length, "/../") == NULL;
 }
 
-/* Whether fd is a file that may hold a secret */
+/* Whether fd is a file that may hold a secret; if it is not, why says so. */
 static enum error
 check(int fd, const char *path, bool again, bool *is_regular,
     char why[static SECRETFILE_WHY_SIZE])
@@ -78,7 +78,7 @@ check(int fd, const char *path, bool again, bool *is_regular,
 	return ERROR_DENIED;
 }
 
-/* Read to the end, or until there is no room. */
+/* Read up to the end of the file, or as much as there is room for. */
 static enum error
 read_all(int fd, struct secretfile *file)
 {
@@ -99,7 +99,8 @@ is_blank(char character)
 	return character == ' ' || character == '\t';
 }
 
-/* secret: without the newline at its end. */
+/* Returns what is odd about a secret, as struct secretfile has it. secret:
+ * without the newline at its end. */
 static const char *
 find_oddity(const char *secret, size_t size)
 {
@@ -126,7 +127,8 @@ find_oddity(const char *secret, size_t size)
 	return NULL;
 }
 
-/* Cut off one newline, and look whether the rest is what a person meant. */
+/* Remove one newline from the end, and note whether the rest looks as if it
+ * were not what the user meant. */
 static void
 trim(struct secretfile *file)
 {

@@ -11,21 +11,22 @@
 
 /* The longest secret in a file. */
 #define SECRETFILE_BYTES_MOST 4096
-/* It, a newline in two bytes, and one byte too many to notice more */
+/* Room for that, for CR LF, and for one byte more, to notice a longer one. */
 #define SECRETFILE_SECRET_SIZE (SECRETFILE_BYTES_MOST + 3)
 /* Room for every reason, which may hold a path in quotes. */
 #define SECRETFILE_WHY_SIZE 320
 
-/* What a file held. As good as the secret: wipe it when it is done with. */
+/* The content of a file. It is to be wiped after use, as it holds the
+ * secret. */
 struct secretfile {
 	/* The content, without one newline (or CR LF) at the end. */
 	char secret[SECRETFILE_SECRET_SIZE];
-	/* Its bytes, 0 to SECRETFILE_BYTES_MOST. */
+	/* Of the secret, in bytes: 0 to SECRETFILE_BYTES_MOST. */
 	size_t size;
-	/* It can be read again: no pipe. */
+	/* It is not a pipe, so it can be read again. */
 	bool is_regular;
-	/* What a person may not have meant, as a phrase behind the name of the
-	 * file; NULL: nothing. */
+	/* What the user may not have meant, as a phrase to follow the name of
+	 * the file; NULL: nothing. */
 	const char *oddity;
 };
 
@@ -37,10 +38,10 @@ struct secretfile {
  * $CREDENTIALS_DIRECTORY of systemd.exec(5), group may read: the bits there
  * show an access list that lets only the service in.
  *
- * again: it was read before. A pipe is refused then: its content is gone, and
- * opening it would wait.
- * file: on success filled, else wiped; the caller's to wipe.
- * why: on failure a phrase that says what is wrong and what to type.
+ * again: the file was read before. Then a pipe is refused: its content is gone,
+ * and open() would wait for a writer.
+ * file: filled on success, and to be wiped by the caller; wiped on failure.
+ * why: on failure, a phrase that says what is wrong and how to mend it.
  * Returns ERROR_DENIED, ERROR_INVALID (no secret file, or too long) or
  * ERROR_SYSTEM.
  */

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* An object that nobody uses begins with this. */
+/* What an object on the shelf begins with. */
 struct shelf_object {
 	struct shelf_object *next;
 };
@@ -19,9 +19,9 @@ shelf_init(struct shelf *shelf, size_t size)
 	shelf->count = 0;
 }
 
-/* Take the first off, or nothing when most are left. */
+/* Take an object off, unless only most are left. Returns it, or NULL. */
 static struct shelf_object *
-pop(struct shelf *shelf, unsigned most)
+take_off(struct shelf *shelf, unsigned most)
 {
 	struct shelf_object *object = NULL;
 
@@ -38,7 +38,7 @@ pop(struct shelf *shelf, unsigned most)
 void *
 shelf_take(struct shelf *shelf)
 {
-	void *object = pop(shelf, 0);
+	void *object = take_off(shelf, 0);
 
 	return object != NULL ? object : malloc(shelf->size);
 }
@@ -62,7 +62,7 @@ shrink(struct shelf *shelf, unsigned most)
 {
 	struct shelf_object *object;
 
-	while ((object = pop(shelf, most)) != NULL)
+	while ((object = take_off(shelf, most)) != NULL)
 		free(object);
 }
 

@@ -1,9 +1,9 @@
 /*
- * shelf - memory for small objects of one size, kept for the next one.
+ * shelf - small objects of one size, which are reused.
  *
- * For what one thread makes and another, which may then wait for hours, is done
- * with: a thread that has called malloc() or free() once has a cache of glibc's
- * for the rest of its life, 656 bytes, and one that takes and gives has none.
+ * For objects that one thread makes and another gives back before it waits for
+ * a long time. Once a thread has called malloc() or free(), glibc keeps a cache
+ * of 656 bytes for it until it ends; a thread that only uses a shelf has none.
  */
 #ifndef REBORE_OS_SHELF_H
 #define REBORE_OS_SHELF_H
@@ -12,7 +12,7 @@
 
 #include "os/lock.h"
 
-/* shelf_tidy() leaves so many. */
+/* shelf_tidy() keeps so many objects. */
 #define SHELF_KEPT_MOST 64
 
 /* Fields are private. */
@@ -24,20 +24,20 @@ struct shelf {
 	unsigned count;
 };
 
-/* size: of each object, a pointer's at least. */
+/* size: of each object, at least that of a pointer. */
 void shelf_init(struct shelf *shelf, size_t size);
 
-/* All objects must have been given back, or are lost. */
+/* Objects that have not been given back are leaked. */
 void shelf_destroy(struct shelf *shelf);
 
-/* Returns size bytes that are not initialized, or NULL when there is no memory.
+/* Returns an object that is not initialized, or NULL when there is no memory.
  * Threads: any. */
 void *shelf_take(struct shelf *shelf);
 
 /* NULL is legal. Threads: any. */
 void shelf_give(struct shelf *shelf, void *object);
 
-/* Give back what more than a few have left. To be called now and then, by a
+/* Free all unused objects but SHELF_KEPT_MOST. To be called now and then, by a
  * thread that calls free() anyway. */
 void shelf_tidy(struct shelf *shelf);
 

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 
-/* What signals_tell_main() sends. */
-#define SIGNAL_TOLD SIGUSR2
+/* The signal of signals_tell_main(). */
+#define SIGNAL_TO_MAIN SIGUSR2
 
-/* How often a wait that ends looks for a signal. */
+/* How often signals_wait_for() looks for a signal. */
 #define LOOK_MS 50
 
 /* Set before the first thread starts, then read-only. */
@@ -21,9 +21,10 @@ static pthread_t main_thread;
 static sigset_t waited;
 
 /*
- * Signals that tell of something, are of no use here, and would end the process:
- * a habit of another program's user must not. What says that the process is
- * broken, or has used up what a person allows it, stays deadly.
+ * Ignore signals that have no meaning for this program, but would end it.
+ * Somebody may send one because it means something to another program, such as
+ * SIGUSR1. Signals that report a fault of the process or an exceeded limit
+ * still end it.
  */
 static void
 ignore_harmless(void)
@@ -65,14 +66,15 @@ signals_start(void)
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGINT);
 	sigaddset(&waited, SIGHUP);
-	sigaddset(&waited, SIGNAL_TOLD);
+	sigaddset(&waited, SIGNAL_TO_MAIN);
 	pthread_sigmask(SIG_BLOCK, &waited, NULL);
 	ignore_harmless();
-	/* A shell's "&" and nohup leave these ignored, and sigwait() blind. */
+	/* A shell's "&" and nohup start the program with some of these ignored,
+	 * and then sigwait() does not see them. */
 	sigaction(SIGTERM, &normal, NULL);
 	sigaction(SIGINT, &normal, NULL);
 	sigaction(SIGHUP, &normal, NULL);
-	sigaction(SIGNAL_TOLD, &normal, NULL);
+	sigaction(SIGNAL_TO_MAIN, &normal, NULL);
 }
 
 enum signals_event
@@ -85,18 +87,18 @@ signals_wait(void)
 	switch (number) {
 	case SIGHUP:
 		return SIGNALS_RETRY;
-	case SIGNAL_TOLD:
+	case SIGNAL_TO_MAIN:
 		return SIGNALS_TOLD;
 	default:
 		return SIGNALS_STOP;
 	}
 }
 
-/* Whether sigwait() would return at once */
+/* Whether sigwait() would return at once. */
 static bool
 is_one_pending(void)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGNAL_TOLD};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGNAL_TO_MAIN};
 	sigset_t pending;
 
 	sigemptyset(&pending);
@@ -107,7 +109,7 @@ is_one_pending(void)
 	return false;
 }
 
-/* Not all systems have sigtimedwait(). */
+/* This polls because not all systems have sigtimedwait(). */
 enum signals_event
 signals_wait_for(unsigned most_ms)
 {
@@ -124,7 +126,7 @@ signals_wait_for(unsigned most_ms)
 void
 signals_tell_main(void)
 {
-	pthread_kill(main_thread, SIGNAL_TOLD);
+	pthread_kill(main_thread, SIGNAL_TO_MAIN);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * signals - the main thread waits for them; no other thread ever sees one.
+ * signals - events for the main thread. All other threads have them blocked.
  */
 #ifndef REBORE_OS_SIGNALS_H
 #define REBORE_OS_SIGNALS_H
@@ -11,13 +11,14 @@ enum signals_event {
 	SIGNALS_RETRY,
 	/* signals_tell_main() was called. */
 	SIGNALS_TOLD,
-	/* Of signals_wait_for(): nothing has happened. */
+	/* Nothing has happened until the time of signals_wait_for() was
+	 * over. */
 	SIGNALS_NONE,
 };
 
 /*
- * Block what signals_wait() waits for, and ignore what would end the process to
- * no purpose, such as SIGPIPE and SIGUSR1.
+ * Block the signals that signals_wait() waits for, and ignore those that would
+ * end the process without need, such as SIGPIPE and SIGUSR1.
  *
  * Threads: the main thread, before it starts another.
  */
@@ -26,15 +27,15 @@ void signals_start(void);
 /* Wait for the next event. Threads: the main thread. */
 enum signals_event signals_wait(void);
 
-/* Wait for it for so long at the most. Threads: the main thread. */
+/* Wait for the next event, up to most_ms. Threads: the main thread. */
 enum signals_event signals_wait_for(unsigned most_ms);
 
 /* Make signals_wait() return SIGNALS_TOLD. Threads: any. */
 void signals_tell_main(void);
 
 /*
- * From now on SIGTERM and SIGINT end the process on the spot: a person who
- * sends a second one does not want to wait.
+ * Let the next SIGTERM or SIGINT end the process at once: whoever sends a
+ * second one does not want to wait.
  *
  * Threads: the main thread.
  */

@@ -1,16 +1,18 @@
 /*
- * stack - gives back the part of a thread's stack that is used no more.
- * stack_linux.c or stack_none.c, chosen by configure.
+ * stack - gives back the part of a thread's stack that it does not use any
+ * more. stack_linux.c or stack_none.c, chosen by configure.
  *
- * A thread that serves an idle connection waits a few frames deep, but has
- * touched more: a handshake, a log line. Those pages would stay for hours.
+ * A thread that serves an idle connection waits a few frames deep, but has been
+ * deeper, in a handshake or for a log line. Without this, the pages that it
+ * touched there would stay for as long as the connection.
  */
 #ifndef REBORE_OS_STACK_H
 #define REBORE_OS_STACK_H
 
 /*
- * Before a function: its frame is not to be part of its caller's. For those that
- * need much, and are called by one that waits for long.
+ * Marks a function that must not be inlined, so that its frame is gone when it
+ * returns. For functions with a large frame whose caller then waits for a long
+ * time.
  */
 #if defined(__GNUC__)
 #define STACK_APART __attribute__((noinline))
@@ -18,11 +20,11 @@
 #define STACK_APART
 #endif
 
-/* Tell where the calling thread's stack ends, its lowest address. */
+/* State the lowest address of the calling thread's stack. */
 void stack_begin(void *lowest);
 
-/* Give back what lies below the caller's frame. Without stack_begin() in the
- * same thread it does nothing. */
+/* Give back the pages below the caller's frame. Does nothing in a thread that
+ * has not called stack_begin(). */
 void stack_trim(void);
 
 #endif

@@ -5,12 +5,12 @@
 
 #include "os/stack.h"
 
-/* What lies this close below is left alone: the frames of this call, and the red
- * zone of the ABI. No signal is delivered to a thread that trims: all are blocked
- * (thread.h). */
+/* So many bytes below the frame are spared: they are those of this call, and
+ * the red zone of the ABI. No signal handler can run there meanwhile, as
+ * threads have all signals blocked (thread.h). */
 #define MARGIN 192
 
-/* The lowest address of this thread's stack; NULL: unknown. */
+/* The lowest address of this thread's stack; NULL: not known. */
 static _Thread_local void *lowest;
 
 void
@@ -19,8 +19,8 @@ stack_begin(void *lowest_address)
 	lowest = lowest_address;
 }
 
-/* Not inlined, as link-time optimization would: the frame whose address counts
- * would be the caller's, which reaches further down than MARGIN. */
+/* Link-time optimization must not inline this: then the frame address would be
+ * the caller's, whose frame reaches further down than MARGIN. */
 STACK_APART void
 stack_trim(void)
 {
@@ -28,7 +28,6 @@ stack_trim(void)
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t end = (here - MARGIN) & ~(page - 1);
 
-	/* What is below the frame is dead: its content may go. */
 	if (lowest != NULL && (uintptr_t)lowest < end)
 		(void)madvise(lowest, end - (uintptr_t)lowest, MADV_DONTNEED);
 }

@@ -1,4 +1,4 @@
-/* stack for systems where it is left alone - see stack.h */
+/* stack for systems where nothing is given back - see stack.h */
 #include "os/stack.h"
 
 void

@@ -10,21 +10,23 @@
 
 #include "os/thread.h"
 
-/* Of a mapping: as many as a word has bits. */
+/* Stacks in one mapping: as many as a word has bits. */
 #define PLACES 64
 
-/* Since Linux 6.13; the headers may be older than the kernel. Others refuse it. */
+/* Linux has it since 6.13, and the headers may be older than the kernel. Older
+ * kernels and other systems refuse it. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
 
-/* OpenBSD has none, and FreeBSD has none any more. */
+/* OpenBSD does not have it, and FreeBSD has removed it. */
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
 
-/* OpenBSD wants it where a stack is; on FreeBSD it is memory that grows down
- * from its end, which many stacks in one mapping are not. */
+/* OpenBSD demands MAP_STACK for memory that is used as a stack. On FreeBSD it
+ * means one stack that grows down from the end of the mapping, not many of
+ * them. */
 #if !defined(MAP_STACK) || defined(__FreeBSD__)
 #define STACK_FLAG 0
 #else
@@ -32,10 +34,10 @@
 #endif
 
 struct stacks_chunk {
-	/* Where the lowest guard page is. */
+	/* The address of the lowest guard page. */
 	char *start;
-	/* Which are free: bit i is the place that begins at i times place_bytes().
-	 * 0: the chunk is not among the open ones. */
+	/* Bit i is set while the place at i times place_bytes() is free. The
+	 * chunk is in the list of open ones unless all are 0. */
 	uint64_t free;
 	struct stacks_chunk *next, *previous;
 };
@@ -46,7 +48,7 @@ page_bytes(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A guard page, and the stack. */
+/* Of a guard page and the stack above it. */
 static size_t
 place_bytes(void)
 {
@@ -102,7 +104,7 @@ stacks_destroy(struct stacks *stacks)
 	lock_destroy(&stacks->lock);
 }
 
-/* Have what runs over the lower end of a stack fall. */
+/* Have each thread that overruns its stack crash. */
 static bool
 guard(const struct stacks_chunk *chunk)
 {
@@ -117,7 +119,7 @@ guard(const struct stacks_chunk *chunk)
 }
 
 static struct stacks_chunk *
-make(void)
+make_chunk(void)
 {
 	struct stacks_chunk *chunk = malloc(sizeof *chunk);
 	size_t size = PLACES * place_bytes();
@@ -132,7 +134,8 @@ make(void)
 		return NULL;
 	}
 #ifdef MADV_NOHUGEPAGE
-	/* One page of 2 MiB would hold 30 stacks that need 4 KiB each. */
+	/* Otherwise one huge page of 2 MiB could back 30 stacks of which 4 KiB
+	 * each are in use. */
 	(void)madvise(chunk->start, size, MADV_NOHUGEPAGE);
 #endif
 	if (guard(chunk))
@@ -149,8 +152,8 @@ stacks_take(struct stacks *stacks, struct stacks_place *place)
 
 	lock_take(&stacks->lock);
 	if (stacks->open == NULL) {
-		/* Rarely enough to be done under the lock. */
-		chunk = make();
+		/* Rare enough for system calls under the lock. */
+		chunk = make_chunk();
 		if (chunk == NULL) {
 			lock_give(&stacks->lock);
 			return ERROR_RESOURCES;
@@ -169,7 +172,8 @@ stacks_take(struct stacks *stacks, struct stacks_place *place)
 	return ERROR_NONE;
 }
 
-/* Returns the chunk when it is empty, and another one has room: unlinked. */
+/* Returns the chunk, unlinked and to be discarded, when it is empty and another
+ * one has room; else NULL. */
 static struct stacks_chunk *
 put_back(struct stacks *stacks, struct stacks_chunk *chunk, uint64_t bit)
 {

@@ -1,9 +1,10 @@
 /*
  * stacks - memory for the stacks of threads, many of them in one mapping.
  *
- * Each has a guard page below it, and gives all of its memory back when it is not
- * used. In one mapping they cost the kernel less than one by one: where it has
- * MADV_GUARD_INSTALL (Linux 6.13) no description of an area for each.
+ * Each stack has a guard page below it, and gives all of its memory back when
+ * its thread has ended. Many stacks in one mapping cost the kernel less than a
+ * mapping each: where it has MADV_GUARD_INSTALL (Linux 6.13), it describes all
+ * of them as one area.
  */
 #ifndef REBORE_OS_STACKS_H
 #define REBORE_OS_STACKS_H
@@ -28,13 +29,13 @@ struct stacks {
 
 void stacks_init(struct stacks *stacks);
 
-/* All must have been given back. */
+/* All stacks must have been given back. */
 void stacks_destroy(struct stacks *stacks);
 
 /* Returns ERROR_RESOURCES with errno when there is no memory. Threads: any. */
 enum error stacks_take(struct stacks *stacks, struct stacks_place *place);
 
-/* Nothing may run on it any more. Its content is lost. Threads: any. */
+/* The thread must have ended. Threads: any. */
 void stacks_give(struct stacks *stacks, const struct stacks_place *place);
 
 #endif

@@ -45,7 +45,7 @@ thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
 	if (error)
 		return error;
 	if (thread == NULL)
-		return ERROR_NONE; /* it may have ended already */
+		return ERROR_NONE; /* it may have ended: no name for it */
 	thread_label(started, name);
 	*thread = started;
 	return ERROR_NONE;

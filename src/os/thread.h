@@ -10,9 +10,9 @@
 #include "base/error.h"
 
 /*
- * Stack of a thread that only runs our own code; configure multiplies it where
- * a sanitizer needs more. The deepest chain (a frame through jansson, logged as
- * JSON) uses about a third.
+ * Stack of a thread that runs only our own code; configure multiplies it where
+ * a sanitizer needs more. The deepest chain of calls, which parses a frame by
+ * jansson and logs it as JSON, uses about a third.
  */
 #define THREAD_STACK_BYTES ((size_t)64 * 1024 * REBORE_STACK_FACTOR)
 /* Stack of a thread that calls getaddrinfo(), which may load modules. */
@@ -21,21 +21,22 @@
 /*
  * Start a thread.
  *
- * name: for ps and debuggers; 15 bytes at most, a constant. A detached thread
- * names itself by thread_name().
+ * name: for ps and debuggers; a constant of 15 bytes at most. A detached thread
+ * has to name itself by thread_name().
  * stack_bytes: one of the above.
- * thread: to join it with thread_join(); NULL: detached, nobody joins it.
+ * thread: set, to join it by thread_join(); NULL: the thread is detached.
  * Returns ERROR_RESOURCES when the system has no room for it (errno EAGAIN or
- * ENOMEM); then nothing has happened.
+ * ENOMEM); then there is no thread.
  */
 enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
     void *(*run)(void *), void *argument);
 
 /*
- * Start a thread on a stack of the caller's.
+ * Start a thread on a stack that the caller provides.
  *
- * stack: THREAD_STACK_BYTES, the lowest address; until the thread is joined.
- * thread: to be joined; written at the latest when this returns.
+ * stack: the lowest address of THREAD_STACK_BYTES, which must stay until the
+ * thread is joined.
+ * thread: to join it; the thread may run, and end, before it is written.
  * The thread names itself. Returns as thread_start().
  */
 enum error thread_start_on(

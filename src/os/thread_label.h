@@ -1,7 +1,7 @@
 /*
- * thread_label - gives a thread its name, for ps and debuggers.
- * thread_label_np.c, or thread_label_none.c where a thread has none, chosen by
- * configure.
+ * thread_label - sets the name of a thread, for ps and debuggers.
+ * thread_label_np.c, or thread_label_none.c where threads have no names, chosen
+ * by configure.
  */
 #ifndef REBORE_OS_THREAD_LABEL_H
 #define REBORE_OS_THREAD_LABEL_H

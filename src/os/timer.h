@@ -1,9 +1,11 @@
 /*
- * timer - a descriptor that becomes readable at a time, also when the system
- * slept until then. timer_timerfd.c or timer_none.c, chosen by configure.
+ * timer - a descriptor that becomes readable at a given time, even if the
+ * system was suspended until then. timer_timerfd.c or timer_none.c, chosen by
+ * configure.
  *
- * poll() counts only the time that the system was awake: a client that waits a
- * minute and is suspended meanwhile would wait the rest of it afterwards.
+ * The time-out of poll() does not run while the system is suspended: a client
+ * that waits for a minute would wait for the rest of it when the system
+ * resumes.
  */
 #ifndef REBORE_OS_TIMER_H
 #define REBORE_OS_TIMER_H
@@ -15,15 +17,16 @@
 /*
  * Open a timer.
  *
- * fd: the descriptor, the caller's to close; -1 where the system has none (then
- * the time-out of poll() has to do), which is no error.
+ * fd: set to the descriptor, which the caller closes, or to -1 where the system
+ * has no such timer, which is not an error; the time-out of poll() has to do
+ * there.
  * Returns ERROR_RESOURCES or ERROR_SYSTEM with errno.
  */
 enum error timer_open(int *fd);
 
 /*
- * Let fd become readable at deadline_ms (clock.h), and not before; CLOCK_NEVER
- * turns it off. fd: -1 does nothing.
+ * Let fd become readable at deadline_ms (clock.h); CLOCK_NEVER turns the timer
+ * off. With an fd of -1 this does nothing.
  */
 void timer_set(int fd, int64_t deadline_ms);
 

@@ -19,7 +19,7 @@ timer_set(int fd, int64_t deadline_ms)
 
 	memset(&spec, 0, sizeof spec);
 	if (deadline_ms != CLOCK_NEVER) {
-		/* All zero would turn it off: 1 ns is soon enough. */
+		/* A time of zero would turn the timer off, hence the 1 ns. */
 		spec.it_value.tv_sec = (time_t)(deadline_ms / 1000);
 		spec.it_value.tv_nsec =
 		    (long)(deadline_ms % 1000) * 1000000 + 1;

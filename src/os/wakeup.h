@@ -24,7 +24,7 @@ enum error wakeup_open(struct wakeup *wakeup);
 /* Make read_fd readable. Threads: any, also in a signal handler. */
 void wakeup_send(const struct wakeup *wakeup);
 
-/* Make read_fd quiet again, however often it was sent. */
+/* Make read_fd unreadable again, however many wake-ups were sent. */
 void wakeup_clear(const struct wakeup *wakeup);
 
 /* Legal on one that is not open. */

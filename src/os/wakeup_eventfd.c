@@ -23,7 +23,8 @@ wakeup_send(const struct wakeup *wakeup)
 	const uint64_t one = 1;
 	int saved = errno;
 
-	/* It fails only when it is readable already. */
+	/* A write fails only when the counter is full, and then read_fd is
+	 * readable already. */
 	if (write(wakeup->write_fd, &one, sizeof one) == -1)
 		errno = saved;
 }

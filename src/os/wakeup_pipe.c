@@ -28,7 +28,8 @@ wakeup_send(const struct wakeup *wakeup)
 {
 	int saved = errno;
 
-	/* It fails only when it is full, hence readable already. */
+	/* A write fails only when the pipe is full, and then read_fd is
+	 * readable already. */
 	if (write(wakeup->write_fd, "", 1) == -1)
 		errno = saved;
 }

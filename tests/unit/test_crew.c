@@ -324,7 +324,7 @@ find_parked(unsigned n)
 	while (place != NULL && n-- > 0)
 		place = place->next;
 	lock_give(&crew->lock);
-	return place != NULL ? &place->told : NULL;
+	return place != NULL ? &place->given : NULL;
 }
 
 /* Wait until so many are parked: they wait, or are about to look again. */
