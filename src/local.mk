@@ -68,6 +68,7 @@ librebore_a_SOURCES = \
 	%D%/client/control.c	%D%/client/control.h \
 	%D%/client/control_state.c	%D%/client/control_state.h \
 	%D%/client/reconnect.c	%D%/client/reconnect.h \
+	%D%/client/rival.c	%D%/client/rival.h \
 	%D%/client/rekey.c	%D%/client/rekey.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \

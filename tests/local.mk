@@ -123,6 +123,7 @@ e2e_tests = \
 	%D%/e2e/init.py \
 	%D%/e2e/install.py \
 	%D%/e2e/ipv6_local_name.py \
+	%D%/e2e/late_displacement.py \
 	%D%/e2e/leak.py \
 	%D%/e2e/log_format.py \
 	%D%/e2e/long_pause.py \
@@ -166,6 +167,7 @@ e2e_tests = \
 	%D%/e2e/stop.py \
 	%D%/e2e/stop_while_refusing.py \
 	%D%/e2e/stop_in_flood.py \
+	%D%/e2e/stop_unanswered.py \
 	%D%/e2e/stopped_log_daemon.py \
 	%D%/e2e/threads_run_out.py \
 	%D%/e2e/unaccepted_visitor.py \

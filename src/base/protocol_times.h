@@ -23,7 +23,7 @@
 /* "heartbeats of the client" */
 #define PROTOCOL_CLIENT_HEARTBEAT_MS 2000
 /* "a server is silent: a second connection": three heartbeats are missing. */
-#define PROTOCOL_SILENCE_MS (3 * PROTOCOL_SERVER_HEARTBEAT_MS)
+#define PROTOCOL_SILENCE_MS 1500
 /* "a visitor that waits to be accepted" */
 #define PROTOCOL_ACCEPT_MS 10000
 /* "a refused client may read why" */

@@ -2,6 +2,7 @@
 #include "client/control_state.h"
 
 #include "base/clock.h"
+#include "base/protocol_times.h"
 
 /* What TCP may add to the time for an answer before a Hello that was lost on its
  * way reaches the server after all. */
@@ -15,6 +16,7 @@ begin(struct control_state *state, int64_t now_ms)
 	state->cause = CONTROL_CAUSE_NONE;
 	state->at_once = false;
 	state->announced = false;
+	state->takes_back = false;
 	state->heard_ms = now_ms;
 	state->heartbeat_ms = CLOCK_NEVER;
 	state->probe_ms = CLOCK_NEVER;
@@ -92,6 +94,7 @@ be_displaced(struct control_state *state, int64_t now_ms)
 		return lose_current(state, CONTROL_CAUSE_REPLACED);
 	if (now_ms >= state->own_hello_ms)
 		return end(state, CONTROL_CAUSE_DISPLACED);
+	state->takes_back = true;
 	if (state->phase == CONTROL_RIVAL_OPEN)
 		return lose_current(state, CONTROL_CAUSE_REPLACED);
 	state->cause = CONTROL_CAUSE_REPLACED;
@@ -121,10 +124,10 @@ mind_time(struct control_state *state, int64_t now_ms)
 		return end(state, CONTROL_CAUSE_SILENT);
 	}
 	if (now_ms >= state->heartbeat_ms) {
-		state->heartbeat_ms = now_ms + CONTROL_HEARTBEAT_MS;
+		state->heartbeat_ms = now_ms + PROTOCOL_CLIENT_HEARTBEAT_MS;
 		actions |= CONTROL_DO_BEAT;
 	}
-	if (state->announced && silent_ms >= CONTROL_SILENCE_MS &&
+	if (state->announced && silent_ms >= PROTOCOL_SILENCE_MS &&
 	    state->phase == CONTROL_ALONE && now_ms >= state->rest_ms)
 		actions |= start_rival(state, CONTROL_RIVAL_OPEN, now_ms);
 	return actions;
@@ -170,7 +173,7 @@ step_current(struct control_state *state, const struct control_event *event)
 		return be_displaced(state, event->now_ms);
 	case CONTROL_EVENT_NETWORK_CHANGED:
 		if (state->probe_ms == CLOCK_NEVER)
-			state->probe_ms = event->now_ms + CONTROL_SILENCE_MS;
+			state->probe_ms = event->now_ms + PROTOCOL_SILENCE_MS;
 		return 0;
 	case CONTROL_EVENT_ADDRESS_GONE:
 		state->at_once = true;
@@ -207,6 +210,18 @@ lose_rival(struct control_state *state)
 	return 0;
 }
 
+/* It has ended without an answer. If it is what has displaced the current one, the
+ * place is still ours, and is taken back. */
+static unsigned
+fail_rival(struct control_state *state, int64_t now_ms)
+{
+	if (state->phase != CONTROL_ONLY_RIVAL || state->takes_back ||
+	    state->cause != CONTROL_CAUSE_REPLACED)
+		return lose_rival(state);
+	state->takes_back = true;
+	return start_rival(state, CONTROL_ONLY_RIVAL, now_ms);
+}
+
 unsigned
 control_state_step(
     struct control_state *state, const struct control_event *event)
@@ -218,7 +233,7 @@ control_state_step(
 		state->own_hello_ms = 0; /* that Hello displaces nobody */
 		return lose_rival(state);
 	case CONTROL_EVENT_RIVAL_FAILED:
-		return lose_rival(state);
+		return fail_rival(state, event->now_ms);
 	case CONTROL_EVENT_RIVAL_GRANTED:
 		if (state->phase == CONTROL_OVER)
 			return 0;
@@ -245,7 +260,7 @@ control_state_due_ms(const struct control_state *state)
 		return clock_earlier(due_ms, state->probe_ms);
 	if (state->phase == CONTROL_ALONE)
 		due_ms = clock_earlier(
-		    due_ms, clock_later(state->heard_ms + CONTROL_SILENCE_MS,
+		    due_ms, clock_later(state->heard_ms + PROTOCOL_SILENCE_MS,
 				state->rest_ms));
 	return due_ms;
 }

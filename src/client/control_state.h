@@ -26,10 +26,6 @@
 
 #include "client/attempt.h"
 
-/* How often we send a heartbeat to a server that wants them. */
-#define CONTROL_HEARTBEAT_MS 2000
-/* Three heartbeats of the server are missing: a rival is dialled. */
-#define CONTROL_SILENCE_MS 1500
 /* From the start of one rival to that of the next, at least. */
 #define CONTROL_RIVAL_REST_MS 1000
 
@@ -128,6 +124,9 @@ struct control_state {
 	bool at_once;
 	/* The server has announced itself on the current connection. */
 	bool announced;
+	/* A rival of ours has displaced the current one, and had no answer: the
+	 * one that is under way is the only other that is dialled for that. */
+	bool takes_back;
 	uint32_t timeout_ms;
 	int64_t heard_ms;
 	int64_t heartbeat_ms; /* when ours is due */

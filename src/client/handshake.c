@@ -2,6 +2,7 @@
 #include "client/handshake.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -331,10 +332,11 @@ commit(struct handshake *handshake)
 {
 	int open = COMMITMENT_OPEN;
 
+	handshake->committed_ms = clock_now_ms();
 	if (atomic_compare_exchange_strong(
 		&handshake->commitment, &open, COMMITMENT_MADE))
 		return true;
-	report(handshake, HANDSHAKE_ABANDONED, "called off");
+	report(handshake, HANDSHAKE_CALLED_OFF, "called off");
 	return false;
 }
 
@@ -367,6 +369,19 @@ say_hello(struct handshake *handshake)
 	return error;
 }
 
+/* The answer has not come. Where the client ends, nobody will use the port that
+ * the server may have given us: behind Hello, Bye takes it back. */
+static void
+take_back(struct handshake *handshake)
+{
+	const struct message bye = {.kind = MESSAGE_BYE};
+	struct pollfd slot = {.fd = handshake->stop_fd, .events = POLLIN};
+
+	if (atomic_load(&handshake->bye_on_stop) && poll(&slot, 1, 0) == 1)
+		(void)channel_send(&handshake->channel, &bye,
+		    clock_now_ms() + PROTOCOL_BYE_MS);
+}
+
 static enum error
 shake_hands(struct handshake *handshake)
 {
@@ -384,6 +399,7 @@ shake_hands(struct handshake *handshake)
 		error = await_answer(handshake, &message);
 	if (error) {
 		report_channel(handshake, error);
+		take_back(handshake);
 		return error;
 	}
 	return read_answer(handshake, &message);
@@ -398,6 +414,7 @@ handshake_init(struct handshake *handshake)
 	    error_text(ERROR_STOPPED));
 	handshake->known_attempt = 0;
 	atomic_init(&handshake->commitment, COMMITMENT_OPEN);
+	atomic_init(&handshake->bye_on_stop, false);
 }
 
 void
@@ -421,12 +438,24 @@ handshake_run(struct handshake *handshake)
 }
 
 bool
-handshake_abandon(struct handshake *handshake)
+handshake_call_off(struct handshake *handshake)
 {
 	int open = COMMITMENT_OPEN;
 
 	return atomic_compare_exchange_strong(
 	    &handshake->commitment, &open, COMMITMENT_GONE);
+}
+
+bool
+handshake_is_committed(const struct handshake *handshake)
+{
+	return atomic_load(&handshake->commitment) == COMMITMENT_MADE;
+}
+
+void
+handshake_bye_on_stop(struct handshake *handshake)
+{
+	atomic_store(&handshake->bye_on_stop, true);
 }
 
 void

@@ -34,8 +34,8 @@ enum handshake_outcome {
 	HANDSHAKE_REFUSED,
 	/* Explicit evidence that no attempt can help: anything else. */
 	HANDSHAKE_IMPOSSIBLE,
-	/* handshake_abandon() was in time. */
-	HANDSHAKE_ABANDONED,
+	/* handshake_call_off() was in time. */
+	HANDSHAKE_CALLED_OFF,
 };
 
 struct handshake {
@@ -53,10 +53,15 @@ struct handshake {
 	/* Dial this, and look nothing up; NULL: the name of options. */
 	const struct address *known;
 
-	/* Private: for each message. */
-	uint32_t answer_ms;
 	/* Private: whether Hello may be sent, was sent, or must not be. */
 	atomic_int commitment;
+	/* Private: a stop has Bye said behind Hello. */
+	atomic_bool bye_on_stop;
+
+	/* Once handshake_is_committed(), read-only: since when, and how long each
+	 * message is waited for. */
+	int64_t committed_ms;
+	uint32_t answer_ms;
 
 	/* Written by handshake_run(). */
 	enum handshake_outcome outcome;
@@ -86,9 +91,18 @@ void handshake_run(struct handshake *handshake);
  * already: then the server may have acted on it, and its answer counts. Does not
  * wake it: that is for stop_fd and the roster.
  *
- * Returns whether it is called off.
+ * Returns whether it is called off. Threads: any.
  */
-bool handshake_abandon(struct handshake *handshake);
+bool handshake_call_off(struct handshake *handshake);
+
+/* Returns whether it has said Hello, or is about to. Threads: any. */
+bool handshake_is_committed(const struct handshake *handshake);
+
+/*
+ * When stop_fd ends the attempt after its Hello, say Bye: the server need not
+ * keep the port. Threads: any, before stop_fd is made readable.
+ */
+void handshake_bye_on_stop(struct handshake *handshake);
 
 /* Classify the text of an Error that the server sent, and report it. */
 void handshake_report_error(struct handshake *handshake,

@@ -369,6 +369,31 @@ START_TEST(a_late_displacement_by_our_own_hello_is_no_strangers)
 }
 END_TEST
 
+/* First what the rival has done, then that it has no answer; but no more than one
+ * other is dialled for that. */
+START_TEST(a_displacement_by_a_rival_that_has_no_answer)
+{
+	start_in(COMMITTED);
+	ck_assert_uint_eq(step_at(CONTROL_EVENT_BYE_DISPLACED, NOW_MS), 0);
+	ck_assert_uint_eq(step_at(CONTROL_EVENT_RIVAL_FAILED, NOW_MS),
+	    CONTROL_DO_START_RIVAL);
+	ck_assert_int_eq(state.phase, ONLY);
+	step_at(CONTROL_EVENT_RIVAL_COMMITTED, NOW_MS);
+	ck_assert_uint_eq(step_at(CONTROL_EVENT_RIVAL_FAILED, NOW_MS), END);
+	ck_assert_int_eq(control_state_outcome(&state), ATTEMPT_LOST);
+	/* An answer is one, be it a refusal. */
+	start_in(COMMITTED);
+	step_at(CONTROL_EVENT_BYE_DISPLACED, NOW_MS);
+	ck_assert_uint_eq(step_at(CONTROL_EVENT_RIVAL_REFUSED, NOW_MS), END);
+	/* The next connection has its own one. */
+	start_in(COMMITTED);
+	step_at(CONTROL_EVENT_BYE_DISPLACED, NOW_MS);
+	step_at(CONTROL_EVENT_RIVAL_FAILED, NOW_MS);
+	step_at(CONTROL_EVENT_RIVAL_GRANTED, NOW_MS);
+	ck_assert(!state.takes_back);
+}
+END_TEST
+
 START_TEST(a_displacement_long_after_our_own_hello_is_a_strangers)
 {
 	start_in(COMMITTED);
@@ -410,6 +435,8 @@ START_TEST(a_late_displacement_while_the_next_rival_is_open)
 	    step_at(CONTROL_EVENT_BYE_DISPLACED, OWN_UNTIL_MS - 1), 0);
 	ck_assert_int_eq(state.phase, ONLY);
 	ck_assert_int_eq(state.cause, CONTROL_CAUSE_REPLACED);
+	ck_assert_uint_eq(
+	    step_at(CONTROL_EVENT_RIVAL_FAILED, OWN_UNTIL_MS), END);
 }
 END_TEST
 
@@ -458,6 +485,7 @@ main(void)
 	    silence_for_long_is_a_loss,
 	    a_rival_that_is_granted_is_a_connection_like_any,
 	    a_late_displacement_by_our_own_hello_is_no_strangers,
+	    a_displacement_by_a_rival_that_has_no_answer,
 	    a_displacement_long_after_our_own_hello_is_a_strangers,
 	    a_refused_hello_displaces_nobody,
 	    nothing_older_displaces_a_connection,
