@@ -13,7 +13,6 @@
 #include "client/control_state.h"
 #include "client/rival.h"
 #include "net/tcp.h"
-#include "os/fd.h"
 
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
@@ -59,8 +58,8 @@ beat(struct standing *standing)
 	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
 	struct channel *channel = &standing->current->channel;
 
-	atomic_store(
-	    &standing->session->rtt_ms, tcp_rtt_ms(standing->current->fd));
+	atomic_store(&standing->session->rtt_ms,
+	    tcp_rtt_ms(transport_fd(&standing->current->transport)));
 	/* One that finds no room is not missed; failures show on reading. */
 	if (channel_put(channel, &heartbeat) == ERROR_NONE)
 		(void)channel_flush(channel);
@@ -369,10 +368,11 @@ adopt(struct standing *standing, struct handshake *shake)
 	shake->roster = standing->control->roster;
 	shake->stop_fd = standing->control->stop_fd;
 	shake->known = NULL;
-	if (roster_enter(shake->roster, &shake->entry, shake->fd, -1) > 0)
+	if (roster_enter(shake->roster, &shake->entry,
+		transport_fd(&shake->transport), -1) > 0)
 		return true;
 	say_bye(shake);
-	fd_close(&shake->fd);
+	transport_close(&shake->transport);
 	return false;
 }
 
@@ -434,7 +434,8 @@ mind_change(struct standing *standing)
 	resolve_network_changed(standing->control->workers->local);
 	if (!control_state_has_current(&standing->state))
 		return;
-	if (!netwatch_has_local_address(standing->current->fd)) {
+	if (!netwatch_has_local_address(
+		transport_fd(&standing->current->transport))) {
 		(void)tell(standing, CONTROL_EVENT_ADDRESS_GONE);
 		return;
 	}
@@ -471,7 +472,8 @@ wait_and_see(struct standing *standing)
 	int64_t until_ms = clock_earlier(control_state_due_ms(&standing->state),
 	    identity_due_ms(control->identity));
 	struct pollfd slots[] = {
-	    {.fd = is_read ? standing->current->fd : -1, .events = POLLIN},
+	    is_read ? transport_poll(&standing->current->transport, POLLIN)
+		    : (struct pollfd){.fd = -1},
 	    {.fd = control->stop_fd, .events = POLLIN},
 	    {.fd = rival_done_fd(&standing->rival), .events = POLLIN},
 	    {.fd = control->watch->fd, .events = POLLIN},

@@ -14,7 +14,6 @@
 #include "net/dial.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
-#include "os/fd.h"
 #include "wire/auth.h"
 
 /* A system that asks a second name server after 5 s still gets its answer. */
@@ -171,7 +170,7 @@ find_server(struct handshake *handshake, struct resolve_list *list)
 static void
 set_patience(struct handshake *handshake, int64_t dial_ms)
 {
-	uint32_t rtt_ms = tcp_rtt_ms(handshake->fd);
+	uint32_t rtt_ms = tcp_rtt_ms(transport_fd(&handshake->transport));
 
 	handshake->answer_ms = patience_answer_ms(
 	    PROTOCOL_HANDSHAKE_MS, rtt_ms > 0 ? rtt_ms : (uint32_t)dial_ms);
@@ -197,7 +196,7 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 		error = ERROR_RESET;
 	}
 	if (error == ERROR_NONE) {
-		handshake->fd = dial.fd;
+		handshake->transport = transport_of(dial.fd);
 		handshake->peer = dial.peer;
 		dial.fd = -1; /* ours now */
 		set_patience(handshake, clock_now_ms() - start_ms);
@@ -408,7 +407,7 @@ shake_hands(struct handshake *handshake)
 void
 handshake_init(struct handshake *handshake)
 {
-	handshake->fd = -1;
+	handshake->transport = (struct transport)TRANSPORT_INITIALIZER;
 	handshake->outcome = HANDSHAKE_FAILED;
 	snprintf(handshake->reason, sizeof handshake->reason, "%s",
 	    error_text(ERROR_STOPPED));
@@ -424,13 +423,14 @@ handshake_run(struct handshake *handshake)
 
 	if (find_server(handshake, &list) || connect_to(handshake, &list))
 		return;
-	if (!roster_enter(
-		handshake->roster, &handshake->entry, handshake->fd, -1)) {
-		fd_close(&handshake->fd);
+	if (!roster_enter(handshake->roster, &handshake->entry,
+		transport_fd(&handshake->transport), -1)) {
+		transport_close(&handshake->transport);
 		return;
 	}
-	sockopt_prepare(handshake->fd, &sockopt_keepalive_control);
-	channel_init(&handshake->channel, transport_of(handshake->fd));
+	sockopt_prepare(
+	    transport_fd(&handshake->transport), &sockopt_keepalive_control);
+	channel_init(&handshake->channel, handshake->transport);
 	if (shake_hands(handshake) == ERROR_NONE)
 		handshake->outcome = HANDSHAKE_DONE;
 	else
@@ -461,7 +461,7 @@ handshake_bye_on_stop(struct handshake *handshake)
 void
 handshake_end(struct handshake *handshake)
 {
-	if (handshake->fd != -1)
+	if (transport_is_open(&handshake->transport))
 		roster_leave(handshake->roster, &handshake->entry);
-	fd_close(&handshake->fd);
+	transport_close(&handshake->transport);
 }

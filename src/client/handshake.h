@@ -16,6 +16,7 @@
 #include "client/identity.h"
 #include "net/resolve.h"
 #include "net/roster.h"
+#include "net/transport.h"
 #include "wire/channel.h"
 #include "wire/keyring.h"
 
@@ -69,9 +70,9 @@ struct handshake {
 	/* On failure the attempt that the server knows of our instance; 0: it
 	 * has not said. */
 	uint64_t known_attempt;
-	/* On HANDSHAKE_DONE; the caller's from then on. fd is entered in the
-	 * roster as entry, by handshake_run(), and else -1. */
-	int fd;
+	/* On HANDSHAKE_DONE; the caller's from then on. The transport is entered
+	 * in the roster as entry, by handshake_run(), and else not open. */
+	struct transport transport;
 	struct roster_entry entry;
 	struct channel channel;
 	struct address peer;

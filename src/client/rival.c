@@ -38,8 +38,8 @@ rival_start(struct rival *rival, struct handshake *handshake,
 	roster_init(&rival->roster);
 	handshake_init(handshake);
 	handshake->asked_port = beside->public_port;
-	handshake->connect_ms = patience_answer_ms(
-	    PROTOCOL_CONNECT_AGAIN_MS, tcp_rtt_ms(beside->fd));
+	handshake->connect_ms = patience_answer_ms(PROTOCOL_CONNECT_AGAIN_MS,
+	    tcp_rtt_ms(transport_fd(&beside->transport)));
 	handshake->again_ms = PROTOCOL_CONNECT_AGAIN_MS;
 	handshake->known = &beside->peer;
 	handshake->roster = &rival->roster;

@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/sockopt.h"
-#include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
 #include "relay/relay.h"
@@ -27,8 +25,8 @@ log_end(const struct visit *visit, const struct relay *relay,
 static void
 end(struct visit *visit)
 {
-	fd_close(&visit->data_fd);
-	fd_close(&visit->local_fd);
+	transport_close(&visit->data);
+	transport_close(&visit->service);
 }
 
 void
@@ -36,8 +34,8 @@ visit_run(struct visit *visit)
 {
 	struct roster_entry entry;
 	struct relay relay = {
-	    .data = transport_of(visit->data_fd),
-	    .end = transport_of(visit->local_fd),
+	    .data = visit->data,
+	    .end = visit->service,
 	    .entry = &entry,
 	    .carried = visit->carried,
 	    .early = visit->early,
@@ -45,10 +43,10 @@ visit_run(struct visit *visit)
 	};
 	enum relay_outcome outcome;
 
-	if (!roster_enter(
-		visit->roster, &entry, visit->data_fd, visit->local_fd)) {
-		sockopt_reset_on_close(visit->data_fd);
-		sockopt_reset_on_close(visit->local_fd);
+	if (!roster_enter(visit->roster, &entry, transport_fd(&visit->data),
+		transport_fd(&visit->service))) {
+		transport_reset(&visit->data);
+		transport_reset(&visit->service);
 		buffers_return(visit->early);
 		end(visit);
 		return;

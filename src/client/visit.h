@@ -16,6 +16,7 @@
 #include "client/arrivals.h"
 #include "net/address.h"
 #include "net/roster.h"
+#include "net/transport.h"
 
 struct visit {
 	/* Of the client; they outlive the visit. */
@@ -27,8 +28,8 @@ struct visit {
 	struct uuid uuid;
 	int64_t start_ms;
 	/* Both are connected and prepared; closed by visit_run(). */
-	int data_fd;
-	int local_fd;
+	struct transport data;
+	struct transport service;
 	struct address local;
 	/* What came behind the last frame: a buffer (buffers.h), given back by
 	 * visit_run(); NULL: nothing. */

@@ -17,6 +17,7 @@
 #include "net/dial.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
+#include "net/transport.h"
 #include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
@@ -65,6 +66,8 @@ struct worker {
 	struct worker_session *session;
 
 	struct dial data;
+	/* The data connection, once it is dialled. */
+	struct transport transport;
 	struct dial local;
 	struct resolve_list data_addresses;
 	struct resolve_list local_addresses;
@@ -225,8 +228,11 @@ finish_data(struct worker *worker)
 		if (dial_wait(dials, count, true, CLOCK_NEVER, stop_fd))
 			return ERROR_STOPPED;
 	}
-	if (worker->data.state == DIAL_DONE)
+	if (worker->data.state == DIAL_DONE) {
+		worker->transport = transport_of(worker->data.fd);
+		worker->data.fd = -1; /* ours now */
 		return ERROR_NONE;
+	}
 	dial_reason(&worker->data, text);
 	snprintf(worker->reason, sizeof worker->reason,
 	    "cannot dial back to the server at %s", text);
@@ -292,7 +298,8 @@ rest(struct worker *worker)
 {
 	struct pollfd slots[] = {
 	    {.fd = worker->context->stop_fd, .events = POLLIN},
-	    {.fd = worker->data.fd}, /* a reset shows without asking */
+	    /* A reset shows without asking. */
+	    transport_poll(&worker->transport, 0),
 	};
 
 	if (clock_now_ms() - worker->order->arrival.start_ms >=
@@ -353,6 +360,7 @@ drop_data(struct worker *worker)
 	if (worker->entered)
 		roster_leave(worker->context->roster, &worker->entry);
 	worker->entered = false;
+	transport_close(&worker->transport);
 	dial_end(&worker->data);
 }
 
@@ -364,10 +372,11 @@ connect_data(struct worker *worker)
 
 	if (error)
 		return error;
-	sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
-	channel_init(&worker->channel, transport_of(worker->data.fd));
+	sockopt_prepare(
+	    transport_fd(&worker->transport), &sockopt_keepalive_proxied);
+	channel_init(&worker->channel, worker->transport);
 	worker->entered = roster_enter(worker->context->roster, &worker->entry,
-			      worker->data.fd, -1) > 0;
+			      transport_fd(&worker->transport), -1) > 0;
 	if (!worker->entered)
 		return ERROR_STOPPED;
 	error = answer_challenge(worker);
@@ -427,7 +436,7 @@ is_public_port(const struct worker *worker)
 		return true;
 	/* The server is on this host, and listens on loopback too. */
 	return address_is_loopback(local) &&
-	       address_of_socket(worker->data.fd, &own) &&
+	       address_of_socket(transport_fd(&worker->transport), &own) &&
 	       address_same_host(&own, &session->server);
 }
 
@@ -463,11 +472,12 @@ begin_visit(struct worker *worker, struct visit *visit)
 	visit->early = buffers_copy(early, visit->early_size);
 	if (visit->early == NULL && visit->early_size > 0)
 		return ERROR_MEMORY;
-	visit->data_fd = worker->data.fd;
-	visit->local_fd = worker->local.fd;
-	worker->data.fd = -1;
+	visit->data = worker->transport;
+	visit->service = transport_of(worker->local.fd);
+	worker->transport = (struct transport)TRANSPORT_INITIALIZER;
 	worker->local.fd = -1;
-	sockopt_prepare(visit->local_fd, &sockopt_keepalive_proxied);
+	sockopt_prepare(
+	    transport_fd(&visit->service), &sockopt_keepalive_proxied);
 	return ERROR_NONE;
 }
 
@@ -527,7 +537,8 @@ be_spare(struct worker *worker)
 	struct roster_entry entry;
 	enum error error;
 
-	if (!roster_enter(&session->spares, &entry, worker->data.fd, -1))
+	if (!roster_enter(
+		&session->spares, &entry, transport_fd(&worker->transport), -1))
 		return ERROR_STOPPED;
 	error = offer_spare(worker);
 	if (error == ERROR_NONE)
@@ -566,9 +577,11 @@ reach_as_spare(struct worker *worker)
 	dial_server(worker, PROTOCOL_CONNECT_MS);
 	error = finish_data(worker);
 	if (error == ERROR_NONE) {
-		sockopt_prepare(worker->data.fd, &sockopt_keepalive_proxied);
-		channel_init(&worker->channel, transport_of(worker->data.fd));
-		atomic_store(&session->is_near, tcp_is_near(worker->data.fd));
+		sockopt_prepare(transport_fd(&worker->transport),
+		    &sockopt_keepalive_proxied);
+		channel_init(&worker->channel, worker->transport);
+		atomic_store(&session->is_near,
+		    tcp_is_near(transport_fd(&worker->transport)));
 		error = be_spare(worker);
 	}
 	atomic_fetch_sub(&session->spares_kept, 1);
@@ -576,8 +589,9 @@ reach_as_spare(struct worker *worker)
 		dial_local(worker);
 		if (are_spares_low(session))
 			worker_tend_spares(worker->context, session);
-		worker->entered = roster_enter(worker->context->roster,
-				      &worker->entry, worker->data.fd, -1) > 0;
+		worker->entered =
+		    roster_enter(worker->context->roster, &worker->entry,
+			transport_fd(&worker->transport), -1) > 0;
 		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
 	}
 	/* A server that is short of descriptors closes them. */
@@ -604,8 +618,8 @@ go(struct worker *worker, struct visit *visit)
 	if (error == ERROR_NONE)
 		return ERROR_NONE;
 	/* The visitor learns by a reset that nobody serves it. */
-	if (worker->data.fd != -1)
-		sockopt_reset_on_close(worker->data.fd);
+	if (transport_is_open(&worker->transport))
+		transport_reset(&worker->transport);
 	if (error != ERROR_STOPPED)
 		warn(worker->context, worker->reason);
 	return error;
@@ -619,6 +633,7 @@ approach(struct order *order, struct visit *visit)
 	    .context = order->context,
 	    .session = order->session,
 	    .data = {.fd = -1},
+	    .transport = TRANSPORT_INITIALIZER,
 	    .local = {.fd = -1}};
 	enum error error = go(&worker, visit);
 

@@ -42,8 +42,9 @@ struct claim {
 static void
 enter(struct claim *claim)
 {
-	claim->is_entered = roster_enter(&claim->link->context->claiming,
-				&claim->entry, claim->link->fd, -1) > 0;
+	claim->is_entered =
+	    roster_enter(&claim->link->context->claiming, &claim->entry,
+		transport_fd(&claim->link->transport), -1) > 0;
 	claim->is_stopped = !claim->is_entered;
 }
 
@@ -127,7 +128,7 @@ static bool
 wait_a_little(struct claim *claim)
 {
 	/* The newcomer may lose patience meanwhile. */
-	struct pollfd slot = {.fd = claim->link->fd};
+	struct pollfd slot = transport_poll(&claim->link->transport, 0);
 
 	if (clock_now_ms() >= claim->deadline_ms)
 		return false;
@@ -157,9 +158,10 @@ compare(const struct link *older, void *context)
 		uuid_equal(&older->who.process, &newcomer->who.process),
 	    .waited_ms = now_ms - newcomer->start_ms,
 	    .silent_ms = now_ms - atomic_load(&older->said_ms),
-	    .tcp = tcp_judge(older->fd),
-	    .unacknowledged_ms = tcp_acknowledged_ms(older->fd),
-	    .rtt_ms = tcp_rtt_ms(older->fd),
+	    .tcp = tcp_judge(transport_fd(&older->transport)),
+	    .unacknowledged_ms =
+		tcp_acknowledged_ms(transport_fd(&older->transport)),
+	    .rtt_ms = tcp_rtt_ms(transport_fd(&older->transport)),
 	};
 	enum lease_copy verdict = lease_judge_twin(&twin);
 

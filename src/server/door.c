@@ -137,7 +137,7 @@ hand_out(struct door *door, struct pending_visitor *visitor)
 	}
 	/* No buffer is free: the spare can wait for that, not the visitor. */
 	if (!spares_return(door->spares, &spare)) {
-		fd_close(&spare.fd);
+		transport_close(&spare.transport);
 		budget_give(&context->budget, BUDGET_SESSION);
 	}
 	return false;
@@ -169,7 +169,7 @@ make_visitor(struct door *door, int fd, const struct address *address)
 	random_bytes(random, sizeof random);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid = uuid_of_random(random);
-	visitor->fd = fd;
+	visitor->transport = transport_of(fd);
 	visitor->address = *address;
 	visitor->public_port = door->port;
 	visitor->arrived_ms = clock_now_ms();

@@ -1,19 +1,16 @@
 /* handout - see handout.h */
 #include "server/handout.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
 #include "base/patience.h"
 #include "base/protocol_times.h"
-#include "net/sockopt.h"
 #include "net/tcp.h"
-#include "os/fd.h"
+#include "net/transport.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
 #include "server/proxy.h"
@@ -34,8 +31,9 @@ struct handout {
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
 	struct principal *principal; /* the visitor's, a reference */
-	int fd;
-	uint32_t serial;  /* of the spare */
+	/* Of the spare. */
+	struct transport transport;
+	uint32_t serial;
 	uint32_t rtt_ms;  /* the longer one of spare and control connection */
 	int64_t offer_ms; /* when it was offered */
 	bool condemned;   /* spares as old are closed */
@@ -53,14 +51,13 @@ struct handout {
 static enum error
 read_visitor(struct handout *handout)
 {
-	ssize_t got = recv(handout->visitor->fd, handout->kept + handout->size,
-	    BUFFERS_BYTES - handout->size, MSG_DONTWAIT);
+	size_t got = 0;
+	enum error error = transport_read(&handout->visitor->transport,
+	    handout->kept + handout->size, BUFFERS_BYTES - handout->size, &got);
 
-	if (got == -1)
-		return errno == EINTR ? ERROR_NONE : error_of_errno();
-	handout->visitor_ended = got == 0;
-	handout->size += (size_t)got;
-	return ERROR_NONE;
+	handout->visitor_ended = error == ERROR_CLOSED;
+	handout->size += got;
+	return handout->visitor_ended ? ERROR_NONE : error;
 }
 
 /* Write Connection, then what is kept. */
@@ -70,14 +67,12 @@ write_spare(struct handout *handout)
 	enum error error = channel_flush(&handout->channel);
 
 	while (error == ERROR_NONE && handout->sent < handout->size) {
-		ssize_t sent = send(handout->fd, handout->kept + handout->sent,
-		    handout->size - handout->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t sent = 0;
 
-		if (sent == -1 && errno == EINTR)
-			continue;
-		if (sent == -1)
-			return error_of_errno();
-		handout->sent += (size_t)sent;
+		error = transport_write(&handout->transport,
+		    handout->kept + handout->sent,
+		    handout->size - handout->sent, &sent);
+		handout->sent += sent;
 	}
 	return error;
 }
@@ -109,16 +104,17 @@ wants_visitor(const struct handout *handout)
 static enum error
 wait_once(struct handout *handout, int64_t deadline_ms)
 {
+	bool has_more = channel_queued(&handout->channel) > 0 ||
+	                handout->sent < handout->size;
 	struct pollfd slots[] = {
-	    {.fd = handout->fd, .events = POLLIN},
-	    {.fd = wants_visitor(handout) ? handout->visitor->fd : -1,
-		.events = POLLIN},
+	    transport_poll(
+		&handout->transport, has_more ? POLLIN | POLLOUT : POLLIN),
+	    wants_visitor(handout)
+		? transport_poll(&handout->visitor->transport, POLLIN)
+		: (struct pollfd){.fd = -1},
 	};
 	enum error error;
 
-	if (channel_queued(&handout->channel) > 0 ||
-	    handout->sent < handout->size)
-		slots[0].events |= POLLOUT;
 	if (poll(slots, 2, clock_left_ms(deadline_ms)) == 0)
 		return ERROR_TIMEOUT;
 	if (roster_interrupted(handout->entry))
@@ -227,7 +223,7 @@ serve_over(struct handout *handout, struct proxy *proxy)
 
 	proxy->context = handout->context;
 	proxy->visitor = handout->visitor;
-	proxy->data_fd = handout->fd;
+	proxy->data = handout->transport;
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	good = proxy->early != NULL || proxy->early_size == 0;
 	if (!good) {
@@ -238,8 +234,8 @@ serve_over(struct handout *handout, struct proxy *proxy)
 		}
 		if (proxy->is_expected)
 			roster_arrive(&handout->context->active);
-		sockopt_reset_on_close(handout->fd);
-		fd_close(&handout->fd);
+		transport_reset(&handout->transport);
+		transport_close(&handout->transport);
 		proxy_drop(handout->context, handout->visitor);
 	}
 	release(handout);
@@ -272,7 +268,7 @@ condemn_if_dead(struct handout *handout)
 {
 	if (clock_now_ms() - handout->offer_ms >=
 		patience_taken_ms(handout->rtt_ms) &&
-	    tcp_has_unacknowledged(handout->fd))
+	    tcp_has_unacknowledged(transport_fd(&handout->transport)))
 		condemn(handout);
 }
 
@@ -291,10 +287,9 @@ await_late(struct handout *handout, const struct uuid *uuid)
 
 	while (error == ERROR_AGAIN && clock_now_ms() < end_ms &&
 	       pending_has(pending, uuid)) {
-		struct pollfd slot = {.fd = handout->fd, .events = POLLIN};
-
 		condemn_if_dead(handout);
-		if (poll(&slot, 1, look_ms) == 1)
+		if (transport_wait(&handout->transport, POLLIN,
+			clock_now_ms() + look_ms) == ERROR_NONE)
 			error = read_spare(handout);
 		if (roster_interrupted(handout->entry))
 			error = ERROR_STOPPED;
@@ -323,9 +318,10 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 	struct context *context = handout->context;
 	struct pending_visitor *visitor = NULL;
 	size_t sent = handout->sent;
-	int fd = handout->fd;
+	struct transport transport = handout->transport;
 
-	if (roster_enter(&context->active, handout->entry, fd, -1)) {
+	if (roster_enter(&context->active, handout->entry,
+		transport_fd(&transport), -1)) {
 		if (await_late(handout, uuid) == ERROR_NONE)
 			visitor = pending_accept(
 			    &context->pending, uuid, handout->principal);
@@ -339,8 +335,8 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 		handout->visitor = visitor;
 		return serve_over(handout, proxy);
 	}
-	sockopt_reset_on_close(fd);
-	fd_close(&fd);
+	transport_reset(&transport);
+	transport_close(&transport);
 	release(handout);
 	return false;
 }
@@ -353,8 +349,9 @@ deliver(struct handout *handout, struct proxy *proxy)
 	struct shares *shares = &handout->context->shares;
 	struct share_seat *seat = &handout->visitor->seat;
 	struct uuid uuid = handout->visitor->uuid;
-	unsigned entered = roster_enter(
-	    roster, handout->entry, handout->fd, handout->visitor->fd);
+	unsigned entered = roster_enter(roster, handout->entry,
+	    transport_fd(&handout->transport),
+	    transport_fd(&handout->visitor->transport));
 	enum error error = ERROR_STOPPED;
 
 	roster_arrive(roster);
@@ -374,8 +371,8 @@ deliver(struct handout *handout, struct proxy *proxy)
 	give_back(handout);
 	if (error == ERROR_TIMEOUT)
 		return outlast(handout, &uuid, proxy);
-	sockopt_reset_on_close(handout->fd);
-	fd_close(&handout->fd);
+	transport_reset(&handout->transport);
+	transport_close(&handout->transport);
 	release(handout);
 	return false;
 }
@@ -394,9 +391,10 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
 	    .principal = principal_hold(order->visitor->principal),
-	    .fd = order->spare.fd,
+	    .transport = order->spare.transport,
 	    .serial = order->spare.serial,
-	    .rtt_ms = max_u32(order->rtt_ms, tcp_rtt_ms(order->spare.fd)),
+	    .rtt_ms = max_u32(order->rtt_ms,
+		tcp_rtt_ms(transport_fd(&order->spare.transport))),
 	    .entry = &proxy->entry,
 	    .begun = order->begun,
 	    .visitor_ended = order->visitor_ended,
@@ -405,7 +403,7 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 	    .sent = order->sent,
 	};
 
-	channel_init(&handout.channel, transport_of(order->spare.fd));
+	channel_init(&handout.channel, order->spare.transport);
 	return deliver(&handout, proxy);
 }
 
@@ -433,24 +431,25 @@ begin(struct handout_order *order)
 	struct message message = connection_of(order->visitor);
 	char frame[MESSAGE_JSON_MOST + 1];
 	struct iovec parts[] = {{.iov_base = frame}, {.iov_base = order->kept}};
-	struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
-	ssize_t got =
-	    recv(order->visitor->fd, order->kept, BUFFERS_BYTES, MSG_DONTWAIT);
-	ssize_t sent;
+	size_t got = 0;
+	size_t sent;
 
-	order->visitor_ended = got == 0;
-	order->size = got > 0 ? (uint32_t)got : 0;
+	order->visitor_ended =
+	    transport_read(&order->visitor->transport, order->kept,
+		BUFFERS_BYTES, &got) == ERROR_CLOSED;
+	order->size = (uint32_t)got;
 	parts[0].iov_len = message_encode(&message, frame);
 	parts[1].iov_len = order->size;
-	sent = sendmsg(order->spare.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent <= 0)
-		return; /* the thread tries again, and sees why */
+	/* Where it fails, the thread tries again, and sees why. */
+	if (parts[0].iov_len == 0 ||
+	    transport_gather(&order->spare.transport, parts, 2, &sent))
+		return;
 	order->begun = true;
-	if ((size_t)sent >= parts[0].iov_len)
-		order->sent = (uint32_t)((size_t)sent - parts[0].iov_len);
+	if (sent >= parts[0].iov_len)
+		order->sent = (uint32_t)(sent - parts[0].iov_len);
 	else
-		shutdown(
-		    order->spare.fd, SHUT_RDWR); /* half a frame: of no use */
+		/* Half a frame: the spare is of no use. */
+		(void)transport_end(&order->spare.transport);
 }
 
 enum error
@@ -481,8 +480,8 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	crowd_shrink(&context->silent, clock_now_ms());
 	buffers_return(kept);
 	proxy_drop(context, visitor);
-	sockopt_reset_on_close(order->spare.fd);
-	fd_close(&order->spare.fd);
+	transport_reset(&order->spare.transport);
+	transport_close(&order->spare.transport);
 	context->tunnels->release(tunnel);
 	shelf_give(&context->handouts, order);
 	return ERROR_NONE;

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/patience.h"
@@ -14,7 +12,6 @@
 #include "base/random.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "os/fd.h"
 
 /* A client that takes nothing for so long is gone, where TCP does not say. */
 #define STALLED_MS 16000
@@ -29,23 +26,23 @@
 static void
 adapt(struct link *link)
 {
-	uint32_t segments = tcp_segments_in(link->fd);
+	uint32_t segments = tcp_segments_in(transport_fd(&link->transport));
 	uint32_t longest_ms;
 
 	if (segments != link->segments)
 		link_hear(link);
 	link->segments = segments;
-	link->rtt_ms = tcp_rtt_ms(link->fd);
+	link->rtt_ms = tcp_rtt_ms(transport_fd(&link->transport));
 	longest_ms = patience_retransmit_ms(link->rtt_ms);
 	if (longest_ms <= link->retransmit_ms)
 		return; /* a path that was slow once may be again */
 	link->retransmit_ms = longest_ms;
-	tcp_limit_retransmission(link->fd, longest_ms);
+	tcp_limit_retransmission(transport_fd(&link->transport), longest_ms);
 }
 
 struct link *
-link_create(struct context *context, int fd, const struct channel *channel,
-    const struct address *peer)
+link_create(struct context *context, struct transport transport,
+    const struct channel *channel, const struct address *peer)
 {
 	struct link *link = calloc(1, sizeof *link);
 	uint8_t random[UUID_BYTES];
@@ -55,7 +52,7 @@ link_create(struct context *context, int fd, const struct channel *channel,
 	random_bytes(random, sizeof random);
 	link->name = uuid_of_random(random);
 	link->context = context;
-	link->fd = fd;
+	link->transport = transport;
 	link->channel = *channel;
 	link->address = *peer;
 	address_print(peer, link->peer);
@@ -63,7 +60,7 @@ link_create(struct context *context, int fd, const struct channel *channel,
 	link->heard_ms = link->start_ms;
 	atomic_init(&link->said_ms, link->start_ms);
 	link->reason = "";
-	tcp_limit_silence(fd, context->unacknowledged_ms);
+	tcp_limit_silence(transport_fd(&transport), context->unacknowledged_ms);
 	adapt(link);
 	return link;
 }
@@ -74,7 +71,7 @@ link_destroy(struct link *link)
 	if (link == NULL)
 		return;
 	registry_remove_instance(&link->context->registry, &link->entry);
-	fd_close(&link->fd);
+	transport_close(&link->transport);
 	keyring_release(&link->context->keys, link->key);
 	budget_give(&link->context->budget, BUDGET_SESSION);
 	free(link);
@@ -106,7 +103,7 @@ take_announce(struct link *link, const struct message_announce *who)
 	link->announced = true;
 	link->who = *who;
 	if (link_can(link, MESSAGE_CAN_HEARTBEAT)) /* its silence says more */
-		tcp_limit_silence(link->fd, 0);
+		tcp_limit_silence(transport_fd(&link->transport), 0);
 	return LINK_ANNOUNCED;
 }
 
@@ -192,13 +189,12 @@ link_await_announce(struct link *link, int64_t deadline_ms)
 	enum error error = ERROR_NONE;
 
 	while (error == ERROR_NONE && !link->announced) {
-		struct pollfd slot = {.fd = link->fd, .events = POLLIN};
 		enum link_event event;
 
 		error = link_read(link, &event);
 		if (error || link->announced || clock_now_ms() >= deadline_ms)
 			break;
-		poll(&slot, 1, clock_left_ms(deadline_ms));
+		(void)transport_wait(&link->transport, POLLIN, deadline_ms);
 	}
 	return error;
 }
@@ -324,11 +320,11 @@ link_due_ms(const struct link *link)
 struct pollfd
 link_poll(const struct link *link)
 {
-	struct pollfd slot = {.fd = link->fd, .events = POLLIN};
+	short events = POLLIN;
 
 	if (channel_queued(&link->channel) > 0)
-		slot.events |= POLLOUT;
-	return slot;
+		events |= POLLOUT;
+	return transport_poll(&link->transport, events);
 }
 
 void
@@ -347,16 +343,18 @@ void
 link_begin_end(struct link *link)
 {
 	registry_remove_instance(&link->context->registry, &link->entry);
-	(void)shutdown(link->fd, SHUT_WR);
+	(void)transport_end(&link->transport);
 }
 
 bool
 link_has_ended(struct link *link)
 {
 	char dropped[256];
-	ssize_t got = 1;
+	enum error error = ERROR_NONE;
+	size_t got;
 
-	for (int i = 0; i < READS_MOST && got > 0; i++)
-		got = recv(link->fd, dropped, sizeof dropped, MSG_DONTWAIT);
-	return got == 0 || (got == -1 && errno != EINTR && errno != EAGAIN);
+	for (int i = 0; i < READS_MOST && error == ERROR_NONE; i++)
+		error = transport_read(
+		    &link->transport, dropped, sizeof dropped, &got);
+	return error != ERROR_NONE && error != ERROR_AGAIN;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "net/address.h"
+#include "net/transport.h"
 #include "server/context.h"
 #include "wire/channel.h"
 
@@ -23,7 +24,7 @@ struct link {
 	char peer[ADDRESS_TEXT_SIZE];
 	struct address address;
 	int64_t start_ms;
-	int fd;
+	struct transport transport;
 	/* What the client has proved, held by the link; NULL: nothing. */
 	struct keyring_key *key;
 	/* Random: the name of this connection, for its spares. */
@@ -64,10 +65,10 @@ enum link_event {
 /*
  * Take over a connection and what was read from it, and its place in the budget.
  *
- * fd: the link's on success. channel: copied.
+ * transport: the link's on success. channel: over it; copied.
  * Returns NULL when there is no memory.
  */
-struct link *link_create(struct context *context, int fd,
+struct link *link_create(struct context *context, struct transport transport,
     const struct channel *channel, const struct address *peer);
 
 /* Enter it in the registry, as a connection of its instance. It must have

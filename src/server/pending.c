@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -206,8 +205,8 @@ look_on(struct pending *pending, struct pending_group *group, bool silent,
 		if (silent && visitor->kept_size > 0)
 			continue;
 		look->uuids[look->count] = visitor->uuid;
-		look->slots[look->count++] = (struct pollfd){
-		    .fd = visitor->fd, .events = silent ? POLLRDHUP : 0};
+		look->slots[look->count++] =
+		    transport_poll(&visitor->transport, silent ? POLLRDHUP : 0);
 	}
 	lock_give(&pending->lock);
 }
@@ -216,9 +215,11 @@ look_on(struct pending *pending, struct pending_group *group, bool silent,
 static bool
 is_end(int fd)
 {
+	const struct transport visitor = transport_of(fd);
+	size_t got;
 	char byte;
 
-	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return transport_peek(&visitor, &byte, 1, &got) == ERROR_CLOSED;
 }
 
 static bool

@@ -14,6 +14,7 @@
 
 #include "base/uuid.h"
 #include "net/address.h"
+#include "net/transport.h"
 #include "os/lock.h"
 #include "server/pulse.h"
 #include "server/shares.h"
@@ -24,9 +25,9 @@
 
 struct pending_visitor {
 	struct uuid uuid;
-	/* The visitor's socket: whoever has taken or dropped the visitor owns
-	 * it. */
-	int fd;
+	/* The visitor's connection: whoever has taken or dropped the visitor
+	 * owns it. */
+	struct transport transport;
 	struct address address;
 	uint16_t public_port;
 	int64_t arrived_ms;

@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/sockopt.h"
-#include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
 #include "relay/relay.h"
@@ -43,7 +41,7 @@ static void
 finish(struct context *context, struct pending_visitor *visitor)
 {
 	proxy_expect(context, visitor, false);
-	fd_close(&visitor->fd);
+	transport_close(&visitor->transport);
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
 	principal_release(visitor->principal);
@@ -55,7 +53,7 @@ finish(struct context *context, struct pending_visitor *visitor)
 void
 proxy_drop(struct context *context, struct pending_visitor *visitor)
 {
-	sockopt_reset_on_close(visitor->fd);
+	transport_reset(&visitor->transport);
 	finish(context, visitor);
 }
 
@@ -69,7 +67,8 @@ enter(struct proxy *proxy)
 	if (!proxy->is_entered) {
 		proxy->is_entered =
 		    roster_enter(&context->active, &proxy->entry,
-			proxy->data_fd, proxy->visitor->fd) > 0;
+			transport_fd(&proxy->data),
+			transport_fd(&proxy->visitor->transport)) > 0;
 		if (proxy->is_entered)
 			shares_bind(&context->shares, seat, &context->active,
 			    &proxy->entry);
@@ -86,8 +85,8 @@ proxy_run(struct proxy *proxy)
 	struct context *context = proxy->context;
 	struct pending_visitor *visitor = proxy->visitor;
 	struct relay relay = {
-	    .data = transport_of(proxy->data_fd),
-	    .end = transport_of(visitor->fd),
+	    .data = proxy->data,
+	    .end = visitor->transport,
 	    .entry = &proxy->entry,
 	    .carried = visitor->pulse ? &visitor->pulse->heard : NULL,
 	    .early = proxy->early,
@@ -106,12 +105,13 @@ proxy_run(struct proxy *proxy)
 		shares_unbind(&context->shares, &visitor->seat);
 		roster_leave(&context->active, &proxy->entry);
 		log_end(visitor, &relay, outcome);
-		fd_close(&proxy->data_fd); /* before the budget has it again */
+		transport_close(
+		    &proxy->data); /* before the budget has it again */
 		finish(context, visitor);
 	} else {
-		sockopt_reset_on_close(proxy->data_fd);
+		transport_reset(&proxy->data);
 		buffers_return(proxy->early);
-		fd_close(&proxy->data_fd);
+		transport_close(&proxy->data);
 		proxy_drop(context, visitor);
 	}
 }

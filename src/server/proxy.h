@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/uuid.h"
+#include "net/transport.h"
 #include "server/context.h"
 
 /* A visitor and its data connection: both are gone with proxy_run(). Small, as
@@ -15,7 +16,7 @@
 struct proxy {
 	struct context *context;
 	struct pending_visitor *visitor;
-	int data_fd;
+	struct transport data;
 	/* What came behind the last frame, and is the first that the visitor
 	 * gets: a buffer (buffers.h); NULL: nothing. */
 	char *early;

@@ -69,7 +69,7 @@ accept_clients(struct server *server)
 	     i++) {
 		error = listen_accept(&server->listener, &fd, &peer);
 		if (error == ERROR_NONE)
-			session_start(context, fd, &peer);
+			session_start(context, transport_of(fd), &peer);
 	}
 	if (error == ERROR_NONE || error == ERROR_RESET || error == ERROR_AGAIN)
 		return 0;

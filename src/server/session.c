@@ -14,7 +14,6 @@
 #include "net/sockopt.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "os/fd.h"
 #include "os/stack.h"
 #include "relay/buffers.h"
 #include "server/claim.h"
@@ -43,7 +42,7 @@ struct role {
 
 struct session {
 	struct context *context;
-	int fd;
+	struct transport transport;
 	const struct uuid *challenge;
 	struct address address;
 	uint64_t source;
@@ -61,7 +60,7 @@ end(struct session *session)
 {
 	struct context *context = session->context;
 
-	fd_close(&session->fd);
+	transport_close(&session->transport);
 	keyring_release(&context->keys, session->key);
 	session->key = NULL;
 	budget_give(&context->budget, BUDGET_SESSION);
@@ -249,7 +248,7 @@ be_tunnel(struct session *session, uint16_t asked)
 {
 	struct context *context = session->context;
 	struct link *link = link_create(
-	    context, session->fd, &session->channel, &session->address);
+	    context, session->transport, &session->channel, &session->address);
 
 	if (link == NULL) {
 		notices_tell(&context->notices, NOTICE_BROKEN, session->source,
@@ -257,9 +256,10 @@ be_tunnel(struct session *session, uint16_t asked)
 		end(session);
 		return NULL;
 	}
-	sockopt_set_keepalive(session->fd, &sockopt_keepalive_control);
-	/* The link has the descriptor now, and a place in the budget. */
-	session->fd = -1;
+	sockopt_set_keepalive(
+	    transport_fd(&session->transport), &sockopt_keepalive_control);
+	/* The link has the connection now, and a place in the budget. */
+	session->transport = (struct transport)TRANSPORT_INITIALIZER;
 	link->key = session->key;
 	session->key = NULL;
 	budget_force(&context->budget, BUDGET_SESSION);
@@ -277,7 +277,7 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 
 	rest = channel_rest(&session->channel, &proxy->early_size);
 	proxy->context = context;
-	proxy->data_fd = session->fd;
+	proxy->data = session->transport;
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	proxy->visitor = NULL;
 	/* A drain waits for a visitor that has left those who wait. */
@@ -293,7 +293,8 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 			    session->peer);
 	}
 	if (proxy->visitor != NULL)
-		session->fd = -1; /* it was charged to the visitor */
+		session->transport = (struct transport)
+		    TRANSPORT_INITIALIZER; /* it was charged to the visitor */
 	else {
 		buffers_return(proxy->early);
 		roster_arrive(&context->active);
@@ -315,8 +316,8 @@ be_spare(struct session *session, const struct uuid *key)
 
 	channel_rest(&session->channel, &size);
 	if (tunnel != NULL && size == 0 && budget_is_ample(&context->budget) &&
-	    tunnel_add_spare(tunnel, session->fd, principal)) {
-		session->fd = -1;
+	    tunnel_add_spare(tunnel, session->transport, principal)) {
+		session->transport = (struct transport)TRANSPORT_INITIALIZER;
 		budget_force(&context->budget, BUDGET_SESSION); /* its own */
 	}
 	if (tunnel != NULL)
@@ -371,8 +372,9 @@ converse(struct session *session, struct role *role)
 	bool goes_on;
 	bool made_room;
 
-	if (crowd_enter(&context->silent, &session->entry, session->fd,
-		session->source, &made_room)) {
+	if (crowd_enter(&context->silent, &session->entry,
+		transport_fd(&session->transport), session->source,
+		&made_room)) {
 		end(session);
 		return;
 	}
@@ -402,15 +404,15 @@ STACK_APART static void
 receive(const struct session_order *order, struct role *role)
 {
 	struct session session = {.context = order->context,
-	    .fd = order->fd,
+	    .transport = order->transport,
 	    .challenge = &order->challenge,
-	    .patience_ms = patience_answer_ms(
-		PROTOCOL_HANDSHAKE_MS, tcp_rtt_ms(order->fd)),
+	    .patience_ms = patience_answer_ms(PROTOCOL_HANDSHAKE_MS,
+		tcp_rtt_ms(transport_fd(&order->transport))),
 	    .address = order->address,
 	    .source = source_of_address(&order->address)};
 
 	address_print(&order->address, session.peer);
-	channel_init(&session.channel, transport_of(session.fd));
+	channel_init(&session.channel, session.transport);
 	converse(&session, role);
 }
 
@@ -435,10 +437,10 @@ challenge(struct session_order *order)
 {
 	struct channel channel;
 
-	sockopt_prepare_accepted(order->fd);
+	sockopt_prepare_accepted(transport_fd(&order->transport));
 	if (!order->context->has_secret)
 		return ERROR_NONE;
-	channel_init(&channel, transport_of(order->fd));
+	channel_init(&channel, order->transport);
 	return auth_challenge(&channel, &order->challenge);
 }
 
@@ -488,21 +490,23 @@ is_shut_out(struct context *context, const struct address *peer)
 }
 
 void
-session_start(struct context *context, int fd, const struct address *peer)
+session_start(struct context *context, struct transport transport,
+    const struct address *peer)
 {
 	struct session_order *order;
 	enum error error = ERROR_MEMORY;
 	char why[160];
 
 	if (is_shut_out(context, peer)) {
-		sockopt_reset_on_close(fd);
-		fd_close(&fd);
+		transport_reset(&transport);
+		transport_close(&transport);
 		return;
 	}
 	order = shelf_take(&context->sessions);
 	if (order != NULL) {
-		*order = (struct session_order){
-		    .context = context, .fd = fd, .address = *peer};
+		*order = (struct session_order){.context = context,
+		    .transport = transport,
+		    .address = *peer};
 		error = start(order);
 	}
 	if (error == ERROR_NONE)
@@ -515,6 +519,6 @@ session_start(struct context *context, int fd, const struct address *peer)
 		context_warn_shed(context, why);
 		crowd_shrink(&context->silent, clock_now_ms());
 	}
-	fd_close(&fd);
+	transport_close(&transport);
 	shelf_give(&context->sessions, order);
 }

@@ -10,12 +10,13 @@
 #define REBORE_SERVER_SESSION_H
 
 #include "net/address.h"
+#include "net/transport.h"
 #include "server/context.h"
 
 /* What a context's shelf of sessions has on it. */
 struct session_order {
 	struct context *context;
-	int fd;
+	struct transport transport;
 	struct address address;
 	struct uuid challenge; /* that was sent, where there is a secret */
 };
@@ -23,8 +24,9 @@ struct session_order {
 /*
  * Start the session of a connection that was accepted.
  *
- * fd: the session's from then on, also where it cannot be started.
+ * transport: the session's from then on, also where it cannot be started.
  */
-void session_start(struct context *context, int fd, const struct address *peer);
+void session_start(struct context *context, struct transport transport,
+    const struct address *peer);
 
 #endif

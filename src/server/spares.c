@@ -1,13 +1,8 @@
 /* spares - see spares.h */
 #include "server/spares.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-
-#include "os/fd.h"
 
 void
 spares_init(struct spares *spares, struct budget *budget, unsigned most)
@@ -48,9 +43,10 @@ keep(struct spares *spares, const struct spare *spare)
 }
 
 bool
-spares_add(struct spares *spares, int fd, const struct principal *principal)
+spares_add(struct spares *spares, struct transport transport,
+    const struct principal *principal)
 {
-	struct spare spare = {.fd = fd};
+	struct spare spare = {.transport = transport};
 	bool kept;
 
 	lock_take(&spares->lock);
@@ -90,17 +86,17 @@ pop(struct spares *spares, struct spare *spare)
 static bool
 is_alive(const struct spare *spare)
 {
+	size_t got;
 	char byte;
 
-	return recv(spare->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
-	       (errno == EAGAIN || errno == EINTR);
+	return transport_peek(&spare->transport, &byte, 1, &got) == ERROR_AGAIN;
 }
 
 /* Close one, and give its place back. */
 static void
 drop(struct spares *spares, struct spare *spare)
 {
-	fd_close(&spare->fd);
+	transport_close(&spare->transport);
 	budget_give(spares->budget, BUDGET_SESSION);
 }
 
@@ -137,7 +133,7 @@ sift(struct spares *spares,
 		if (is_kept(&spares->all[i], serial)) /* without waiting */
 			spares->all[kept++] = spares->all[i];
 		else
-			fd_close(&spares->all[i].fd);
+			transport_close(&spares->all[i].transport);
 	}
 	closed = spares->count - kept;
 	spares->count = kept;
@@ -161,7 +157,7 @@ list_all(struct spares *spares, struct look *look)
 	for (unsigned i = 0; i < look->count; i++) {
 		look->serials[i] = spares->all[i].serial;
 		look->slots[i] =
-		    (struct pollfd){.fd = spares->all[i].fd, .events = POLLIN};
+		    transport_poll(&spares->all[i].transport, POLLIN);
 	}
 	lock_give(&spares->lock);
 }
@@ -170,7 +166,7 @@ list_all(struct spares *spares, struct look *look)
 static void
 drop_if_ended(struct spares *spares, uint32_t serial)
 {
-	struct spare ended = {.fd = -1};
+	struct spare ended = {.transport = TRANSPORT_INITIALIZER};
 	unsigned i = 0;
 
 	lock_take(&spares->lock);
@@ -183,7 +179,7 @@ drop_if_ended(struct spares *spares, uint32_t serial)
 		    (spares->count - i) * sizeof spares->all[0]);
 	}
 	lock_give(&spares->lock);
-	if (ended.fd != -1)
+	if (transport_is_open(&ended.transport))
 		drop(spares, &ended);
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/transport.h"
 #include "os/lock.h"
 #include "server/budget.h"
 #include "wire/principal.h"
@@ -18,7 +19,7 @@
 #define SPARES_MOST 64
 
 struct spare {
-	int fd;
+	struct transport transport;
 	/* Higher than that of any that was added before. */
 	uint32_t serial;
 };
@@ -54,11 +55,11 @@ void spares_close(struct spares *spares);
  * any.
  *
  * principal: whose it is.
- * Returns false when none is wanted, or none of principal; fd stays the caller's
- * then.
+ * Returns false when none is wanted, or none of principal; the transport stays
+ * the caller's then.
  */
-bool spares_add(
-    struct spares *spares, int fd, const struct principal *principal);
+bool spares_add(struct spares *spares, struct transport transport,
+    const struct principal *principal);
 
 /* Keep one that spares_take() has given, as it was. Returns as spares_add(). */
 bool spares_return(struct spares *spares, const struct spare *spare);

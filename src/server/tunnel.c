@@ -74,7 +74,7 @@ publish_holder(struct tunnel *tunnel)
 	    tunnel->incoming ? tunnel->incoming : tunnel->link;
 
 	lock_assert_held(&tunnel->lock);
-	tunnel->holder_fd = link ? link->fd : -1;
+	tunnel->holder_fd = link ? transport_fd(&link->transport) : -1;
 	if (link == NULL)
 		return; /* whose lease it is stays known */
 	tunnel->holder_address = link->address;
@@ -252,10 +252,10 @@ readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
 }
 
 bool
-tunnel_add_spare(
-    struct tunnel *tunnel, int fd, const struct principal *principal)
+tunnel_add_spare(struct tunnel *tunnel, struct transport transport,
+    const struct principal *principal)
 {
-	return spares_add(&tunnel->spares, fd, principal);
+	return spares_add(&tunnel->spares, transport, principal);
 }
 
 static void
@@ -554,8 +554,7 @@ wait_and_accept(struct tunnel *tunnel)
 	    (struct pollfd){.fd = tunnel->wakeup.read_fd, .events = POLLIN};
 	others[2] = no_slot();
 	if (tunnel->parting != NULL)
-		others[2] = (struct pollfd){
-		    .fd = tunnel->parting->fd, .events = POLLIN};
+		others[2] = transport_poll(&tunnel->parting->transport, POLLIN);
 	if (poll(slots, DOOR_SLOTS + 3, time_left(tunnel)) == -1)
 		return;
 	if (others[1].revents != 0)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "net/listen.h"
+#include "net/transport.h"
 #include "server/context.h"
 #include "server/lease.h"
 #include "server/link.h"
@@ -63,11 +64,11 @@ bool tunnel_hand_over(struct tunnel *tunnel, struct link *link);
  * Give the tunnel a spare of its client.
  *
  * principal: whose it is.
- * Returns false when none is wanted, or none of principal; fd stays the caller's
- * then. Threads: any.
+ * Returns false when none is wanted, or none of principal; the transport stays
+ * the caller's then. Threads: any.
  */
-bool tunnel_add_spare(
-    struct tunnel *tunnel, int fd, const struct principal *principal);
+bool tunnel_add_spare(struct tunnel *tunnel, struct transport transport,
+    const struct principal *principal);
 
 /* Make its thread look at the state of the server; for registry_visit(). Threads:
  * any. */

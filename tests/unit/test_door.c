@@ -119,7 +119,8 @@ make_link(int *theirs)
 	sockets_tcp(&ours, theirs, 0);
 	channel_init(&channel, transport_of(ours));
 	budget_force(&context.budget, BUDGET_SESSION);
-	link = link_create(&context, ours, &channel, &public_address);
+	link = link_create(
+	    &context, transport_of(ours), &channel, &public_address);
 	ck_assert_ptr_nonnull(link);
 	return link;
 }

@@ -35,7 +35,7 @@ set_up(void)
 	visitor = shelf_take(&context.visitors);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid.bytes[3] = 7;
-	visitor->fd = visitors[0];
+	visitor->transport = transport_of(visitors[0]);
 	ck_assert(shares_enter(&context.shares,
 	    shares_open(&context.shares, 80), &visitor->seat, 1));
 	budget_force(&context.budget, BUDGET_VISITOR);
@@ -58,8 +58,8 @@ START_TEST(an_accepted_visitor_is_waited_for)
 	char bytes[8];
 
 	set_up();
-	session.fd = datas[0];
-	channel_init(&session.channel, transport_of(datas[0]));
+	session.transport = transport_of(datas[0]);
+	channel_init(&session.channel, session.transport);
 	budget_force(&context.budget, BUDGET_SESSION);
 	ck_assert(pending_put(&context.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
@@ -79,8 +79,8 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 	struct uuid unknown = {{1}};
 
 	set_up();
-	session.fd = datas[0];
-	channel_init(&session.channel, transport_of(datas[0]));
+	session.transport = transport_of(datas[0]);
+	channel_init(&session.channel, session.transport);
 	budget_force(&context.budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);

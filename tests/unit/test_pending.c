@@ -65,7 +65,7 @@ put(struct pending_group *where, unsigned number, int64_t expires_ms)
 	struct pending_visitor *visitor = &visitors[number];
 
 	visitor->uuid = uuid_of(number);
-	visitor->fd = (int)number;
+	visitor->transport = transport_of((int)number);
 	visitor->expires_ms = expires_ms;
 	pending_put(&pending, where, visitor);
 	return visitor;
@@ -85,7 +85,7 @@ START_TEST(a_visitor_is_taken_once)
 	put(&group, 1, 1000);
 	ck_assert_ptr_null(take(2));
 	ck_assert_ptr_eq(take(1), &visitors[1]);
-	ck_assert_int_eq(visitors[1].fd, 1);
+	ck_assert_int_eq(transport_fd(&visitors[1].transport), 1);
 	ck_assert_ptr_null(take(1));
 	ck_assert_ptr_null(pending_expire(&pending, &group, CLOCK_NEVER));
 	pending_destroy(&pending);
@@ -398,7 +398,7 @@ START_TEST(only_a_visitor_that_was_reset_is_taken_as_such)
 	for (unsigned i = 0; i < 4; i++) {
 		sockets_tcp(&ours[i], &theirs[i], 0);
 		put(i == 3 ? &other : &group, i, 1000);
-		visitors[i].fd = ours[i];
+		visitors[i].transport = transport_of(ours[i]);
 	}
 	ck_assert_ptr_null(pending_take_reset(&pending, &group));
 	/* It may have sent a whole request and ended its side: it waits. */
@@ -438,7 +438,8 @@ START_TEST(looking_for_resets_goes_once_through_all)
 	sockets_expect_broken(ours);
 	for (unsigned i = 0; i < MANY; i++) {
 		put(&group, i, 1000);
-		visitors[i].fd = i < MANY / 2 ? quiet : ours;
+		visitors[i].transport =
+		    transport_of(i < MANY / 2 ? quiet : ours);
 	}
 	visitor = pending_take_reset(&pending, &group);
 	for (; visitor != NULL; visitor = pending_next(visitor), found++)
@@ -458,7 +459,7 @@ START_TEST(one_that_has_ended_without_a_byte_is_silent)
 	for (unsigned i = 0; i < 4; i++) {
 		sockets_tcp(&ours[i], &theirs[i], 0);
 		put(&group, i, 1000);
-		visitors[i].fd = ours[i];
+		visitors[i].transport = transport_of(ours[i]);
 	}
 	ck_assert_ptr_null(pending_take_silent(&pending, &group));
 	/* A question, and one whose question a spare has read. */
@@ -492,7 +493,7 @@ START_TEST(of_many_silent_ones_the_oldest_goes)
 	sockets_wait_for_end(ours);
 	for (unsigned i = 0; i < MANY; i++) {
 		put(&group, i, 1000);
-		visitors[i].fd = ours;
+		visitors[i].transport = transport_of(ours);
 	}
 	for (unsigned i = 0; i < MANY; i++)
 		ck_assert_ptr_eq(

@@ -3,16 +3,17 @@
  * spares.c is part of this program, so that its system calls are counted.
  */
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 
-static ssize_t recv_counted(int fd, void *bytes, size_t size, int flags);
+#include "net/transport.h"
+
+static enum error peek_counted(
+    const struct transport *transport, void *bytes, size_t size, size_t *got);
 static int poll_counted(struct pollfd *slots, nfds_t count, int time_ms);
 
-#define recv recv_counted
-#define poll poll_counted
+#define transport_peek peek_counted
+#define poll           poll_counted
 #include "server/spares.c" /* NOLINT(bugprone-suspicious-include) */
-#undef recv
+#undef transport_peek
 #undef poll
 
 #include "sockets.h"
@@ -28,11 +29,12 @@ static struct budget budget;
 static struct spares spares;
 static int ours[SPARES_MOST + 1], theirs[SPARES_MOST + 1];
 
-static ssize_t
-recv_counted(int fd, void *bytes, size_t size, int flags)
+static enum error
+peek_counted(
+    const struct transport *transport, void *bytes, size_t size, size_t *got)
 {
 	calls++;
-	return recv(fd, bytes, size, flags);
+	return transport_peek(transport, bytes, size, got);
 }
 
 static int
@@ -51,7 +53,7 @@ add(int number)
 {
 	sockets_tcp(&ours[number], &theirs[number], 0);
 	budget_force(&budget, BUDGET_SESSION);
-	return spares_add(&spares, ours[number], ours_alone);
+	return spares_add(&spares, transport_of(ours[number]), ours_alone);
 }
 
 static void
@@ -65,9 +67,10 @@ start(void)
 static int
 take(void)
 {
-	struct spare spare = {.fd = -1};
+	struct spare spare;
 
-	return spares_take(&spares, &spare) ? spare.fd : -1;
+	return spares_take(&spares, &spare) ? transport_fd(&spare.transport)
+	                                    : -1;
 }
 
 /* Expect that so many places of the budget are taken. */
@@ -101,13 +104,13 @@ START_TEST(none_is_taken_of_another_principal)
 	start();
 	sockets_tcp(&ours[0], &theirs[0], 0);
 	spares_open(&spares, ours_alone);
-	ck_assert(!spares_add(&spares, ours[0], another));
-	ck_assert(!spares_add(&spares, ours[0], NULL));
+	ck_assert(!spares_add(&spares, transport_of(ours[0]), another));
+	ck_assert(!spares_add(&spares, transport_of(ours[0]), NULL));
 	ck_assert_int_eq(take(), -1);
 	spares_close(&spares);
 	spares_open(&spares, NULL);
-	ck_assert(!spares_add(&spares, ours[0], ours_alone));
-	ck_assert(spares_add(&spares, ours[0], NULL));
+	ck_assert(!spares_add(&spares, transport_of(ours[0]), ours_alone));
+	ck_assert(spares_add(&spares, transport_of(ours[0]), NULL));
 	ck_assert_int_eq(take(), ours[0]);
 	spares_destroy(&spares);
 }
@@ -138,7 +141,8 @@ START_TEST(there_are_no_more_than_so_many)
 		ck_assert(add(i));
 	ck_assert(!add(SPARES_MOST));
 	ck_assert_int_eq(take(), ours[SPARES_MOST - 1]);
-	ck_assert(spares_add(&spares, ours[SPARES_MOST], ours_alone));
+	ck_assert(
+	    spares_add(&spares, transport_of(ours[SPARES_MOST]), ours_alone));
 	spares_destroy(&spares);
 }
 END_TEST
@@ -172,7 +176,7 @@ START_TEST(one_that_does_not_answer_condemns_those_as_old)
 	for (int i = 0; i < 3; i++)
 		ck_assert(add(i));
 	ck_assert(spares_take(&spares, &silent));
-	ck_assert_int_eq(silent.fd, ours[2]);
+	ck_assert_int_eq(transport_fd(&silent.transport), ours[2]);
 	ck_assert(add(3));
 	ck_assert_uint_eq(spares_condemn(&spares, silent.serial), 2);
 	sockets_expect_end(theirs[0]);
@@ -235,7 +239,7 @@ START_TEST(with_the_session_all_are_closed)
 	ck_assert_int_eq(take(), -1);
 	ck_assert(!add(3));
 	spares_open(&spares, ours_alone);
-	ck_assert(spares_add(&spares, ours[3], ours_alone));
+	ck_assert(spares_add(&spares, transport_of(ours[3]), ours_alone));
 	spares_destroy(&spares);
 	sockets_expect_end(theirs[3]);
 }
