@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/protocol_times.h"
 
-/* What TCP may add to the time for an answer before a Hello that was lost on its
- * way reaches the server after all. */
+/* What TCP may add before a Hello that was lost on its way reaches the server
+ * after all, and a Bye us. */
 #define LATE_HELLO_MS 1000
 
 /* All but what outlives a connection. */
@@ -22,6 +22,7 @@ begin(struct control_state *state, int64_t now_ms)
 	state->probe_ms = CLOCK_NEVER;
 	/* The server refuses a Hello that is older than that of this one. */
 	state->own_hello_ms = 0;
+	state->earlier_hello_ms = 0;
 }
 
 void
@@ -185,11 +186,18 @@ step_current(struct control_state *state, const struct control_event *event)
 	}
 }
 
+/*
+ * The server acts on our Hello within the time for its answer, or, where its
+ * process is stopped, as late as the current connection may be silent without
+ * being lost.
+ */
 static unsigned
 commit_rival(struct control_state *state, const struct control_event *event)
 {
-	state->own_hello_ms =
-	    event->committed_ms + 2 * (int64_t)event->answer_ms + LATE_HELLO_MS;
+	state->earlier_hello_ms = state->own_hello_ms;
+	state->own_hello_ms = event->committed_ms + LATE_HELLO_MS +
+	                      clock_later(2 * (int64_t)event->answer_ms,
+				  (int64_t)state->timeout_ms);
 	if (state->phase == CONTROL_OVER)
 		return state->cause == CONTROL_CAUSE_STOPPED
 		           ? CONTROL_DO_BYE_RIVAL
@@ -230,7 +238,8 @@ control_state_step(
 	case CONTROL_EVENT_RIVAL_COMMITTED:
 		return commit_rival(state, event);
 	case CONTROL_EVENT_RIVAL_REFUSED:
-		state->own_hello_ms = 0; /* that Hello displaces nobody */
+		/* That Hello displaces nobody; one before it may have. */
+		state->own_hello_ms = state->earlier_hello_ms;
 		return lose_rival(state);
 	case CONTROL_EVENT_RIVAL_FAILED:
 		return fail_rival(state, event->now_ms);

@@ -129,10 +129,11 @@ struct control_state {
 	bool takes_back;
 	uint32_t timeout_ms;
 	int64_t heard_ms;
-	int64_t heartbeat_ms; /* when ours is due */
-	int64_t probe_ms;     /* the network has changed: heard by then? */
-	int64_t rest_ms;      /* no rival is started before */
-	int64_t own_hello_ms; /* a displacement before this is ours */
+	int64_t heartbeat_ms;     /* when ours is due */
+	int64_t probe_ms;         /* the network has changed: heard by then? */
+	int64_t rest_ms;          /* no rival is started before */
+	int64_t own_hello_ms;     /* a displacement before this is ours */
+	int64_t earlier_hello_ms; /* the same, but for the last rival */
 };
 
 /*

@@ -12,7 +12,7 @@
 #define HEARD_MS 50000
 #define NOW_MS   50400
 /* Of a Hello that was sent at HEARD_MS: within it a displacement is ours */
-#define OWN_UNTIL_MS (HEARD_MS + 7000)
+#define OWN_UNTIL_MS (HEARD_MS + 9000)
 
 static struct control_state state;
 
@@ -404,6 +404,51 @@ START_TEST(a_displacement_long_after_our_own_hello_is_a_strangers)
 }
 END_TEST
 
+/* As long as a silence may last, or twice as long as an answer is waited for */
+START_TEST(how_late_our_own_hello_displaces)
+{
+	static const struct {
+		uint32_t timeout_ms;
+		int64_t own_ms;
+	} rows[] = {{2000, 7000}, {6000, 7000}, {6001, 7001}, {60000, 61000}};
+
+	for (size_t i = 0; i < SUITE_LENGTH(rows); i++)
+		for (int late = 0; late < 2; late++) {
+			start_in(OPEN);
+			state.timeout_ms = rows[i].timeout_ms;
+			step_at(CONTROL_EVENT_RIVAL_COMMITTED, HEARD_MS);
+			step_at(CONTROL_EVENT_RIVAL_FAILED, HEARD_MS + 3000);
+			step_at(CONTROL_EVENT_BYE_DISPLACED,
+			    HEARD_MS + rows[i].own_ms - 1 + late);
+			ck_assert_int_eq(
+			    state.cause, late ? CONTROL_CAUSE_DISPLACED
+					      : CONTROL_CAUSE_REPLACED);
+		}
+}
+END_TEST
+
+/* That which had no answer has done it, not that which was refused. */
+START_TEST(a_refusal_says_nothing_of_an_earlier_hello)
+{
+	start_in(COMMITTED);
+	step_at(CONTROL_EVENT_RIVAL_FAILED, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_TIME, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_RIVAL_COMMITTED, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_RIVAL_REFUSED, HEARD_MS + ANSWER_MS + 10);
+	ck_assert_int_eq(state.phase, ALONE);
+	ck_assert_uint_eq(
+	    step_at(CONTROL_EVENT_BYE_DISPLACED, OWN_UNTIL_MS - 1),
+	    CONTROL_DO_START_RIVAL);
+	start_in(COMMITTED);
+	step_at(CONTROL_EVENT_RIVAL_FAILED, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_TIME, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_RIVAL_COMMITTED, HEARD_MS + ANSWER_MS);
+	step_at(CONTROL_EVENT_RIVAL_REFUSED, HEARD_MS + ANSWER_MS + 10);
+	ck_assert_uint_eq(
+	    step_at(CONTROL_EVENT_BYE_DISPLACED, OWN_UNTIL_MS), END);
+}
+END_TEST
+
 START_TEST(a_refused_hello_displaces_nobody)
 {
 	start_in(COMMITTED);
@@ -487,6 +532,8 @@ main(void)
 	    a_late_displacement_by_our_own_hello_is_no_strangers,
 	    a_displacement_by_a_rival_that_has_no_answer,
 	    a_displacement_long_after_our_own_hello_is_a_strangers,
+	    how_late_our_own_hello_displaces,
+	    a_refusal_says_nothing_of_an_earlier_hello,
 	    a_refused_hello_displaces_nobody,
 	    nothing_older_displaces_a_connection,
 	    a_late_displacement_while_the_next_rival_is_open,
