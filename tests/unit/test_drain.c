@@ -125,11 +125,11 @@ END_TEST
 START_TEST(a_visitor_on_a_spare_is_waited_for)
 {
 	static const char taken[] = "\"Taken\"";
-	struct spare given = {.fd = -1};
+	struct spare given = {.serial = 0};
 	char bytes[256];
 
 	set_up();
-	given.fd = datas[0];
+	given.transport = transport_of(datas[0]);
 	ck_assert_int_eq(
 	    handout_start(&context, NULL, visitor, &given, 0), ERROR_NONE);
 	/* Its thread has not begun yet. */
