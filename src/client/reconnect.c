@@ -84,9 +84,12 @@ learn_of_session(
 	reconnect->lease_end_ms = now_ms + reconnect->lease_ms;
 	reconnect->after_bye = end->outcome == ATTEMPT_BYE;
 	reconnect->hasty++;
+	if (displaced)
+		reconnect->good_lease_end_ms = now_ms;
 	if (!is_good)
 		return;
 	reconnect->hasty = 0;
+	reconnect->good_lease_ms = reconnect->lease_ms;
 	reconnect->good_lease_end_ms = reconnect->lease_end_ms;
 	backoff_init(&reconnect->backoff, reconnect->rules.cap_ms);
 }
@@ -216,13 +219,13 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 static uint32_t
 longest(const struct reconnect *reconnect, int64_t now_ms)
 {
-	uint32_t quarter_ms = reconnect->lease_ms / 4;
 	uint32_t most_ms = reconnect->rules.cap_ms;
 
 	if (now_ms < reconnect->good_lease_end_ms)
-		most_ms = min_u32(quarter_ms, GOOD_LEASE_CAP_MS);
+		most_ms =
+		    min_u32(reconnect->good_lease_ms / 4, GOOD_LEASE_CAP_MS);
 	else if (now_ms < reconnect->lease_end_ms)
-		most_ms = max_u32(quarter_ms, GOOD_LEASE_CAP_MS);
+		most_ms = max_u32(reconnect->lease_ms / 4, GOOD_LEASE_CAP_MS);
 	/* backoff keeps the cap, if that is lower */
 	return max_u32(most_ms, CAP_LEAST_MS);
 }

@@ -52,6 +52,7 @@ struct reconnect {
 	struct backoff backoff;
 	uint32_t lease_ms;         /* of the last session */
 	int64_t lease_end_ms;      /* of the last session */
+	uint32_t good_lease_ms;    /* of the last good session */
 	int64_t good_lease_end_ms; /* of the last good session */
 	unsigned hasty;     /* sessions in a row that were no good ones */
 	unsigned shortcuts; /* attempts made at once since a tunnel stood */

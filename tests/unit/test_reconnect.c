@@ -219,6 +219,32 @@ START_TEST(a_displaced_session_counts_for_nothing)
 }
 END_TEST
 
+/* Nor has it the shorter delays of the lease that it had before: two clones would
+ * take the port from each other several times a second. */
+START_TEST(a_displaced_session_ends_the_lease_of_before)
+{
+	struct attempt_end end = lost(20000, 0);
+
+	start();
+	next(lost(20000, 30000), 1000);
+	end.outcome = ATTEMPT_DISPLACED;
+	ck_assert_uint_eq(next(end, 3000), 2000);
+	ck_assert_uint_eq(next(failed, 5000), 4000);
+	ck_assert_uint_eq(next(failed, 9000), 8000);
+}
+END_TEST
+
+/* How long a port is kept is told by the session that was good. */
+START_TEST(a_short_session_does_not_change_the_lease_of_a_good_one)
+{
+	start();
+	next(lost(20000, 30000), 1000);
+	ck_assert_uint_eq(next(lost(100, 1), 2000), 1600);
+	ck_assert_uint_eq(next(lost(100, 400), 4000), 1600);
+	ck_assert_uint_eq(next(failed, 6000), 1600);
+}
+END_TEST
+
 /* The port that is asked for next, by the rules of start_with() */
 static struct reconnect_rules rules;
 
@@ -529,6 +555,8 @@ SUITE_MAIN("reconnect", without_a_lease_delays_double,
     a_lease_does_not_make_a_storm, a_bye_is_taken_at_its_word,
     a_bye_that_asks_for_nothing_is_not_obeyed_for_ever, at_once_is_not_at_once,
     a_displaced_session_counts_for_nothing,
+    a_displaced_session_ends_the_lease_of_before,
+    a_short_session_does_not_change_the_lease_of_a_good_one,
     the_port_that_was_granted_is_asked_for_again,
     a_port_that_others_hold_is_waited_for_as_long_as_a_lease,
     a_wish_of_the_users_is_waited_for_without_end,
