@@ -26,6 +26,7 @@ librebore_a_SOURCES = \
 	%D%/base/uuid.c		%D%/base/uuid.h \
 	%D%/os/shelf.c	%D%/os/shelf.h \
 	%D%/os/stacks.c	%D%/os/stacks.h \
+	%D%/os/budget.c	%D%/os/budget.h \
 	%D%/os/crew.c		%D%/os/crew.h \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
@@ -76,7 +77,6 @@ librebore_a_SOURCES = \
 	%D%/client/visit.c	%D%/client/visit.h \
 	%D%/client/quarrel.c	%D%/client/quarrel.h \
 	%D%/client/worker.c	%D%/client/worker.h \
-	%D%/server/budget.c	%D%/server/budget.h \
 	%D%/server/claim.c	%D%/server/claim.h \
 	%D%/server/context.c	%D%/server/context.h \
 	%D%/server/notices.c	%D%/server/notices.h \

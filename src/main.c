@@ -13,6 +13,7 @@
 #include "net/listen.h"
 #include "net/sockopt.h"
 #include "options.h"
+#include "os/budget.h"
 #include "os/daemon.h"
 #include "os/fd.h"
 #include "os/memory.h"
@@ -43,6 +44,9 @@
 
 /* An address that is not there is looked for so often. */
 #define ADDRESS_WAIT_MS 1000
+
+/* Of all connections and pipes of this process. */
+static struct budget budget;
 
 /* What a person who starts the program must see, wherever the log goes */
 __attribute__((__format__(__printf__, 3, 4))) static void
@@ -437,8 +441,11 @@ share_memory(struct config *config)
 	log_debug("there is memory for %u visitors", visitors);
 	if (config->max_visitors > 0)
 		visitors = config->max_visitors;
-	config->client.max_visitors = visitors;
-	config->server.max_visitors = visitors;
+	budget_init(&budget, fd_limit());
+	budget_limit(&budget, visitors);
+	pipes_charge(&budget);
+	config->client.budget = &budget;
+	config->server.budget = &budget;
 }
 
 /* In the process that stays. */

@@ -444,10 +444,9 @@ connect_workers(struct client *client)
 	workers->local_name = client->options.local;
 	workers->local = client->local_name;
 	workers->crew = client->crew;
+	workers->budget = client->options.budget;
 	workers->roster = &client->roster;
 	workers->stop_fd = client->end.read_fd;
-	if (client->options.max_visitors > 0)
-		worker_limit(workers, client->options.max_visitors);
 	workers->local_retry_ms = (int64_t)client->options.local_retry_s * 1000;
 }
 

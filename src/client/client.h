@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "net/address.h"
+#include "os/budget.h"
 #include "wire/auth.h"
 
 /* Frozen before client_start(). */
@@ -43,8 +44,8 @@ struct client_options {
 	unsigned local_retry_s;
 	/* Data connections to be kept ready for visitors; 0: none. */
 	unsigned spares;
-	/* Visitors and spares at a time; 0: what descriptors allow. */
-	unsigned max_visitors;
+	/* Of the process, and how many visitors and spares there may be. */
+	struct budget *budget;
 	/* Proxied connections may go on so long after client_stop(). */
 	unsigned drain_s;
 	/* Where the client's identity outlives the process; NULL: nowhere. */

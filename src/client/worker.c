@@ -40,9 +40,6 @@
 #define SPARES_QUIET_MS 4000
 /* A local service that does not answer is tried again so often. */
 #define LOCAL_REST_MS 250
-/* Descriptors that are not for workers: log, control, wake-ups, look-ups. */
-#define DESCRIPTORS_KEPT 24
-#define DESCRIPTORS_EACH 2
 /* Visitors that are being turned away at a time, one descriptor each. */
 #define REFUSALS_MOST 8
 
@@ -83,35 +80,19 @@ struct worker {
 void
 worker_context_init(struct worker_context *context)
 {
-	unsigned limit = fd_limit();
-
-	context->workers_most =
-	    limit > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
-		? (limit - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
-		: 1;
-	context->is_limited = false;
-	atomic_init(&context->workers, 0);
 	lock_init(&context->lock, LOCK_RANK_WORKER);
 	memset(&context->told, 0, sizeof context->told);
 	arrivals_init(&context->arrivals);
 	shelf_init(&context->orders, sizeof(struct order));
 }
 
-void
-worker_limit(struct worker_context *context, unsigned most)
-{
-	if (context->workers_most <= most)
-		return;
-	context->workers_most = most;
-	context->is_limited = true;
-}
-
 /* Why no more workers can be started, for people. */
 static const char *
 limit_reason(const struct worker_context *context)
 {
-	return context->is_limited ? "--max-visitors, or what memory allows"
-	                           : strerror(EMFILE);
+	return budget_is_limited(context->budget)
+	           ? "--max-visitors, or what memory allows"
+	           : strerror(EMFILE);
 }
 
 void
@@ -320,7 +301,7 @@ tell_local_failure(struct worker *worker)
 	if (worker->order->refuse) {
 		snprintf(worker->reason, sizeof worker->reason,
 		    "the limit of %u visitors is reached: %s",
-		    worker->context->workers_most,
+		    budget_most(worker->context->budget) / BUDGET_VISITOR,
 		    limit_reason(worker->context));
 	} else if (worker->local_reason[0] != '\0') {
 		snprintf(worker->reason, sizeof worker->reason, "%s",
@@ -670,7 +651,7 @@ order_spare(struct worker_context *context, struct worker_session *session)
 	struct order *order = NULL;
 
 	if (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
-	    atomic_load(&context->workers) >= context->workers_most / 2)
+	    !budget_is_ample(context->budget))
 		return NULL;
 	if (atomic_fetch_add(&session->spares_kept, 1) < wanted)
 		order = create(context, session, NULL);
@@ -698,7 +679,7 @@ run(void *argument)
 		order = error ? NULL : order_spare(context, session);
 	}
 	worker_session_release(session);
-	atomic_fetch_sub(&context->workers, 1);
+	budget_give(context->budget, BUDGET_VISITOR);
 }
 
 /* Give the order to a thread, if it may have one. */
@@ -706,15 +687,17 @@ static enum error
 start(struct order *order)
 {
 	struct worker_context *context = order->context;
-	unsigned count = atomic_fetch_add(&context->workers, 1);
+	struct budget *budget = context->budget;
 	enum error error = ERROR_RESOURCES;
 
-	order->refuse = count >= context->workers_most;
+	if (!budget_force(budget, BUDGET_VISITOR))
+		pipes_shed();
+	order->refuse = budget_excess(budget, 0) > 0;
 	errno = EMFILE;
-	if (count < context->workers_most + REFUSALS_MOST)
+	if (budget_excess(budget, 0) <= REFUSALS_MOST * BUDGET_VISITOR)
 		error = crew_do(context->crew, run, order);
 	if (error)
-		atomic_fetch_sub(&context->workers, 1);
+		budget_give(budget, BUDGET_VISITOR);
 	return error;
 }
 

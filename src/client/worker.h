@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/resolve.h"
 #include "net/roster.h"
+#include "os/budget.h"
 #include "os/crew.h"
 #include "os/lock.h"
 #include "os/shelf.h"
@@ -36,17 +37,13 @@ struct worker_context {
 	struct crew *crew;
 	struct roster *roster;
 	int stop_fd; /* readable when proxied connections are to end */
-	unsigned workers_most;
-	/* They are fewer than descriptors would allow. */
-	bool is_limited;
+	struct budget *budget; /* of the process */
 	/* A visitor waits so long for a local service that does not answer. */
 	int64_t local_retry_ms;
 
 	/* Each with a lock of its own. */
 	struct arrivals arrivals;
 	struct shelf orders;
-
-	atomic_uint workers;
 
 	struct lock lock;
 	/* Under lock. */
@@ -90,9 +87,6 @@ struct worker_session {
  */
 void worker_context_init(struct worker_context *context);
 void worker_context_destroy(struct worker_context *context);
-
-/* Have no more workers than this; a limit that is lower already stays. */
-void worker_limit(struct worker_context *context, unsigned most);
 
 /* Returns NULL when there is no memory. */
 struct worker_session *worker_session_create(

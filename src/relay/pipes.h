@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "os/budget.h"
 
 /* Measured: 64 KiB is a tenth slower, 1 MiB gains nothing. */
 #define PIPES_BYTES ((size_t)256 * 1024)
 /* Lent at a time, at most; and at most one for 32 descriptors, and so many as
- * pipes_limit() allows. */
+ * pipes_limit() and the budget of pipes_charge() allow. */
 #define PIPES_LENT_MOST 64
 /* Kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
@@ -32,6 +33,12 @@ struct pipe_ends {
 	{                                                                      \
 		-1, -1                                                         \
 	}
+
+/*
+ * Have each pipe, lent or kept, take its descriptors from budget; before the
+ * first is borrowed. NULL: from none.
+ */
+void pipes_charge(struct budget *budget);
 
 /* Lend no more than this many bytes from now on, in whole pipes. Threads: any. */
 void pipes_limit(uint64_t bytes);
@@ -50,6 +57,9 @@ enum error pipes_borrow(struct pipe_ends *ends);
  * empty: nothing is left in it; otherwise it cannot be lent again.
  */
 void pipes_return(struct pipe_ends *ends, bool empty);
+
+/* Close all that are kept: descriptors are short. Threads: any. */
+void pipes_shed(void);
 
 /* Close what was kept and not borrowed since the last call. To be called now and
  * then. */

@@ -9,6 +9,9 @@
 /* One pipe for so many descriptors that the process may have. */
 #define DESCRIPTORS_EACH 32
 
+/* Set before the first is borrowed, then read-only. */
+static struct budget *charged;
+
 static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_PIPES);
 /* Under lock. */
 static struct pipe_ends kept[PIPES_KEPT_MOST];
@@ -17,6 +20,12 @@ static unsigned lent;
 /* The fewest that were kept since the last time that was tidied. */
 static unsigned unwanted;
 static unsigned allowed_most = PIPES_LENT_MOST;
+
+void
+pipes_charge(struct budget *budget)
+{
+	charged = budget;
+}
 
 void
 pipes_limit(uint64_t bytes)
@@ -58,13 +67,30 @@ take_place(struct pipe_ends *ends)
 	return allowed;
 }
 
+/* Close what there is of a pipe, and give its place in the budget back. */
+static void
+discard(struct pipe_ends *ends)
+{
+	if (ends->read_fd == -1)
+		return;
+	fd_close(&ends->read_fd);
+	fd_close(&ends->write_fd);
+	if (charged != NULL)
+		budget_give_pipe(charged);
+}
+
 static enum error
 make(struct pipe_ends *ends)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (charged != NULL && !budget_take_pipe(charged))
 		return ERROR_RESOURCES;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1) {
+		if (charged != NULL)
+			budget_give_pipe(charged);
+		return ERROR_RESOURCES;
+	}
 	ends->read_fd = fds[0];
 	ends->write_fd = fds[1];
 	return fcntl(fds[1], F_SETPIPE_SZ, (int)PIPES_BYTES) == -1
@@ -80,8 +106,7 @@ pipes_borrow(struct pipe_ends *ends)
 		return ERROR_RESOURCES;
 	if (ends->read_fd != -1 || make(ends) == ERROR_NONE)
 		return ERROR_NONE;
-	fd_close(&ends->read_fd);
-	fd_close(&ends->write_fd);
+	discard(ends);
 	lock_take(&lock);
 	lent--;
 	lock_give(&lock);
@@ -100,34 +125,45 @@ pipes_return(struct pipe_ends *ends, bool empty)
 		*ends = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
 	}
 	lock_give(&lock);
-	fd_close(&ends->read_fd);
-	fd_close(&ends->write_fd);
+	discard(ends);
 }
 
-/* Take one that was not wanted, or none. */
+/* Take one that is kept, and was not wanted if so asked, or none. */
 static struct pipe_ends
-take_unwanted(void)
+take_kept(bool unwanted_only)
 {
 	struct pipe_ends ends = PIPE_ENDS_INITIALIZER;
 
 	lock_take(&lock);
-	if (unwanted > 0) {
-		unwanted--;
+	if (unwanted > 0 || (kept_count > 0 && !unwanted_only)) {
+		if (unwanted > 0)
+			unwanted--;
 		ends = kept[--kept_count];
 	}
 	lock_give(&lock);
 	return ends;
 }
 
-void
-pipes_tidy(void)
+/* Close those of take_kept(). */
+static void
+discard_kept(bool unwanted_only)
 {
 	struct pipe_ends ends;
 
-	while ((ends = take_unwanted()).read_fd != -1) {
-		fd_close(&ends.read_fd);
-		fd_close(&ends.write_fd);
-	}
+	while ((ends = take_kept(unwanted_only)).read_fd != -1)
+		discard(&ends);
+}
+
+void
+pipes_shed(void)
+{
+	discard_kept(false);
+}
+
+void
+pipes_tidy(void)
+{
+	discard_kept(true);
 	lock_take(&lock);
 	unwanted = kept_count;
 	lock_give(&lock);

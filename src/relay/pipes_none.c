@@ -22,6 +22,17 @@ pipes_return(struct pipe_ends *ends, bool empty)
 }
 
 void
+pipes_charge(struct budget *budget)
+{
+	(void)budget;
+}
+
+void
+pipes_shed(void)
+{
+}
+
+void
 pipes_tidy(void)
 {
 }

@@ -111,7 +111,7 @@ open_tunnel(struct claim *claim)
 	}
 	claim->tunnel = tunnel_create(context, &listener, port, claim->link);
 	if (claim->tunnel == NULL) {
-		budget_give(&context->budget, BUDGET_TUNNEL);
+		budget_give(context->budget, BUDGET_TUNNEL);
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}

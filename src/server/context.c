@@ -33,8 +33,10 @@ context_reclaim(struct context *context)
 	if (due)
 		context->reclaimed_ms = now_ms;
 	lock_give(&context->lock);
-	if (due)
-		registry_visit(&context->registry, shed_spares, context);
+	if (!due)
+		return;
+	pipes_shed();
+	registry_visit(&context->registry, shed_spares, context);
 }
 
 void
@@ -61,8 +63,8 @@ context_trusts(const struct principal *holder,
 bool
 context_take(struct context *context, unsigned count)
 {
-	if (budget_take(&context->budget, count))
+	if (budget_take(context->budget, count))
 		return true;
 	context_reclaim(context);
-	return budget_take(&context->budget, count);
+	return budget_take(context->budget, count);
 }

@@ -8,10 +8,10 @@
 
 #include "net/crowd.h"
 #include "net/roster.h"
+#include "os/budget.h"
 #include "os/crew.h"
 #include "os/shelf.h"
 #include "os/wakeup.h"
-#include "server/budget.h"
 #include "server/grants.h"
 #include "server/notices.h"
 #include "server/penalties.h"
@@ -26,6 +26,7 @@ struct context {
 	bool has_secret;
 	const struct tunnel_calls *tunnels;
 	struct crew *crew;
+	struct budget *budget;      /* of the process */
 	unsigned unacknowledged_ms; /* TCP gives a control connection up */
 	unsigned
 	    client_timeout_ms; /* without a heartbeat of an announced one */
@@ -45,7 +46,6 @@ struct context {
 	struct wakeup opened;
 
 	/* Each with a lock of its own. */
-	struct budget budget;
 	struct shares shares;
 	struct pending pending;
 	struct registry registry;
@@ -83,7 +83,8 @@ bool context_trusts(const struct principal *holder,
 /* Take descriptors of the budget, if need be those of spares. */
 bool context_take(struct context *context, unsigned count);
 
-/* Give the spares of all clients up, once in a while. */
+/* Give the spares of all clients up, and the pipes that are kept, once in a
+ * while. */
 void context_reclaim(struct context *context);
 
 /*

@@ -132,13 +132,13 @@ hand_out(struct door *door, struct pending_visitor *visitor)
 	if (handout_start(context, door->tunnel, visitor, &spare,
 		door->link->rtt_ms) == ERROR_NONE) {
 		/* From here on its descriptor is charged to the visitor. */
-		budget_give(&context->budget, BUDGET_SESSION);
+		budget_give(context->budget, BUDGET_SESSION);
 		return true;
 	}
 	/* No buffer is free: the spare can wait for that, not the visitor. */
 	if (!spares_return(door->spares, &spare)) {
 		transport_close(&spare.transport);
-		budget_give(&context->budget, BUDGET_SESSION);
+		budget_give(context->budget, BUDGET_SESSION);
 	}
 	return false;
 }
@@ -199,12 +199,12 @@ welcome(struct door *door, int fd, const struct address *address)
 	if (!room_for_visitor(
 		context, door->share, source_of_address(address))) {
 		turn_away(door, fd, "visitor turned away",
-		    budget_reason(&context->budget));
+		    budget_reason(context->budget));
 		return;
 	}
 	visitor = make_visitor(door, fd, address);
 	if (visitor == NULL) {
-		budget_give(&context->budget, BUDGET_VISITOR);
+		budget_give(context->budget, BUDGET_VISITOR);
 		turn_away(door, fd, "visitor turned away", strerror(ENOMEM));
 		return;
 	}

@@ -73,7 +73,7 @@ link_destroy(struct link *link)
 	registry_remove_instance(&link->context->registry, &link->entry);
 	transport_close(&link->transport);
 	keyring_release(&link->context->keys, link->key);
-	budget_give(&link->context->budget, BUDGET_SESSION);
+	budget_give(link->context->budget, BUDGET_SESSION);
 	free(link);
 }
 

@@ -31,9 +31,9 @@ proxy_expect(
     struct context *context, struct pending_visitor *visitor, bool expecting)
 {
 	if (expecting && !visitor->expecting)
-		budget_expect(&context->budget);
+		budget_expect(context->budget);
 	else if (!expecting && visitor->expecting)
-		budget_arrive(&context->budget);
+		budget_arrive(context->budget);
 	visitor->expecting = expecting;
 }
 
@@ -45,7 +45,7 @@ finish(struct context *context, struct pending_visitor *visitor)
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
 	principal_release(visitor->principal);
-	budget_give(&context->budget, BUDGET_VISITOR);
+	budget_give(context->budget, BUDGET_VISITOR);
 	shares_leave(&context->shares, &visitor->seat);
 	shelf_give(&context->visitors, visitor);
 }

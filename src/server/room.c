@@ -128,7 +128,7 @@ static bool
 is_covered(struct context *context, unsigned count)
 {
 	lock_assert_held(&context->shares.lock);
-	return budget_excess(&context->budget, count) <= context->shares.owed;
+	return budget_excess(context->budget, count) <= context->shares.owed;
 }
 
 /* Send away until there is room, and take it. */
@@ -153,7 +153,7 @@ take(struct departures *departures, unsigned count, const struct share *share,
 			          send_one_away(departures, share, source);
 	}
 	if (covered)
-		budget_force(&context->budget, count);
+		budget_force(context->budget, count);
 	return covered;
 }
 

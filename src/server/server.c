@@ -161,10 +161,8 @@ fill_context(struct server *server)
 	keyring_init(&context->keys);
 	ports_init(
 	    &context->ports, &options->tunnels, &range, &context->grants);
-	budget_init(&context->budget, fd_limit());
-	if (options->max_visitors > 0)
-		budget_limit(&context->budget, options->max_visitors);
-	context->spares_most = budget_most(&context->budget) / SPARES_SHARE;
+	context->budget = options->budget;
+	context->spares_most = budget_most(context->budget) / SPARES_SHARE;
 	if (context->spares_most > SPARES_MOST)
 		context->spares_most = SPARES_MOST;
 	pending_init(&context->pending);
@@ -182,7 +180,7 @@ static enum error
 init_silent(struct context *context)
 {
 	uint64_t fitting = memory_limit() / SILENT_MEMORY_SHARE / SILENT_BYTES;
-	unsigned most = budget_most(&context->budget) / SILENT_SHARE;
+	unsigned most = budget_most(context->budget) / SILENT_SHARE;
 
 	if (most > SILENT_MOST)
 		most = SILENT_MOST;
@@ -211,7 +209,7 @@ fill(struct server *server, const struct server_options *options,
 	if (error == ERROR_NONE)
 		error = init_silent(context);
 	if (error == ERROR_NONE &&
-	    !shares_init(&context->shares, budget_most(&context->budget)))
+	    !shares_init(&context->shares, budget_most(context->budget)))
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = keyring_replace(

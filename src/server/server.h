@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "net/address.h"
+#include "os/budget.h"
 #include "wire/auth.h"
 #include "wire/keyring.h"
 
@@ -33,9 +34,8 @@ struct server_options {
 	unsigned hold_s;
 	/* ... and so many of them for each. */
 	unsigned max_waiting;
-	/* Connections at a time, counted in visitors, each of which needs two: 16
-	 * or more; 0: what descriptors allow. */
-	unsigned max_visitors;
+	/* Of the process, and how many connections there may be at a time. */
+	struct budget *budget;
 	/* Proxied connections may go on so long after server_stop(). */
 	unsigned drain_s;
 	/* Where granted ports outlive the process; NULL: nowhere. */

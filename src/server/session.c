@@ -63,7 +63,7 @@ end(struct session *session)
 	transport_close(&session->transport);
 	keyring_release(&context->keys, session->key);
 	session->key = NULL;
-	budget_give(&context->budget, BUDGET_SESSION);
+	budget_give(context->budget, BUDGET_SESSION);
 }
 
 static void
@@ -262,7 +262,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	session->transport = (struct transport)TRANSPORT_INITIALIZER;
 	link->key = session->key;
 	session->key = NULL;
-	budget_force(&context->budget, BUDGET_SESSION);
+	budget_force(context->budget, BUDGET_SESSION);
 	end(session);
 	return claim_port(link, asked);
 }
@@ -315,10 +315,10 @@ be_spare(struct session *session, const struct uuid *key)
 	size_t size;
 
 	channel_rest(&session->channel, &size);
-	if (tunnel != NULL && size == 0 && budget_is_ample(&context->budget) &&
+	if (tunnel != NULL && size == 0 && budget_is_ample(context->budget) &&
 	    tunnel_add_spare(tunnel, session->transport, principal)) {
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
-		budget_force(&context->budget, BUDGET_SESSION); /* its own */
+		budget_force(context->budget, BUDGET_SESSION); /* its own */
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
@@ -452,8 +452,8 @@ start(struct session_order *order)
 	struct context *context = order->context;
 	enum error error = ERROR_NONE;
 
-	if (!budget_force(&context->budget, BUDGET_SESSION) &&
-	    budget_excess(&context->budget, 0) > OVER_MOST) {
+	if (!budget_force(context->budget, BUDGET_SESSION) &&
+	    budget_excess(context->budget, 0) > OVER_MOST) {
 		context_reclaim(context);
 		crowd_interrupt_one(&context->silent);
 	}
@@ -461,7 +461,7 @@ start(struct session_order *order)
 	if (error == ERROR_NONE)
 		error = crew_do(context->crew, run, order);
 	if (error)
-		budget_give(&context->budget, BUDGET_SESSION);
+		budget_give(context->budget, BUDGET_SESSION);
 	return error;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/budget.h"
+#include "os/budget.h"
 
 /* A tunnel keeps this part of what would be its fair one. */
 #define FLOOR_PART 8

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "net/transport.h"
+#include "os/budget.h"
 #include "os/lock.h"
-#include "server/budget.h"
 #include "wire/principal.h"
 
 /* Of one tunnel. */

@@ -127,7 +127,7 @@ tunnel_create(struct context *context, const struct listener *listener,
 	tunnel->seat.wakeup = &tunnel->wakeup;
 	atomic_init(&tunnel->references, 1);
 	lock_init(&tunnel->lock, LOCK_RANK_TUNNEL);
-	spares_init(&tunnel->spares, &context->budget, context->spares_most);
+	spares_init(&tunnel->spares, context->budget, context->spares_most);
 	tunnel->link = link;
 	lease_init(&tunnel->lease, &client);
 	lock_take(&tunnel->lock);
@@ -677,7 +677,7 @@ close_all(struct tunnel *tunnel)
 	door_destroy(&tunnel->door);
 	if (tunnel->is_settled)
 		crowd_unsettle(&context->silent, tunnel->source);
-	budget_give(&context->budget, BUDGET_TUNNEL);
+	budget_give(context->budget, BUDGET_TUNNEL);
 	if (tunnel->is_seated)
 		shares_leave(&context->shares, &tunnel->seat.seat);
 }

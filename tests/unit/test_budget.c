@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "server/budget.h"
+#include "os/budget.h"
 #include "suite.h"
 
 static struct budget budget;
@@ -121,6 +121,60 @@ START_TEST(a_lower_limit_counts_in_visitors)
 }
 END_TEST
 
+START_TEST(pipes_and_connections_share_what_the_system_allows)
+{
+	unsigned most;
+
+	budget_init(&budget, 64);
+	most = budget_most(&budget);
+	ck_assert(budget_take_pipe(&budget));
+	ck_assert_uint_eq(budget_excess(&budget, most - BUDGET_PIPE), 0);
+	ck_assert_uint_eq(budget_excess(&budget, most), BUDGET_PIPE);
+	ck_assert(!budget_take(&budget, most - BUDGET_PIPE + 1));
+	ck_assert(budget_take(&budget, most - BUDGET_PIPE));
+	ck_assert(!budget_take_pipe(&budget));
+	ck_assert(!budget_force(&budget, 1));
+	budget_give(&budget, 2);
+	ck_assert(!budget_take_pipe(&budget)); /* one is left */
+	budget_give(&budget, 1);
+	ck_assert(budget_take_pipe(&budget));
+	budget_give_pipe(&budget);
+	budget_give_pipe(&budget);
+	ck_assert(budget_take(&budget, 4));
+	ck_assert(!budget_take(&budget, 1));
+}
+END_TEST
+
+START_TEST(pipes_do_not_count_as_visitors)
+{
+	budget_init(&budget, 1024);
+	budget_limit(&budget, 20);
+	for (int i = 0; i < 10; i++)
+		ck_assert(budget_take_pipe(&budget));
+	ck_assert(budget_is_ample(&budget));
+	for (int i = 0; i < 20; i++)
+		ck_assert(budget_take(&budget, BUDGET_VISITOR));
+	ck_assert(!budget_is_ample(&budget));
+	ck_assert(!budget_take(&budget, 1));
+	/* Nor the other way round. */
+	ck_assert(budget_take_pipe(&budget));
+	ck_assert(budget_is_limited(&budget));
+	budget_init(&budget, 1024);
+	ck_assert(!budget_is_limited(&budget));
+}
+END_TEST
+
+START_TEST(with_many_pipes_it_is_not_ample)
+{
+	budget_init(&budget, 1024);
+	while (budget_is_ample(&budget))
+		ck_assert(budget_take_pipe(&budget));
+	ck_assert_uint_eq(budget_excess(&budget, budget_most(&budget) / 2), 0);
+	ck_assert_uint_gt(
+	    budget_excess(&budget, budget_most(&budget) / 2 + 1), 0);
+}
+END_TEST
+
 static atomic_bool enough;
 
 /* Ask again and again for two, where one is left. */
@@ -163,4 +217,6 @@ SUITE_MAIN("budget", some_descriptors_are_kept_back,
     all_of_it_can_be_taken_and_no_more,
     what_is_forced_counts_though_it_is_too_much, what_is_expected_is_no_excess,
     it_is_ample_while_half_is_free, a_lower_limit_counts_in_visitors,
+    pipes_and_connections_share_what_the_system_allows,
+    pipes_do_not_count_as_visitors, with_many_pipes_it_is_not_ample,
     a_refusal_takes_nothing_not_even_for_a_moment)

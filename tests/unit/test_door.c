@@ -16,6 +16,7 @@ static void spares_sweep_counted(struct spares *spares);
 
 #define HOLD_MS 300
 
+static struct budget budget;
 static struct context context;
 static struct spares spares;
 static struct door door;
@@ -43,12 +44,13 @@ set_up(unsigned waiting_most, unsigned hold_ms)
 	pending_init(&context.pending);
 	registry_init(&context.registry, &tunnel_calls);
 	keyring_init(&context.keys);
-	budget_init(&context.budget, 1024);
+	budget_init(&budget, 1024);
+	context.budget = &budget;
 	ck_assert(shares_init(&context.shares, 1024));
 	roster_init(&context.active);
 	shelf_init(&context.visitors, sizeof(struct pending_visitor));
 	notices_init(&context.notices, 1);
-	spares_init(&spares, &context.budget, SPARES_MOST);
+	spares_init(&spares, context.budget, SPARES_MOST);
 	ck_assert(address_parse("127.0.0.1", 0, &any));
 	ck_assert_int_eq(listen_open(&any, &listener), ERROR_NONE);
 	ck_assert(listen_address(&listener, &public_address));
@@ -118,7 +120,7 @@ make_link(int *theirs)
 
 	sockets_tcp(&ours, theirs, 0);
 	channel_init(&channel, transport_of(ours));
-	budget_force(&context.budget, BUDGET_SESSION);
+	budget_force(context.budget, BUDGET_SESSION);
 	link = link_create(
 	    &context, transport_of(ours), &channel, &public_address);
 	ck_assert_ptr_nonnull(link);

@@ -24,6 +24,7 @@ static enum error crew_do_later(
 
 static struct context context;
 static struct pending_group group;
+static struct budget budget;
 static struct pending_visitor *visitor;
 /* The visitor's socket, and that of the client's data connection: ours and
  * theirs. */
@@ -60,7 +61,8 @@ set_up(void)
 	registry_init(&context.registry, &calls);
 	shelf_init(&context.handouts, sizeof(struct handout_order));
 	keyring_init(&context.keys);
-	budget_init(&context.budget, 1024);
+	budget_init(&budget, 1024);
+	context.budget = &budget;
 	ck_assert(shares_init(&context.shares, 1024));
 	roster_init(&context.active);
 	shelf_init(&context.visitors, sizeof(struct pending_visitor));
@@ -73,7 +75,7 @@ set_up(void)
 	visitor->transport = transport_of(visitors[0]);
 	ck_assert(shares_enter(&context.shares,
 	    shares_open(&context.shares, 80), &visitor->seat, 1));
-	budget_force(&context.budget, BUDGET_VISITOR);
+	budget_force(context.budget, BUDGET_VISITOR);
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
 }
 
@@ -95,7 +97,7 @@ START_TEST(an_accepted_visitor_is_waited_for)
 	set_up();
 	session.transport = transport_of(datas[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(&context.budget, BUDGET_SESSION);
+	budget_force(context.budget, BUDGET_SESSION);
 	ck_assert(pending_put(&context.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
 	ck_assert_uint_eq(pending_count(&context.pending, &group), 0);
@@ -116,7 +118,7 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 	set_up();
 	session.transport = transport_of(datas[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(&context.budget, BUDGET_SESSION);
+	budget_force(context.budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
 }

@@ -10,6 +10,7 @@
 static int fsync_slow(int fd);
 
 #define fsync fsync_slow
+#include "os/fd.h"
 #include "os/statefile.c" /* NOLINT(bugprone-suspicious-include) */
 #undef fsync
 
@@ -76,6 +77,7 @@ context_tidy_counted(struct context *unused)
 static struct context context;
 static struct grants *const grants = &context.grants;
 static struct janitor janitor;
+static struct budget budget;
 
 static void
 prepare_context(void)
@@ -266,12 +268,15 @@ be_client(const struct server *server)
 /* The acceptor has written the file itself: every client waited for the disk. */
 START_TEST(clients_come_in_while_the_disk_is_stuck)
 {
-	struct server_options options = {
-	    .min_port = 1024, .max_port = 65535, .client_timeout_s = 8};
+	struct server_options options = {.budget = &budget,
+	    .min_port = 1024,
+	    .max_port = 65535,
+	    .client_timeout_s = 8};
 	struct server_failure failure;
 	struct server *server;
 	int first, second;
 
+	budget_init(&budget, fd_limit());
 	prepare(true);
 	options.state_path = folder_file;
 	ck_assert(address_parse("127.0.0.1", 0, &options.control));

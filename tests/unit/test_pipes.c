@@ -109,6 +109,66 @@ START_TEST(no_more_are_lent_than_allowed)
 }
 END_TEST
 
+/* All that a budget has left, but for so many. */
+static void
+leave(struct budget *budget, unsigned count)
+{
+	budget_init(budget, 256);
+	ck_assert(budget_take(budget, budget_most(budget) - count));
+}
+
+START_TEST(each_takes_its_descriptors_from_the_budget)
+{
+	struct budget budget;
+
+	leave(&budget, BUDGET_PIPE + 1);
+	pipes_charge(&budget);
+	if (!start()) {
+		ck_assert_uint_eq(budget_excess(&budget, BUDGET_PIPE), 0);
+		return;
+	}
+	ck_assert_uint_eq(budget_excess(&budget, 1), 0);
+	ck_assert_uint_eq(budget_excess(&budget, 2), 1);
+	/* There is not enough for another, which takes nothing. */
+	ck_assert_int_eq(pipes_borrow(&ends[1]), ERROR_RESOURCES);
+	ck_assert_int_eq(ends[1].read_fd, -1);
+	ck_assert_uint_eq(budget_excess(&budget, 1), 0);
+	/* One that is kept still has its descriptors, and can be lent. */
+	pipes_return(&ends[0], true);
+	ck_assert_uint_eq(budget_excess(&budget, 2), 1);
+	ck_assert_int_eq(pipes_borrow(&ends[0]), ERROR_NONE);
+	ck_assert_uint_eq(budget_excess(&budget, 2), 1);
+	/* Closed, it has none. */
+	pipes_return(&ends[0], false);
+	ck_assert_uint_eq(budget_excess(&budget, BUDGET_PIPE + 1), 0);
+	ck_assert_uint_eq(budget_excess(&budget, BUDGET_PIPE + 2), 1);
+	pipes_charge(NULL);
+}
+END_TEST
+
+START_TEST(those_that_are_kept_give_way)
+{
+	struct budget budget;
+
+	leave(&budget, 2 * BUDGET_PIPE);
+	pipes_charge(&budget);
+	if (!start())
+		return;
+	ck_assert_int_eq(pipes_borrow(&ends[1]), ERROR_NONE);
+	pipes_return(&ends[0], true);
+	ck_assert_uint_eq(budget_excess(&budget, 2), 2);
+	pipes_shed();
+	/* Not the one that is lent. */
+	ck_assert_uint_eq(budget_excess(&budget, BUDGET_PIPE), 0);
+	ck_assert_uint_eq(budget_excess(&budget, BUDGET_PIPE + 1), 1);
+	pipes_return(&ends[1], true);
+	pipes_tidy();
+	pipes_tidy();
+	ck_assert_uint_eq(budget_excess(&budget, 2 * BUDGET_PIPE), 0);
+	pipes_charge(NULL);
+}
+END_TEST
+
 /* The number of open descriptors. */
 static int
 descriptors(void)
@@ -162,4 +222,5 @@ END_TEST
 
 SUITE_MAIN("pipes", a_pipe_is_empty_and_does_not_wait,
     what_is_left_in_a_pipe_is_never_lent, only_so_many_are_lent,
-    no_more_are_lent_than_allowed, few_are_kept, what_nobody_wants_is_closed)
+    no_more_are_lent_than_allowed, few_are_kept, what_nobody_wants_is_closed,
+    each_takes_its_descriptors_from_the_budget, those_that_are_kept_give_way)

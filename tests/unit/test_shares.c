@@ -1,6 +1,6 @@
 /* What shares.h promises: who has most gives way, and each keeps a little. */
 #include "base/clock.h"
-#include "server/budget.h"
+#include "os/budget.h"
 #include "server/shares.h"
 #include "sockets.h"
 #include "suite.h"

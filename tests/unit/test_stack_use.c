@@ -9,6 +9,7 @@
  */
 #define thread_start    thread_start_unpainted
 #define thread_start_on thread_start_on_unpainted
+#include "os/fd.h"
 #include "os/thread.c"
 #undef thread_start
 #undef thread_start_on
@@ -609,6 +610,8 @@ hear(const char *status)
 	lock_give(&stage.lock);
 }
 
+static struct budget budget;
+
 static void
 nothing(void)
 {
@@ -620,7 +623,9 @@ start_server(void)
 	struct server_options *options = &stage.server_options;
 	struct server_failure failure;
 
-	*options = (struct server_options){.min_port = 1024,
+	budget_init(&budget, fd_limit());
+	*options = (struct server_options){.budget = &budget,
+	    .min_port = 1024,
 	    .max_port = 65535,
 	    .has_secret = true,
 	    .client_timeout_s = 8,
@@ -643,7 +648,8 @@ start_client(uint16_t local_port, unsigned spares)
 	struct address control;
 
 	server_address(stage.server, &control);
-	*options = (struct client_options){.has_secret = true,
+	*options = (struct client_options){.budget = &budget,
+	    .has_secret = true,
 	    .reconnect = true,
 	    .max_delay_s = 1,
 	    .heartbeat_timeout_s = 8,
