@@ -22,9 +22,9 @@ auth_key_derive(const void *secret, size_t size, struct auth_key *key)
 	secret_wipe(&context, sizeof context);
 }
 
-/* The HMAC of the 16 bytes of challenge */
+/* Compute the HMAC of the 16 bytes of challenge. */
 static void
-compute(const struct auth_key *key, const struct uuid *challenge,
+compute_tag(const struct auth_key *key, const struct uuid *challenge,
     uint8_t tag[static AUTH_TAG_BYTES])
 {
 	br_hmac_context context;
@@ -41,7 +41,7 @@ auth_tag(const struct auth_key *key, const struct uuid *challenge,
 {
 	uint8_t bytes[AUTH_TAG_BYTES];
 
-	compute(key, challenge, bytes);
+	compute_tag(key, challenge, bytes);
 	hex_print(bytes, sizeof bytes, tag);
 }
 
@@ -53,7 +53,7 @@ auth_tag_valid(
 	uint8_t claimed[AUTH_TAG_BYTES];
 	bool valid;
 
-	compute(key, challenge, expected);
+	compute_tag(key, challenge, expected);
 	valid = hex_parse(tag, claimed, sizeof claimed) &&
 	        secret_equal(expected, claimed, sizeof expected);
 	secret_wipe(expected, sizeof expected);
@@ -67,8 +67,8 @@ auth_key_equal(const struct auth_key *a, const struct auth_key *b)
 	uint8_t tag_a[AUTH_TAG_BYTES];
 	uint8_t tag_b[AUTH_TAG_BYTES];
 
-	compute(a, &zero, tag_a);
-	compute(b, &zero, tag_b);
+	compute_tag(a, &zero, tag_a);
+	compute_tag(b, &zero, tag_b);
 	return secret_equal(tag_a, tag_b, sizeof tag_a);
 }
 

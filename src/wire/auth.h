@@ -1,5 +1,5 @@
 /*
- * auth - proves that both ends know the secret, without sending it.
+ * auth - lets a client prove that it knows the secret, without sending it.
  *
  * The server sends a random UUID (Challenge); the client answers with the
  * HMAC-SHA-256 of its 16 bytes, keyed by the SHA-256 of the secret, in hex
@@ -18,24 +18,25 @@
 #include "wire/channel.h"
 #include "wire/message.h"
 
-/* What a server without a secret says in an Error to a peer that waits, perhaps for
- * a challenge. The connection goes on. */
+/* The text of the Error that a server without a secret sends to a peer that
+ * says nothing and may be waiting for a challenge. The connection goes on. */
 #define AUTH_NO_SECRET "this server has no secret and asks for none"
 
 #define AUTH_TAG_BYTES 32
 /* 64 digits and NUL */
 #define AUTH_TAG_TEXT_SIZE 65
 
-/* As good as the secret: wipe it when it is done with. Half of the work of each
- * HMAC is done in it. */
+/* A key, with the part of the HMAC's work that is the same for all messages
+ * done. To be wiped after use: it is as good as the secret. */
 struct auth_key {
 	br_hmac_key_context prepared;
 };
 
-/* Derive the key. The empty secret is valid, and is not the same as none. */
+/* Derive the key of a secret. An empty one is valid, and differs from having
+ * none. */
 void auth_key_derive(const void *secret, size_t size, struct auth_key *key);
 
-/* Make the answer to challenge. */
+/* Compute the answer to challenge. */
 void auth_tag(const struct auth_key *key, const struct uuid *challenge,
     char tag[static AUTH_TAG_TEXT_SIZE]);
 
@@ -43,30 +44,30 @@ void auth_tag(const struct auth_key *key, const struct uuid *challenge,
 bool auth_tag_valid(
     const struct auth_key *key, const struct uuid *challenge, const char *tag);
 
-/* Whether both are of the same secret, in constant time. */
+/* Returns whether both were derived from the same secret, in constant time. */
 bool auth_key_equal(const struct auth_key *a, const struct auth_key *b);
 
 /*
- * The server's side: send a challenge, the first message on a connection, without
- * waiting.
+ * The server's side: send a new challenge, the first message on a connection,
+ * without waiting.
  *
- * challenge: made here.
+ * challenge: set to the one that was sent.
  * Returns as channel_flush().
  */
 enum error auth_challenge(struct channel *channel, struct uuid *challenge);
 
 /*
- * Wait for the answer; its text is the tag, to be checked.
+ * Wait for the answer. Its text is the tag, which the caller has to check.
  *
- * Returns ERROR_INVALID: another message came, or a part of one and the end; else
- * as channel_receive().
+ * Returns ERROR_INVALID when another message came, or the connection ended
+ * within one; else as channel_receive().
  */
 enum error auth_await_answer(
     struct channel *channel, struct message *answer, int64_t deadline_ms);
 
 /*
- * The client's side: answer the challenge that has come. Only queues the
- * answer, so that what follows goes out in the same write.
+ * The client's side: queue the answer to a challenge. It goes out in one write
+ * with the message that follows.
  *
  * Returns as channel_put().
  */

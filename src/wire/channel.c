@@ -132,7 +132,7 @@ channel_drain(struct channel *channel, int64_t deadline_ms)
 		size_t got;
 
 		if (error == ERROR_NONE && clock_left_ms(deadline_ms) == 0)
-			error = ERROR_TIMEOUT; /* more keeps coming */
+			error = ERROR_TIMEOUT; /* it goes on sending */
 		if (error)
 			return error;
 		error = transport_read(

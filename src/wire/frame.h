@@ -1,9 +1,9 @@
 /*
  * frame - cuts a stream of bytes into frames: JSON text up to a NUL.
  *
- * Pure: who reads puts the bytes in, who wants frames takes them out. What is
- * behind the last frame stays, and belongs to the raw stream that follows on a
- * data connection.
+ * Pure: the caller puts bytes in and takes frames out. Bytes after the last
+ * frame stay in the buffer; on a data connection they belong to the raw stream
+ * that follows.
  */
 #ifndef REBORE_WIRE_FRAME_H
 #define REBORE_WIRE_FRAME_H
@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "wire/message.h"
 
-/* Two whole frames: what a handshake has in flight. */
+/* Room for two whole frames, as many as a handshake has in flight. */
 #define FRAME_BUFFER_BYTES (2 * (MESSAGE_JSON_MOST + 1))
 
 /* Fields are private. */
@@ -26,27 +26,28 @@ struct frame_buffer {
 void frame_init(struct frame_buffer *buffer);
 
 /*
- * Where the next bytes are to be put.
+ * Returns where to put the next bytes.
  *
- * room: how many, 1 or more as long as frame_next() was asked until it said
- * ERROR_AGAIN.
+ * room: set to how many there is room for: 1 or more if frame_next() was called
+ * until it returned ERROR_AGAIN.
  */
 char *frame_space(struct frame_buffer *buffer, size_t *room);
 
-/* size bytes were put there. */
+/* State that size bytes have been put where frame_space() said. */
 void frame_put(struct frame_buffer *buffer, size_t size);
 
 /*
  * Take the next frame.
  *
- * json: size bytes without the NUL, good until the next call on buffer.
- * Returns ERROR_AGAIN: more bytes are needed; ERROR_PROTOCOL: more than
- * MESSAGE_JSON_MOST bytes without a NUL.
+ * json: set to size bytes without the NUL, valid until the next call for
+ * buffer.
+ * Returns ERROR_AGAIN when more bytes are needed, or ERROR_PROTOCOL when more
+ * than MESSAGE_JSON_MOST bytes have come without a NUL.
  */
 enum error frame_next(
     struct frame_buffer *buffer, const char **json, size_t *size);
 
-/* Returns what is left behind the last frame taken, size bytes. */
+/* Returns the size bytes that have come after the last frame that was taken. */
 const char *frame_rest(const struct frame_buffer *buffer, size_t *size);
 
 #endif

@@ -44,9 +44,9 @@ keyring_destroy(struct keyring *ring)
 	lock_destroy(&ring->lock);
 }
 
-/* Wipe what is neither valid nor held. */
+/* Wipe the keys that are neither valid nor held. */
 static void
-tidy(struct keyring *ring)
+wipe_unused(struct keyring *ring)
 {
 	struct keyring_key **link = &ring->first;
 
@@ -63,9 +63,9 @@ tidy(struct keyring *ring)
 	}
 }
 
-/* Returns a place for a key, without one; NULL when there is no memory. */
+/* Returns an entry without a key yet, or NULL when there is no memory. */
 static struct keyring_key *
-make_place(void)
+make_entry(void)
 {
 	struct keyring_key *key = calloc(1, sizeof *key);
 
@@ -79,10 +79,10 @@ make_place(void)
 	return key;
 }
 
-/* Make key valid; made: a place for it, if it is not there. Returns whether made
- * was used. */
+/* Make key valid. made: a new entry, for a key that the ring does not have.
+ * Returns whether it was used. */
 static bool
-enter(
+make_valid(
     struct keyring *ring, const struct auth_key *key, struct keyring_key *made)
 {
 	struct keyring_key *one = ring->first;
@@ -110,7 +110,7 @@ keyring_replace(
 
 	assert(count <= KEYRING_MOST);
 	for (unsigned i = 0; i < count; i++) {
-		made[i] = make_place();
+		made[i] = make_entry();
 		if (made[i] == NULL)
 			error = ERROR_MEMORY;
 	}
@@ -120,14 +120,14 @@ keyring_replace(
 		     one = one->next)
 			one->is_valid = false;
 		for (unsigned i = 0; i < count; i++)
-			if (enter(ring, &keys[i], made[i]))
+			if (make_valid(ring, &keys[i], made[i]))
 				made[i] = NULL;
-		tidy(ring);
+		wipe_unused(ring);
 	}
 	lock_give(&ring->lock);
 	for (unsigned i = 0; i < count; i++)
 		if (made[i] != NULL)
-			wipe_and_free(made[i]); /* not needed */
+			wipe_and_free(made[i]); /* the ring had this key */
 	return error;
 }
 
@@ -138,7 +138,8 @@ keyring_find(struct keyring *ring, const struct uuid *challenge,
 	struct keyring_key *found = NULL;
 
 	lock_take(&ring->lock);
-	/* All of them, also behind the one: the time must not tell which. */
+	/* Try all keys, also after one that fits: the time that this takes must
+	 * not reveal which one it was. */
 	for (struct keyring_key *one = ring->first; one != NULL;
 	     one = one->next)
 		if (auth_tag_valid(&one->key, challenge, tag))
@@ -165,7 +166,7 @@ keyring_release(struct keyring *ring, struct keyring_key *key)
 	lock_take(&ring->lock);
 	assert(key->holders > 0);
 	key->holders--;
-	tidy(ring);
+	wipe_unused(ring);
 	lock_give(&ring->lock);
 }
 

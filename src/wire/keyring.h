@@ -1,12 +1,12 @@
 /*
- * keyring - the keys of the secrets that are valid, replaced while others use
- * them.
+ * keyring - the keys of the valid secrets, which can be replaced while they are
+ * in use.
  *
- * Whoever has proved a key holds it. A key that is replaced is found no more by
- * newcomers, but stays known as long as somebody holds it, so that what belongs
- * to a connection that stands can still be proved; then it is wiped.
+ * A connection whose peer has proved a key holds it. After a replacement, a key
+ * that is not valid any more stays known for as long as it is held, so that the
+ * data connections of a tunnel can still be authenticated; then it is wiped.
  *
- * Threads, but for init and destroy: any.
+ * Threads: any, except for keyring_init() and keyring_destroy().
  */
 #ifndef REBORE_WIRE_KEYRING_H
 #define REBORE_WIRE_KEYRING_H
@@ -19,7 +19,7 @@
 #include "wire/auth.h"
 #include "wire/principal.h"
 
-/* Keys that are valid at a time. */
+/* The most keys that are valid at a time. */
 #define KEYRING_MOST 8
 
 struct keyring_key;
@@ -31,43 +31,46 @@ struct keyring {
 	struct keyring_key *first;
 };
 
-/* No key. */
+/* Make a keyring without keys. */
 void keyring_init(struct keyring *ring);
-/* Wipes all keys; nobody may hold one any more. */
+/* Wipe all keys. None may be held. */
 void keyring_destroy(struct keyring *ring);
 
 /*
- * Make keys the valid ones, count of them, up to KEYRING_MOST. They are copied,
- * and the caller's to wipe. One that was there before stays the same.
+ * Make keys, and no others, the valid ones. They are copied; the caller has to
+ * wipe its own. A key that the ring has already keeps its principal.
  *
- * Returns ERROR_MEMORY: nothing has changed.
+ * count: of keys, KEYRING_MOST at most.
+ * Returns ERROR_MEMORY; then nothing has changed.
  */
 enum error keyring_replace(
     struct keyring *ring, const struct auth_key *keys, unsigned count);
 
 /*
- * Find the key that tag was made with. Takes a time that depends on the number of
- * keys alone.
+ * Find the key that tag was made with, in a time that depends only on the
+ * number of keys.
  *
  * tag: any text.
- * is_valid: set, whether it is a valid one; else it is only held by somebody.
- * Returns it, held for the caller, or NULL.
+ * is_valid: set, when a key is found, to whether it is valid; it may be one
+ * that is only held.
+ * Returns the key, held for the caller, or NULL.
  */
 struct keyring_key *keyring_find(struct keyring *ring,
     const struct uuid *challenge, const char *tag, bool *is_valid);
 
-/* Returns whoever has proved key: the same for the same key, as long as key is
- * held; hold it to keep it longer. NULL is legal, and nobody. */
+/* Returns the principal of key, which stays for as long as key is held; the
+ * caller may take a reference to keep it longer. NULL, for no key, is
+ * nobody. */
 struct principal *keyring_principal(const struct keyring_key *key);
 
-/* Hold no longer. NULL is legal. */
+/* Stop holding key. NULL is legal. */
 void keyring_release(struct keyring *ring, struct keyring_key *key);
 
-/* Returns how often keys are held that are not valid any more. */
+/* Returns how many holders there are of keys that are not valid any more. */
 unsigned keyring_outdated(struct keyring *ring);
 
-/* The client's side, where one key is valid: copy it; the caller's to wipe.
- * Returns false: there is none. */
+/* The client's side, where one key is valid: copy it. The caller has to wipe
+ * the copy. Returns false when there is no key. */
 bool keyring_copy(struct keyring *ring, struct auth_key *key);
 
 #endif

@@ -18,7 +18,7 @@ enum payload {
 	PAYLOAD_UUID,
 	PAYLOAD_TEXT,
 	PAYLOAD_ANNOUNCE,
-	PAYLOAD_BYE, /* or none */
+	PAYLOAD_BYE, /* which may be absent */
 };
 
 static const struct kind {
@@ -46,8 +46,8 @@ message_name(enum message_kind kind)
 	return (size_t)kind < KINDS ? kinds[kind].name : "unknown";
 }
 
-/* Whether arrays and objects are nested too deep. Brackets within strings do
- * not count; that the text is JSON at all is for the parser to say. */
+/* Whether arrays and objects are nested too deeply. Brackets in strings do not
+ * count. The text need not be JSON: that is for the parser to find out. */
 static bool
 is_too_deep(const char *json, size_t size)
 {
@@ -84,7 +84,7 @@ set_text(struct message *message, const char *text)
 	snprintf(message->as.text, sizeof message->as.text, "%s", text);
 }
 
-/* A variant without payload: "Name" */
+/* Decode a variant without payload, "Name". */
 static enum error
 decode_unit(const char *name, struct message *message)
 {
@@ -133,7 +133,7 @@ decode_payload(const json_t *value, struct message *message)
 	return false;
 }
 
-/* A variant with payload: {"Name": value} */
+/* Decode a variant with payload, {"Name": value}. */
 static enum error
 decode_object(json_t *object, struct message *message)
 {
@@ -189,9 +189,10 @@ message_decode(const char *json, size_t size, struct message *message)
 	return error;
 }
 
-/* The longest start of text that is whole UTF-8 and at most size bytes. */
+/* Returns the length of the longest start of text that is valid UTF-8 and has
+ * at most size bytes. */
 static size_t
-whole_length(const char *text, size_t size)
+valid_length(const char *text, size_t size)
 {
 	size_t length = strnlen(text, size);
 	size_t whole = 0;
@@ -206,12 +207,13 @@ whole_length(const char *text, size_t size)
 	return whole;
 }
 
-/* {"Name":"text"}, with as much of the text as fits once it is escaped. */
+/* Encode {"Name":"text"}, with as much of the text as fits once it is
+ * escaped. */
 static size_t
 encode_text(const char *name, const char *text,
     char frame[static MESSAGE_JSON_MOST + 1])
 {
-	size_t length = whole_length(text, MESSAGE_JSON_MOST);
+	size_t length = valid_length(text, MESSAGE_JSON_MOST);
 
 	for (;;) {
 		json_t *object = json_pack("{s:s%}", name, text, length);
@@ -227,11 +229,12 @@ encode_text(const char *name, const char *text,
 			frame[size] = '\0';
 			return size + 1;
 		}
-		length = whole_length(text, length - 1);
+		length = valid_length(text, length - 1);
 	}
 }
 
-/* {"Name":object}. Takes the reference. Ours are far below the limit. */
+/* Encode {"Name":payload}, taking over the reference to payload. Our objects
+ * are far shorter than a frame may be. */
 static size_t
 encode_object(
     const char *name, json_t *payload, char frame[static MESSAGE_JSON_MOST + 1])
@@ -250,7 +253,7 @@ encode_object(
 	return size + 1;
 }
 
-/* A server's Bye has a payload, a client's has none. */
+/* Whether nothing is to be said beside Bye, as by a client. */
 static bool
 is_bare_bye(const struct message *message)
 {

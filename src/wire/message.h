@@ -1,7 +1,7 @@
 /*
  * message - the messages of the protocol as JSON text and as a struct.
  *
- * Pure: bytes to message and back. See rebore-protocol(7), MESSAGES.
+ * Pure. See rebore-protocol(7), MESSAGES.
  */
 #ifndef REBORE_WIRE_MESSAGE_H
 #define REBORE_WIRE_MESSAGE_H
@@ -13,10 +13,10 @@
 #include "base/error.h"
 #include "base/uuid.h"
 
-/* The most bytes of JSON in a frame, without the NUL behind them. */
+/* The most bytes of JSON in a frame, without the NUL that ends it. */
 #define MESSAGE_JSON_MOST 256
-/* Arrays and objects within each other; more is refused before the parser,
- * which recurses, sees it. The protocol itself needs 3. */
+/* How deeply arrays and objects may be nested. More is refused without the
+ * parser, which recurses. The protocol itself needs 3. */
 #define MESSAGE_NESTING_MOST 8
 
 enum message_kind {
@@ -31,10 +31,10 @@ enum message_kind {
 	MESSAGE_BYE,      /* bye; ours, not bore's */
 	/* Server to client */
 	MESSAGE_CHALLENGE,  /* uuid */
-	MESSAGE_HEARTBEAT,  /* nothing; of ours, both ways */
+	MESSAGE_HEARTBEAT,  /* nothing; between rebore's, both ways */
 	MESSAGE_CONNECTION, /* uuid */
 	MESSAGE_ERROR,      /* text: for people */
-	/* Well-formed, but of a later version: text is its name */
+	/* Well-formed, but not known, as of a later version; text: its name */
 	MESSAGE_UNKNOWN,
 };
 
@@ -43,7 +43,7 @@ enum message_ability {
 	MESSAGE_CAN_HEARTBEAT = 1,
 	MESSAGE_CAN_LEASE = 2,
 	MESSAGE_CAN_SPARE = 4,
-	/* A client: its spares name the key of their control connection. */
+	/* A client: Spare has the key of its control connection. */
 	MESSAGE_CAN_KEY = 8,
 };
 
@@ -54,32 +54,33 @@ struct message_announce {
 	bool has_instance;
 	struct uuid instance;
 	uint64_t attempt;
-	/* The same, until its process ends. */
+	/* A client: identifies its process. */
 	bool has_process;
 	struct uuid process;
 	/* A server: what it grants. */
 	uint32_t lease_ms;
 	uint32_t spares;
-	/* A server: the name of this control connection, for its spares. */
+	/* A server: identifies this control connection; for Spare. */
 	bool has_key;
 	struct uuid key;
 };
 
-/* The sender ends on purpose. */
+/* Why the sender ends the connection on purpose. */
 struct message_bye {
-	/* A server: another connection with the client's instance took its
-	 * place. */
+	/* A server: another connection of the same instance has replaced this
+	 * one. */
 	bool displaced;
-	/* A server: another client took the port, after so long a silence. */
+	/* A server: the port was given to another client, after this one had
+	 * been silent for silent_ms. */
 	bool taken;
 	uint32_t silent_ms;
-	/* A server, behind an Error: the client's instance is in use by another
-	 * process that is heard, so its state file is a copy. */
+	/* A server, after an Error: another process uses the client's instance
+	 * and was heard just now, so the client's state file must be a copy. */
 	bool copy;
-	/* A server, behind an Error: the highest attempt of the client's instance
-	 * that it knows; 0: it does not say. */
+	/* A server, after an Error: the highest attempt of the client's
+	 * instance that it knows; 0: not said. */
 	uint64_t attempt;
-	/* A server: come back in so many ms; 0: it does not say. */
+	/* A server: when the client should come back; 0: not said. */
 	uint32_t retry_ms;
 };
 
@@ -95,26 +96,26 @@ struct message {
 };
 
 /*
- * Read one message.
+ * Decode one message.
  *
  * json: size bytes, without the NUL of the frame.
- * Returns ERROR_PROTOCOL when it is not exactly one well-formed message, or
+ * Returns ERROR_PROTOCOL when they are not exactly one well-formed message, or
  * ERROR_MEMORY.
  */
 enum error message_decode(
     const char *json, size_t size, struct message *message);
 
 /*
- * Write one frame: the message and its NUL.
+ * Encode one frame: the message and a NUL.
  *
- * message: any kind but MESSAGE_UNKNOWN. An error's text is cut where the frame
- * would be too long, and so is what is no UTF-8.
- * Returns the bytes written, NUL included; 0: out of memory.
+ * message: any kind but MESSAGE_UNKNOWN. A text is cut where the frame would
+ * become too long, or where it is not UTF-8.
+ * Returns the size of the frame with its NUL, or 0 when there is no memory.
  */
 size_t message_encode(
     const struct message *message, char frame[static MESSAGE_JSON_MOST + 1]);
 
-/* Returns the name of a kind as on the wire, a constant. */
+/* Returns the name that a kind has on the wire, a constant. */
 const char *message_name(enum message_kind kind);
 
 #endif

@@ -15,9 +15,9 @@ static const struct {
 
 #define ABILITIES (sizeof abilities / sizeof *abilities)
 
-/* Read an integer that may be missing: then number stays as it is. */
+/* Read an integer from 0 to most. When it is missing, number stays as it is. */
 static bool
-read_number(
+read_count(
     const json_t *object, const char *key, json_int_t most, json_int_t *number)
 {
 	const json_t *value = json_object_get(object, key);
@@ -52,7 +52,7 @@ read_abilities(const json_t *object, unsigned *can)
 	return true;
 }
 
-/* Read a UUID that may be missing. */
+/* Read a UUID, which may be missing. */
 static bool
 read_uuid(
     const json_t *object, const char *key, bool *is_there, struct uuid *uuid)
@@ -64,7 +64,7 @@ read_uuid(
 				    uuid_parse(json_string_value(value), uuid));
 }
 
-/* Read a flag that may be missing: then it is false. */
+/* Read a flag, which is false when it is missing. */
 static bool
 read_flag(const json_t *object, const char *key, bool *flag)
 {
@@ -79,7 +79,7 @@ read_identity(const json_t *object, struct message_announce *announce)
 {
 	json_int_t attempt = 0;
 
-	if (!read_number(object, "attempt", INT64_MAX, &attempt))
+	if (!read_count(object, "attempt", INT64_MAX, &attempt))
 		return false;
 	announce->attempt = (uint64_t)attempt;
 	return read_uuid(object, "instance", &announce->has_instance,
@@ -98,10 +98,10 @@ payload_read_announce(const json_t *value, struct message_announce *announce)
 
 	memset(announce, 0, sizeof *announce);
 	if (!json_is_object(value) ||
-	    !read_number(value, "version", INT32_MAX, &version) ||
+	    !read_count(value, "version", INT32_MAX, &version) ||
 	    version == 0 ||
-	    !read_number(value, "lease_ms", UINT32_MAX, &lease_ms) ||
-	    !read_number(value, "spares", UINT32_MAX, &spares))
+	    !read_count(value, "lease_ms", UINT32_MAX, &lease_ms) ||
+	    !read_count(value, "spares", UINT32_MAX, &spares))
 		return false;
 	announce->lease_ms = (uint32_t)lease_ms;
 	announce->spares = (uint32_t)spares;
@@ -118,9 +118,9 @@ payload_read_bye(const json_t *value, struct message_bye *bye)
 
 	memset(bye, 0, sizeof *bye);
 	if (!json_is_object(value) ||
-	    !read_number(value, "retry_ms", UINT32_MAX, &retry_ms) ||
-	    !read_number(value, "silent_ms", UINT32_MAX, &silent_ms) ||
-	    !read_number(value, "attempt", INT64_MAX, &attempt))
+	    !read_count(value, "retry_ms", UINT32_MAX, &retry_ms) ||
+	    !read_count(value, "silent_ms", UINT32_MAX, &silent_ms) ||
+	    !read_count(value, "attempt", INT64_MAX, &attempt))
 		return false;
 	bye->retry_ms = (uint32_t)retry_ms;
 	bye->silent_ms = (uint32_t)silent_ms;
@@ -142,7 +142,7 @@ write_abilities(unsigned can)
 	return list;
 }
 
-/* Returns the UUID as a string, or NULL: it is not there. */
+/* Returns uuid as a string, or NULL where there is none. */
 static const char *
 print_uuid(
     bool is_there, const struct uuid *uuid, char text[static UUID_TEXT_SIZE])
@@ -160,7 +160,7 @@ payload_write_announce(const struct message_announce *announce)
 	char instance[UUID_TEXT_SIZE];
 	char other[UUID_TEXT_SIZE];
 
-	/* s* and o*: left out when there is none. */
+	/* json_pack() leaves out a member whose "s*" is NULL. */
 	if (announce->has_instance)
 		return json_pack("{s:i, s:s, s:I, s:o, s:s*}", "version",
 		    PAYLOAD_VERSION, "instance",

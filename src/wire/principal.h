@@ -15,7 +15,8 @@
 
 struct principal;
 
-/* Returns a new principal with one reference, or NULL when there is no memory. */
+/* Returns a new principal with one reference, or NULL when there is no
+ * memory. */
 struct principal *principal_create(void);
 
 /* Take a reference. Returns principal; NULL is legal. */
@@ -24,8 +25,8 @@ struct principal *principal_hold(struct principal *principal);
 /* Give a reference back. NULL is legal. */
 void principal_release(struct principal *principal);
 
-/* Whether both are the same, or both nobody: a data connection serves only the
- * visitors of its own principal. */
+/* Returns whether both are the same, or both nobody. A data connection serves
+ * only the visitors of its own principal. */
 bool principal_same(const struct principal *a, const struct principal *b);
 
 /*

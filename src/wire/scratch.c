@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* The one in use; NULL: none. */
+/* The one in use by this thread; NULL: none. */
 static _Thread_local struct scratch *current;
 
 static void *
-take(size_t size)
+scratch_malloc(size_t size)
 {
 	const size_t step = _Alignof(max_align_t);
 	struct scratch *scratch = current;
@@ -25,11 +25,11 @@ take(size_t size)
 }
 
 static void
-give(void *start)
+scratch_free(void *start)
 {
 	const struct scratch *scratch = current;
 
-	/* All of it is gone at once, in scratch_end(). */
+	/* Memory of scratch is not freed piece by piece. */
 	if (scratch == NULL || (uintptr_t)start < (uintptr_t)scratch->bytes ||
 	    (uintptr_t)start >= (uintptr_t)scratch->bytes + SCRATCH_BYTES)
 		free(start);
@@ -38,7 +38,7 @@ give(void *start)
 void
 scratch_install(void)
 {
-	json_set_alloc_funcs(take, give);
+	json_set_alloc_funcs(scratch_malloc, scratch_free);
 }
 
 void

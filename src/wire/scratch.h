@@ -1,9 +1,10 @@
 /*
- * scratch - memory for the JSON of one frame, on the stack.
+ * scratch - memory on the stack for the JSON of one frame.
  *
- * A frame has 256 bytes at most (message.h), so what jansson makes of a usual one
- * fits in two kilobytes, and is gone when the frame is read. From malloc() it would
- * leave some behind in each thread's cache, for as long as the thread waits.
+ * A frame has 256 bytes at most (message.h), so that what jansson allocates for
+ * a usual one fits in two kilobytes, which are gone when the frame has been
+ * read. If it called malloc(), glibc would keep a cache for each thread for as
+ * long as the thread waits for its idle connection.
  */
 #ifndef REBORE_WIRE_SCRATCH_H
 #define REBORE_WIRE_SCRATCH_H
@@ -18,14 +19,14 @@ struct scratch {
 	_Alignas(max_align_t) char bytes[SCRATCH_BYTES];
 };
 
-/* Have jansson ask here for its memory. Before the first thread starts; without
- * it scratch_begin() has no effect. */
+/* Have jansson allocate its memory here. Without this call scratch_begin() has
+ * no effect. Threads: before the first one starts. */
 void scratch_install(void);
 
 /*
- * From here on what jansson wants in this thread comes from scratch, and from
- * malloc() when it is full. All of it must be given back (json_decref()) before
- * scratch_end(). Not one within another.
+ * Between these two calls jansson's memory in this thread comes from scratch,
+ * or from malloc() when that is full. All of it must be given back
+ * (json_decref()) before scratch_end(). The calls cannot be nested.
  */
 void scratch_begin(struct scratch *scratch);
 void scratch_end(void);
