@@ -78,6 +78,7 @@ librebore_a_SOURCES = \
 	%D%/client/quarrel.c	%D%/client/quarrel.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/claim.c	%D%/server/claim.h \
+	%D%/server/claim_decide.c	%D%/server/claim_decide.h \
 	%D%/server/context.c	%D%/server/context.h \
 	%D%/server/notices.c	%D%/server/notices.h \
 	%D%/server/penalties.c	%D%/server/penalties.h \

@@ -10,16 +10,9 @@
 #include "base/protocol_times.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "server/lease.h"
+#include "server/claim_decide.h"
 #include "server/room.h"
 
-/* A client that has announced itself did so right behind its Hello. */
-#define ANNOUNCE_WAIT_MS 200
-/* Until then the holder has answered or is gone; below the time that a
- * client waits for the answer. */
-#define VERDICT_MS (PROTOCOL_HANDSHAKE_MS - 800)
-/* What is not clear is asked so often. */
-#define ASK_AGAIN_MS 50
 /* Connections of one instance that a newcomer is compared with: there is one, or
  * two for a moment. More are made by hand. */
 #define TWINS_MOST 8
@@ -132,7 +125,7 @@ wait_a_little(struct claim *claim)
 
 	if (clock_now_ms() >= claim->deadline_ms)
 		return false;
-	poll(&slot, 1, ASK_AGAIN_MS);
+	poll(&slot, 1, CLAIM_ASK_AGAIN_MS);
 	return slot.revents == 0 && !is_stopped(claim);
 }
 
@@ -165,8 +158,7 @@ compare(const struct link *older, void *context)
 	};
 	enum lease_copy verdict = lease_judge_twin(&twin);
 
-	if (verdict != LEASE_NO_COPY)
-		search->verdict = verdict;
+	search->verdict = claim_graver_copy(search->verdict, verdict);
 	if (verdict == LEASE_COPY)
 		snprintf(search->peer, sizeof search->peer, "%s", older->peer);
 	return verdict != LEASE_COPY && --search->left > 0;
@@ -199,85 +191,97 @@ is_copy(struct claim *claim)
 	return true;
 }
 
-/* Whether a port that nobody holds is kept for another client. */
-static bool
-is_kept_for_another(const struct claim *claim)
+/* What is remembered of a port that nobody holds. */
+static struct lease_return
+remember(const struct claim *claim)
 {
 	const struct link *link = claim->link;
 	struct context *context = link->context;
 	struct grants_match match = grants_match(&context->grants, claim->asked,
 	    link->announced ? &link->who.instance : NULL, &link->address);
-	struct lease_return claims = {
+
+	return (struct lease_return){
 	    .reserved = match.is_owned && context->lease_ms > 0,
 	    .same_instance = match.same_instance,
 	    .trusted = link_principal(link) != NULL || match.same_address,
 	};
-
-	return !lease_admits(&claims);
 }
 
-/* The port has a holder. */
-static enum lease_verdict
-contest(struct claim *claim, struct tunnel *holder)
+static struct claim_facts
+gather_facts(struct claim *claim, struct tunnel *holder)
 {
+	struct claim_facts facts = {
+	    .has_holder = holder != NULL,
+	    .has_time = clock_now_ms() < claim->deadline_ms,
+	};
 	uint64_t attempt;
-	enum lease_verdict verdict =
-	    tunnel_judge(holder, claim->link, &attempt);
 
-	claim->bye.attempt = verdict == LEASE_STALE ? attempt : 0;
-	if (verdict != LEASE_YIELDS)
-		return verdict;
+	claim->bye.attempt = 0;
+	if (holder == NULL) {
+		facts.kept = remember(claim);
+		return facts;
+	}
+	facts.verdict = tunnel_judge(holder, claim->link, &attempt);
+	if (facts.verdict == LEASE_STALE)
+		claim->bye.attempt = attempt;
+	return facts;
+}
+
+/* Returns false when the tunnel has ended meanwhile. */
+static bool
+hand_over(struct claim *claim, struct tunnel *holder)
+{
 	leave(claim);
 	if (!tunnel_hand_over(holder, claim->link)) {
 		enter(claim);
-		return LEASE_ENDS;
+		return false;
 	}
 	claim->link = NULL;
-	return LEASE_YIELDS;
+	return true;
 }
 
 /*
  * Look once who has the port, and do what that leads to. While nobody else does
  * so for the same port; takes no time, so that nobody waits long for a turn.
  *
- * Returns LEASE_DOUBTS or LEASE_CONDEMNS when it has to be looked at again.
+ * error: what the newcomer is refused for, unless it has the port.
  */
-static enum lease_verdict
+static enum claim_step
 look(struct claim *claim, enum error *error)
 {
 	struct registry *registry = &claim->link->context->registry;
-	enum lease_verdict verdict;
+	struct claim_facts facts;
+	enum claim_step step;
 	struct tunnel *holder;
 
 	*error = ERROR_IN_USE;
 	if (registry_claim(registry, claim->asked, claim->deadline_ms))
-		return LEASE_STAYS;
+		return CLAIM_REFUSES;
 	holder = registry_find(registry, claim->asked);
-	if (holder != NULL)
-		verdict = contest(claim, holder);
-	else
-		verdict = is_kept_for_another(claim) ? LEASE_STAYS : LEASE_ENDS;
-	if (verdict == LEASE_ENDS)
+	facts = gather_facts(claim, holder);
+	step = claim_decide(&facts);
+	if (step == CLAIM_HANDS_OVER && !hand_over(claim, holder))
+		step = CLAIM_OPENS;
+	if (step == CLAIM_OPENS)
 		*error = open_tunnel(claim);
-	else if (verdict == LEASE_YIELDS)
+	else if (step == CLAIM_HANDS_OVER)
 		*error = ERROR_NONE;
 	registry_release(registry, claim->asked);
 	if (holder != NULL)
 		tunnel_release(holder);
-	return verdict;
+	return step;
 }
 
 /* Look until there is no doubt. */
 static enum error
 look_until_clear(struct claim *claim)
 {
-	enum lease_verdict verdict;
+	enum claim_step step;
 	enum error error;
 
 	do {
-		verdict = look(claim, &error);
-	} while ((verdict == LEASE_DOUBTS || verdict == LEASE_CONDEMNS) &&
-		 wait_a_little(claim));
+		step = look(claim, &error);
+	} while (step == CLAIM_LOOKS_AGAIN && wait_a_little(claim));
 	return error;
 }
 
@@ -285,6 +289,7 @@ look_until_clear(struct claim *claim)
 static bool
 is_contested(const struct claim *claim)
 {
+	struct lease_return kept;
 	struct tunnel *holder;
 
 	if (claim->asked == 0)
@@ -292,7 +297,8 @@ is_contested(const struct claim *claim)
 	holder = registry_find(&claim->link->context->registry, claim->asked);
 	if (holder != NULL)
 		tunnel_release(holder);
-	return holder != NULL || is_kept_for_another(claim);
+	kept = remember(claim);
+	return holder != NULL || !lease_admits(&kept);
 }
 
 /* Hear who the newcomer is: what has arrived, and where it matters what is still
@@ -305,7 +311,7 @@ hear(struct claim *claim)
 
 	if (error == ERROR_NONE && !link->announced && is_contested(claim))
 		error = link_await_announce(
-		    link, clock_now_ms() + ANNOUNCE_WAIT_MS);
+		    link, clock_now_ms() + CLAIM_ANNOUNCE_WAIT_MS);
 	if (error) {
 		notices_tell(&link->context->notices, NOTICE_GONE,
 		    source_of_address(&link->address), "client %s is gone (%s)",
@@ -324,7 +330,7 @@ claim_port(struct link *link, uint16_t asked)
 	struct claim claim = {
 	    .link = link,
 	    .asked = asked,
-	    .deadline_ms = clock_now_ms() + VERDICT_MS,
+	    .deadline_ms = clock_now_ms() + CLAIM_VERDICT_MS,
 	};
 	const char *refusal;
 	enum error error;
