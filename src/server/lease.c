@@ -40,14 +40,16 @@ lease_judge(const struct lease_claim *claim)
 enum lease_copy
 lease_judge_twin(const struct lease_twin *twin)
 {
-	int64_t proof_ms =
-	    LEASE_PROOF_MS + LEASE_PROOF_ROUND_TRIPS * twin->rtt_ms;
+	int64_t round_trips_ms = LEASE_PROOF_ROUND_TRIPS * twin->rtt_ms;
+	int64_t proof_ms = LEASE_PROOF_MS + round_trips_ms;
 
 	if (!twin->processes_known || twin->same_process ||
 	    twin->tcp == TCP_GONE || twin->silent_ms >= LEASE_HEARD_MS)
 		return LEASE_NO_COPY;
 	if (twin->silent_ms < twin->waited_ms)
-		return LEASE_COPY;
+		return twin->silent_ms < LEASE_SETTLED_MS + round_trips_ms
+		           ? LEASE_UNCLEAR
+		           : LEASE_COPY;
 	if (twin->tcp == TCP_UNKNOWN)
 		return LEASE_UNCLEAR;
 	if (twin->unacknowledged_ms + LEASE_COARSE_MS < twin->waited_ms)
@@ -81,7 +83,7 @@ lease_init(struct lease *lease, const struct lease_client *client)
 static void
 change_holder(struct lease *lease, const struct lease_client *client)
 {
-	/* What was heard on data connections was the former holder. */
+	/* What was heard was the former holder. */
 	if (!lease_same_instance(&lease->holder, client))
 		lease->heard_ms = INT64_MIN;
 	lease->holder = *client;
@@ -91,20 +93,25 @@ change_holder(struct lease *lease, const struct lease_client *client)
 /* The newcomer is the holder from the moment of the promise, so that the next
  * newcomer is judged against it. */
 static void
-promise(struct lease *lease, const struct lease_client *client)
+promise(struct lease *lease, const struct lease_client *client, int64_t now_ms)
 {
 	if (lease->state == LEASE_OVER)
 		return;
 	lease->promised = true;
 	change_holder(lease, client);
+	lease->heard_ms = now_ms;
 }
 
 static void
 attach(struct lease *lease, const struct lease_client *client)
 {
 	assert(lease->state != LEASE_OVER);
+	/* One that was promised the port is the holder already. */
+	if (!lease->promised)
+		change_holder(lease, client);
+	lease->holder = *client;
 	lease->promised = false;
-	change_holder(lease, client);
+	lease->condemned = false;
 	if (lease->state == LEASE_LEASED)
 		lease->state = LEASE_ATTACHED;
 }
@@ -152,7 +159,7 @@ lease_step(struct lease *lease, const struct lease_event *event)
 {
 	switch (event->kind) {
 	case LEASE_PROMISE:
-		promise(lease, &event->client);
+		promise(lease, &event->client, event->now_ms);
 		break;
 	case LEASE_ATTACH:
 		attach(lease, &event->client);
@@ -210,7 +217,7 @@ lease_claim_of(const struct lease *lease, const struct lease_client *newcomer,
 	    .trusted = trusted,
 	};
 
-	if (tcp == TCP_GONE && lease->heard_ms > now_ms - TCP_GONE_MS)
+	if (tcp == TCP_GONE && lease->heard_ms > now_ms - LEASE_HEARD_MS)
 		claim.tcp = TCP_DOUBTFUL;
 	return claim;
 }

@@ -23,6 +23,10 @@
  * some round trips for slow paths. */
 #define LEASE_PROOF_MS          (PROTOCOL_SERVER_HEARTBEAT_MS + 100)
 #define LEASE_PROOF_ROUND_TRIPS 2
+/* A process that has ended may still be heard: its system sends again what was
+ * lost on its way, and the end of the connection right behind that. By so long
+ * after what was heard, and two round trips, the end has come too. */
+#define LEASE_SETTLED_MS 100
 /* The system counts acknowledgements as coarsely as this. */
 #define LEASE_COARSE_MS 20
 
@@ -99,8 +103,8 @@ struct lease {
 	bool promised;
 	/* The holder's connection was found gone by a newcomer. */
 	bool condemned;
-	/* When the holder was heard on a data connection last; INT64_MIN: never.
-	 */
+	/* When the holder was heard last, on whatever connection; INT64_MIN:
+	 * never. */
 	int64_t heard_ms;
 	/* LEASE_LEASED: for how long from the holder's last sign of life, and
 	 * until when. */
@@ -109,8 +113,8 @@ struct lease {
 };
 
 enum lease_event_kind {
-	/* A newcomer is given the port: client. Without effect on a lease that
-	 * is over. */
+	/* A newcomer, which has just been heard, is given the port: client,
+	 * now_ms. Without effect on a lease that is over. */
 	LEASE_PROMISE,
 	/* The connection of the newcomer has arrived: client. */
 	LEASE_ATTACH,
@@ -118,7 +122,8 @@ enum lease_event_kind {
 	LEASE_ANNOUNCE,
 	/* A newcomer has found the holder's connection gone. */
 	LEASE_CONDEMN,
-	/* The holder is heard on a data connection: now_ms. */
+	/* The holder is heard, on its control connection or on a data connection:
+	 * now_ms. */
 	LEASE_HEAR,
 	/* The holder's connection is lost, or it has said goodbye: now_ms,
 	 * length_ms, which is 0 where the port is not kept. */
@@ -159,8 +164,9 @@ bool lease_has_connection(const struct lease *lease);
  *
  * trusted: as in struct lease_claim.
  * tcp: what TCP knows of the holder's connection; only looked at where
- * lease_has_connection(). A holder that is heard on its data connections is not
- * gone: its acknowledgements may be stuck behind the bytes that come.
+ * lease_has_connection(). A holder that was heard within LEASE_HEARD_MS is not
+ * gone: its acknowledgements may be stuck behind the bytes that come, or the path
+ * to it may be lost and that from it not.
  */
 struct lease_claim lease_claim_of(const struct lease *lease,
     const struct lease_client *newcomer, bool trusted, enum tcp_verdict tcp,

@@ -130,9 +130,9 @@ tunnel_create(struct context *context, const struct listener *listener,
 	spares_init(&tunnel->spares, context->budget, context->spares_most);
 	tunnel->link = link;
 	lease_init(&tunnel->lease, &client);
-	lock_take(&tunnel->lock);
-	publish_holder(tunnel);
-	lock_give(&tunnel->lock);
+	/* It has just said Hello. */
+	step_and_publish(tunnel, &(const struct lease_event){.kind = LEASE_HEAR,
+				     .now_ms = clock_now_ms()});
 	return tunnel;
 }
 
@@ -212,8 +212,9 @@ farewell(const struct link *old, const struct link *link)
 bool
 tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 {
-	const struct lease_event event = {
-	    .kind = LEASE_PROMISE, .client = client_of(link)};
+	const struct lease_event event = {.kind = LEASE_PROMISE,
+	    .client = client_of(link),
+	    .now_ms = clock_now_ms()};
 	struct link *previous = NULL;
 	struct message_bye bye;
 	bool ended;
@@ -469,6 +470,20 @@ is_condemned(struct tunnel *tunnel)
 	return condemned;
 }
 
+/* The client has said something on its control connection. Once another is on its
+ * way, what the old one says is no sign of the new holder. */
+static void
+hear_client(struct tunnel *tunnel)
+{
+	const struct lease_event event = {
+	    .kind = LEASE_HEAR, .now_ms = clock_now_ms()};
+
+	lock_take(&tunnel->lock);
+	if (tunnel->incoming == NULL)
+		lease_step(&tunnel->lease, &event);
+	lock_give(&tunnel->lock);
+}
+
 /* The client has said who it is, on the link that it has. */
 static void
 learn_client(struct tunnel *tunnel)
@@ -485,6 +500,7 @@ static void
 serve_link(struct tunnel *tunnel)
 {
 	struct link *link = tunnel->link;
+	int64_t said_ms = atomic_load(&link->said_ms);
 	enum link_event event;
 	enum error error;
 
@@ -493,6 +509,8 @@ serve_link(struct tunnel *tunnel)
 		if (error == ERROR_NONE && event == LINK_ANNOUNCED)
 			learn_client(tunnel);
 	} while (error == ERROR_NONE && event == LINK_ANNOUNCED);
+	if (atomic_load(&link->said_ms) != said_ms)
+		hear_client(tunnel);
 	if (error == ERROR_NONE && event == LINK_BYE) {
 		detach(tunnel, false);
 		return;

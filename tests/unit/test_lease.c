@@ -112,18 +112,46 @@ END_TEST
 
 START_TEST(who_is_heard_after_the_newcomer_came_is_alive)
 {
-	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 11,
-			     .silent_ms = 10, .tcp = TCP_ALIVE),
+	const int64_t settled = LEASE_SETTLED_MS;
+
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = settled + 1,
+			     .silent_ms = settled, .tcp = TCP_ALIVE),
 	    LEASE_COPY);
-	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 11,
-			     .silent_ms = 10, .tcp = TCP_UNKNOWN),
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = settled + 1,
+			     .silent_ms = settled, .tcp = TCP_UNKNOWN),
 	    LEASE_COPY);
 	/* Its last words were read late: it has ended meanwhile. */
-	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 11,
-			     .silent_ms = 10, .tcp = TCP_GONE),
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = settled + 1,
+			     .silent_ms = settled, .tcp = TCP_GONE),
 	    LEASE_NO_COPY);
-	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 10,
-			     .silent_ms = 10, .tcp = TCP_ALIVE),
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = settled,
+			     .silent_ms = settled, .tcp = TCP_ALIVE,
+			     .unacknowledged_ms = settled),
+	    LEASE_UNCLEAR);
+}
+END_TEST
+
+/* What a process that has ended has said may come late, and its end behind that. */
+START_TEST(what_is_heard_counts_once_no_end_has_followed)
+{
+	const int64_t settled = LEASE_SETTLED_MS;
+	const int64_t trips = LEASE_PROOF_ROUND_TRIPS;
+
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 2 * settled,
+			     .silent_ms = settled - 1, .tcp = TCP_ALIVE),
+	    LEASE_UNCLEAR);
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 1000,
+			     .silent_ms = settled + trips * 150 - 1,
+			     .tcp = TCP_ALIVE, .rtt_ms = 150),
+	    LEASE_UNCLEAR);
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 1000,
+			     .silent_ms = settled + trips * 150,
+			     .tcp = TCP_ALIVE, .rtt_ms = 150),
+	    LEASE_COPY);
+	/* An acknowledgement that comes with it says no more. */
+	ck_assert_int_eq(TWIN(.processes_known = true, .waited_ms = 2 * settled,
+			     .silent_ms = settled - 1, .tcp = TCP_ALIVE,
+			     .unacknowledged_ms = settled - 1),
 	    LEASE_UNCLEAR);
 }
 END_TEST
@@ -407,28 +435,31 @@ START_TEST(a_claim_is_what_the_lease_knows)
 }
 END_TEST
 
-START_TEST(whoever_is_heard_on_data_connections_is_not_gone)
+START_TEST(whoever_is_heard_is_not_gone)
 {
 	struct lease lease = make_lease(LEASE_ATTACHED, false);
 
 	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 1000);
 	ck_assert_int_eq(
-	    lease_claim_of(&lease, &bert, true, TCP_GONE, 999 + TCP_GONE_MS)
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 999 + LEASE_HEARD_MS)
 		.tcp,
 	    TCP_DOUBTFUL);
 	ck_assert_int_eq(
-	    lease_claim_of(&lease, &bert, true, TCP_GONE, 1000 + TCP_GONE_MS)
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 1000 + LEASE_HEARD_MS)
 		.tcp,
 	    TCP_GONE);
 	ck_assert_int_eq(
 	    lease_claim_of(&lease, &bert, true, TCP_ALIVE, 1000).tcp,
 	    TCP_ALIVE);
-	/* What was heard was no other client. */
-	STEP(&lease, .kind = LEASE_PROMISE, .client = anna);
+	/* Whoever is given the port has just been heard. */
+	STEP(&lease, .kind = LEASE_PROMISE, .client = anna, .now_ms = 5000);
 	ck_assert_int_eq(
-	    lease_claim_of(&lease, &bert, true, TCP_GONE, 1000).tcp,
+	    lease_claim_of(&lease, &bert, true, TCP_GONE, 5001).tcp,
 	    TCP_DOUBTFUL);
-	STEP(&lease, .kind = LEASE_PROMISE, .client = bert);
+	/* What was heard was no other client. */
+	lease = make_lease(LEASE_ATTACHED, false);
+	STEP(&lease, .kind = LEASE_HEAR, .now_ms = 1000);
+	STEP(&lease, .kind = LEASE_ATTACH, .client = bert);
 	ck_assert_int_eq(
 	    lease_claim_of(&lease, &anna, true, TCP_GONE, 1000).tcp, TCP_GONE);
 }
@@ -441,6 +472,7 @@ SUITE_MAIN("lease", a_tunnel_that_has_ended_stops_nobody,
     a_state_file_that_was_put_back_is_told_the_attempt,
     no_process_is_a_copy_of_itself_or_of_who_does_not_tell,
     who_is_heard_after_the_newcomer_came_is_alive,
+    what_is_heard_counts_once_no_end_has_followed,
     who_acknowledges_after_the_newcomer_came_is_alive,
     who_acknowledges_nothing_is_not_waited_for_long,
     who_was_not_heard_for_long_is_no_evidence,
@@ -450,4 +482,4 @@ SUITE_MAIN("lease", a_tunnel_that_has_ended_stops_nobody,
     the_newcomer_is_the_holder_from_the_promise_on,
     a_lease_runs_from_the_last_sign_of_life,
     whoever_is_condemned_counts_as_gone, a_claim_is_what_the_lease_knows,
-    whoever_is_heard_on_data_connections_is_not_gone)
+    whoever_is_heard_is_not_gone)
