@@ -19,6 +19,7 @@ unit_tests = \
 	%D%/unit/test_buffers \
 	%D%/unit/test_channel \
 	%D%/unit/test_checksum \
+	%D%/unit/test_claim_decide \
 	%D%/unit/test_clock \
 	%D%/unit/test_condense \
 	%D%/unit/test_control_state \
@@ -227,7 +228,20 @@ replays = \
 %C%_fuzz_replay_message_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_message.c
 %C%_fuzz_replay_options_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_options.c
 
-check_PROGRAMS += $(replays)
+# Plays scenarios of clients, servers and a network that fails: what is decided in them, the library decides
+simulation = %D%/sim/sim_decisions
+%C%_sim_sim_decisions_SOURCES = \
+	%D%/sim/sim.h \
+	%D%/sim/sim_check.c \
+	%D%/sim/sim_client.c \
+	%D%/sim/sim_decisions.c \
+	%D%/sim/sim_engine.c \
+	%D%/sim/sim_faults.c \
+	%D%/sim/sim_net.c \
+	%D%/sim/sim_server.c
+
+check_PROGRAMS += $(replays) $(simulation)
+TESTS += $(simulation)
 TESTS += $(replays) $(house_rules) $(e2e_tests) $(fault_tests)
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
@@ -237,4 +251,4 @@ endif
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/e2e/own_mounts.py %D%/README.md \
 	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
-	%D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
+	%D%/sim/seeds %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

@@ -33,8 +33,9 @@ struct crew {
 	/* Set before the first thread starts, then read-only. */
 	const char *name;
 
-	/* Has a lock of its own. */
+	/* Each has a lock of its own. */
 	struct shelf members;
+	struct stacks stacks;
 
 	struct lock lock;
 	struct lock_condition fewer; /* threads */
@@ -52,8 +53,8 @@ struct crew {
 /* A thread of the crew. */
 struct member {
 	struct crew *crew;
-	struct job job;   /* the first */
-	void *stack;      /* its lowest address */
+	struct job job; /* the first */
+	struct stacks_place stack;
 	pthread_t thread; /* written by the thread itself */
 	/* Under the crew's lock, once it has ended. */
 	struct member *next;
@@ -68,6 +69,7 @@ crew_create(const char *name)
 		return NULL;
 	crew->name = name;
 	shelf_init(&crew->members, sizeof(struct member));
+	stacks_init(&crew->stacks);
 	lock_init(&crew->lock, LOCK_RANK_CREW);
 	lock_condition_init(&crew->fewer);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
@@ -120,7 +122,7 @@ park(struct crew *crew, struct job *job)
 static void
 dismiss(struct crew *crew, struct member *member)
 {
-	stacks_give(member->stack);
+	stacks_give(&crew->stacks, &member->stack);
 	shelf_give(&crew->members, member);
 }
 
@@ -148,7 +150,7 @@ work(void *argument)
 	bool more;
 
 	self->thread = pthread_self();
-	stack_begin(self->stack);
+	stack_begin(self->stack.lowest);
 	thread_name(crew->name);
 	do {
 		job.run(job.argument);
@@ -195,10 +197,8 @@ hire(struct crew *crew)
 	if (member != NULL)
 		return member;
 	member = shelf_take(&crew->members);
-	if (member == NULL)
-		return NULL;
-	member->stack = stacks_take();
-	if (member->stack != NULL)
+	if (member == NULL ||
+	    stacks_take(&crew->stacks, &member->stack) == ERROR_NONE)
 		return member;
 	shelf_give(&crew->members, member);
 	return NULL;
@@ -231,7 +231,7 @@ give_to_new(struct crew *crew, struct job job)
 		return ERROR_RESOURCES;
 	member->crew = crew;
 	member->job = job;
-	error = thread_start_on(member->stack, &thread, work, member);
+	error = thread_start_on(member->stack.lowest, &thread, work, member);
 	if (error)
 		dismiss(crew, member);
 	return error;
@@ -302,6 +302,7 @@ crew_destroy(struct crew *crew)
 	if (crew == NULL)
 		return;
 	shelf_destroy(&crew->members);
+	stacks_destroy(&crew->stacks);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++)
 		lock_condition_destroy(&crew->places[i].given);
 	lock_condition_destroy(&crew->fewer);

@@ -29,8 +29,10 @@ static enum error start_counted(
     void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
 static void join_counted(pthread_t thread);
 static void begin_noted(void *lowest);
-static void *take_counted(void);
-static void give_counted(void *lowest);
+static enum error take_counted(
+    struct stacks *stacks, struct stacks_place *place);
+static void give_counted(
+    struct stacks *stacks, const struct stacks_place *place);
 static void *shelf_take_counted(struct shelf *shelf);
 static void shelf_give_counted(struct shelf *shelf, void *object);
 
@@ -185,22 +187,22 @@ join_counted(pthread_t thread)
 	count(&gate.joins);
 }
 
-static void *
-take_counted(void)
+static enum error
+take_counted(struct stacks *stacks, struct stacks_place *place)
 {
 	if (refuses_stack) {
 		errno = ENOMEM;
-		return NULL;
+		return ERROR_RESOURCES;
 	}
 	count(&gate.stacks_taken);
-	return stacks_take();
+	return stacks_take(stacks, place);
 }
 
 static void
-give_counted(void *lowest)
+give_counted(struct stacks *stacks, const struct stacks_place *place)
 {
 	count(&gate.stacks_given);
-	stacks_give(lowest);
+	stacks_give(stacks, place);
 }
 
 static void *
