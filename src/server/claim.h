@@ -11,13 +11,13 @@
 #include "server/tunnel.h"
 
 /*
- * Find a port for link, which has passed authentication. Takes 3 s at most: the
- * client waits for the answer so long.
+ * Find a port for link, which has passed authentication. Takes 3 s at most, as the
+ * client waits no longer for the answer; a stop of the server ends it early.
  *
- * link: taken, whatever comes of it.
- * asked: the port, 0: any.
- * Returns a new tunnel, to be given to tunnel_run(), or NULL: link was handed
- * over to a tunnel that there is, or was refused.
+ * link: taken in any case.
+ * asked: the port that the client wants, 0: any.
+ * Returns a new tunnel, to be given to tunnel_run(). NULL: link was handed over to
+ * an existing tunnel, was refused, or is gone.
  */
 struct tunnel *claim_port(struct link *link, uint16_t asked);
 

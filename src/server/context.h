@@ -26,8 +26,10 @@ struct context {
 	bool has_secret;
 	const struct tunnel_calls *tunnels;
 	struct crew *crew;
-	struct budget *budget;      /* of the process */
-	unsigned unacknowledged_ms; /* TCP gives a control connection up */
+	struct budget *budget; /* of the process */
+	/* After so long without an acknowledgement TCP gives a control connection
+	 * up. */
+	unsigned unacknowledged_ms;
 	unsigned
 	    client_timeout_ms; /* without a heartbeat of an announced one */
 	uint32_t lease_ms;     /* 0: none */
@@ -35,13 +37,14 @@ struct context {
 	unsigned waiting_most; /* visitors of one absent client */
 	unsigned spares_most;  /* of one client */
 
-	/* The server stops: no new visitors, clients are told. */
+	/* The server stops: clients are told, and no visitors are let in. */
 	atomic_bool stopping;
-	unsigned leaving; /* tunnels then; set before */
-	/* All that still waits is dropped. */
+	/* How many tunnels there were then; set before stopping is. */
+	unsigned leaving;
+	/* The drain is over: tunnels end, and drop whoever still waits. */
 	atomic_bool ending;
 
-	/* The second is to be sent when the first becomes more than 0. */
+	/* Whoever makes the count more than 0 sends opened, to the janitor. */
 	atomic_uint tunnels_now;
 	struct wakeup opened;
 
@@ -80,7 +83,8 @@ bool context_trusts(const struct principal *holder,
     const struct address *holder_address, const struct principal *newcomer,
     const struct address *newcomer_address);
 
-/* Take descriptors of the budget, if need be those of spares. */
+/* Take descriptors from the budget; if there are too few, those of spares. Returns
+ * false when that is not enough. */
 bool context_take(struct context *context, unsigned count);
 
 /* Give the spares of all clients up, and the pipes that are kept, once in a
@@ -88,7 +92,7 @@ bool context_take(struct context *context, unsigned count);
 void context_reclaim(struct context *context);
 
 /*
- * Warn that something was turned away; the same text once in a while.
+ * Warn that something was turned away. The same text is logged once a minute.
  *
  * why: for people, with the system's text of the error.
  */

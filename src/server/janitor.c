@@ -6,13 +6,14 @@
 #include "base/clock.h"
 #include "os/thread.h"
 
-/* What was not wanted for so long goes back. */
+/* Memory that was not wanted for so long is given back. */
 #define TIDY_MS 1000
-/* After the last tunnel: what was wanted last goes back at the second. */
+/* How often memory is given back after the last tunnel: what was in use then goes
+ * back at the second time. */
 #define TIDIES_AFTER 2
 
-/* Give memory back as long as there are tunnels, and a little longer: a server
- * without any is not to wake up for nothing. */
+/* Give memory back as long as there are tunnels, and a little longer. A server
+ * without tunnels does not wake up for this. */
 static void
 tidy_if_due(struct janitor *janitor)
 {

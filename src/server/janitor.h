@@ -25,7 +25,8 @@ struct janitor {
 	pthread_t thread;
 	bool started;
 
-	/* The janitor's thread's alone: so often memory is still looked after. */
+	/* Used by the janitor's thread alone: how often memory is still to be
+	 * given back, and when. */
 	unsigned tidies;
 	int64_t tidy_ms;
 

@@ -25,12 +25,12 @@ struct link {
 	struct address address;
 	int64_t start_ms;
 	struct transport transport;
-	/* What the client has proved, held by the link; NULL: nothing. */
+	/* The key that the client has proved, held by the link. NULL: none. */
 	struct keyring_key *key;
 	/* Random: the name of this connection, for its spares. */
 	struct uuid name;
 
-	/* When it said something last, here and not elsewhere. */
+	/* When the client said something last on this connection. */
 	_Atomic int64_t said_ms;
 
 	/* Set by link_enter(), then read-only: the place in the registry. */
@@ -49,11 +49,11 @@ struct link {
 	uint32_t retransmit_ms; /* the longest that TCP is told */
 	int64_t stalled_ms; /* since when nothing could be sent; 0: it can */
 	bool told_unknown;
-	/* Why it is lost; a constant, or strerror(). */
+	/* Why the link is lost: a constant, or what strerror() returned. */
 	const char *reason;
 };
 
-/* What reading a link can bring, besides that it is lost. */
+/* What reading a link can bring, besides its loss. */
 enum link_event {
 	LINK_NOTHING,
 	/* The client has just said who it is. */
@@ -97,19 +97,20 @@ enum error link_await_announce(struct link *link, int64_t deadline_ms);
  */
 enum error link_read(struct link *link, enum link_event *event);
 
-/* Returns whoever the client has proved to be, the link's; NULL: nobody. */
+/* Returns who the client has proved to be. NULL: nobody. It lives as long as the
+ * link, unless the caller holds it. */
 struct principal *link_principal(const struct link *link);
 
-/* Whether the client has announced itself, and this. */
+/* Whether the client has announced itself, with this ability. */
 bool link_can(const struct link *link, enum message_ability ability);
 
-/* The client was heard elsewhere: that counts as well as a heartbeat. */
+/* The client was heard on another connection: counts as a heartbeat. */
 void link_hear(struct link *link);
 
 /* Whether one more message can be queued. */
 bool link_has_room(const struct link *link);
 
-/* Queue a message; whether there is room is the caller's to know. */
+/* Queue a message. The caller knows that there is room (link_has_room()). */
 void link_put(struct link *link, const struct message *message);
 
 /* Queue our own Announce, with what the server grants. */
@@ -130,8 +131,8 @@ int64_t link_due_ms(const struct link *link);
 /* Returns what to poll for. */
 struct pollfd link_poll(const struct link *link);
 
-/* Tell an announced client that it is to go, as far as that can be written at
- * once. bye: NULL says nothing. */
+/* Say Bye to a client that has announced itself, if that can be written at once.
+ * bye: NULL says nothing. */
 void link_part(struct link *link, const struct message_bye *bye);
 
 /*

@@ -20,7 +20,7 @@
 #include "server/shares.h"
 #include "wire/principal.h"
 
-/* A power of two; a bucket holds five visitors when 20,000 wait. */
+/* A power of two. When 20,000 visitors wait, a bucket holds five of them. */
 #define PENDING_BUCKETS 4096
 
 struct pending_visitor {
@@ -32,19 +32,20 @@ struct pending_visitor {
 	uint16_t public_port;
 	int64_t arrived_ms;
 	int64_t expires_ms;
-	/* What it has sent and nobody has got: a buffer (buffers.h), given back
-	 * with the visitor; NULL: nothing. */
+	/* Bytes that the visitor has sent and that were not passed on: a buffer
+	 * (buffers.h) that belongs to the visitor. NULL: none. */
 	char *kept;
 	size_t kept_size;
-	/* Its data connection is counted by budget_expect(). */
+	/* The budget expects its data connection (budget_expect()). */
 	bool expecting;
-	/* Its place among all that have descriptors. */
+	/* Its seat in the shares, which decide who gives way. */
 	struct share_seat seat;
-	/* How much of it went ahead of the relay. */
+	/* How many of its bytes were passed on before the relay began. */
 	size_t ahead;
-	/* Of the client that is to serve it, a reference; NULL: none. */
+	/* Of the client that is to serve it, a reference. NULL: the client has
+	 * not said who it is. */
 	struct pulse *pulse;
-	/* Of that client, too: who may accept the visitor. A reference. */
+	/* Who may accept it: the principal of that client, a reference. */
 	struct principal *principal;
 
 	/* Private, under the lock of pending. */
@@ -58,7 +59,7 @@ struct pending_group {
 	struct pending_visitor *oldest, *newest;
 	/* The first that is not announced; NULL: all are. */
 	struct pending_visitor *next;
-	/* The next that is to be looked at. */
+	/* Where pending_take_reset() and pending_take_silent() go on. */
 	struct pending_visitor *look;
 	unsigned count;
 };
@@ -68,20 +69,21 @@ struct pending {
 	struct lock lock;
 	/* Under lock. */
 	struct pending_visitor *buckets[PENDING_BUCKETS];
-	int64_t announced_ms; /* the last one */
+	int64_t announced_ms; /* when a visitor was announced last */
 };
 
 void pending_init(struct pending *pending);
-/* Nobody may wait any more. */
+/* No visitor may be left. */
 void pending_destroy(struct pending *pending);
 
 void pending_group_init(struct pending_group *group);
 
 /*
- * Let a visitor wait. It belongs to pending from then on.
+ * Let a visitor wait. On success pending owns it.
  *
  * group: of its tunnel; must live until all its visitors have left.
- * Returns false when it is to give way (shares.h): it stays the caller's then.
+ * Returns false when the visitor was chosen to give way (shares.h) meanwhile; it
+ * stays the caller's then.
  */
 bool pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor);
@@ -91,62 +93,65 @@ unsigned pending_count(
     struct pending *pending, const struct pending_group *group);
 
 /*
- * Have the first visitor of group that is not announced yet announced.
+ * Pick the first visitor of group that is not announced yet; the caller announces
+ * it.
  *
- * expires_ms: from now on its.
- * uuid: its name.
+ * expires_ms: the visitor's new expiry time.
+ * uuid: set to the visitor's name.
  * Returns false when all are announced.
  */
 bool pending_announce(struct pending *pending, struct pending_group *group,
     int64_t expires_ms, struct uuid *uuid);
 
-/* Whether no visitor was announced since then. */
+/* Whether no visitor was announced since since_ms. */
 bool pending_is_quiet(struct pending *pending, int64_t since_ms);
 
-/* Nobody has heard the announcements: all visitors of group are to be announced
- * again, and until then expire at expires_ms. */
+/* The client that the visitors of group were announced to is gone: all of them
+ * will be announced again, and expire at expires_ms unless that happens first. */
 void pending_rewind(
     struct pending *pending, struct pending_group *group, int64_t expires_ms);
 
-/* The visitors of group are another client's to accept from now on: of its
- * principal and of no other. */
+/* From now on only principal may accept the visitors of group. */
 void pending_assign(struct pending *pending, struct pending_group *group,
     struct principal *principal);
 
 /* Whether the visitor with this name waits. */
 bool pending_has(struct pending *pending, const struct uuid *uuid);
 
-/* Take the visitor with this name. Returns it, the caller's now, or NULL. */
+/* Take the visitor with this name out. Returns the visitor, which is the caller's
+ * from then on, or NULL where it does not wait. */
 struct pending_visitor *pending_take(
     struct pending *pending, const struct uuid *uuid);
 
-/* As pending_take(), for whoever accepts the visitor; NULL as well where the
- * visitor is not principal's to accept. */
+/* As pending_take(), on behalf of a data connection that has proved principal.
+ * Returns NULL also where the visitor is for another principal. */
 struct pending_visitor *pending_accept(struct pending *pending,
     const struct uuid *uuid, const struct principal *principal);
 
-/* Take the oldest visitor of group if it has expired by now_ms, or NULL.
- * CLOCK_NEVER takes it in any case. */
+/* Take the oldest visitor of group out, if it has expired by now_ms. CLOCK_NEVER
+ * takes it in any case. Returns NULL where none has. */
 struct pending_visitor *pending_expire(
     struct pending *pending, struct pending_group *group, int64_t now_ms);
 
 /*
- * Take the visitors of group that have reset their connections while they
+ * Take out the visitors of group that have reset their connections while they
  * waited. One that has only ended its sending side goes on waiting.
  *
- * Returns the first of them, the caller's now as the others are, which
- * pending_next() returns; or NULL. Costs a system call for 32 that wait. Threads,
- * of this and pending_take_silent(): one for a group.
+ * Returns the first of them; pending_next() leads to the others, and all are the
+ * caller's from then on. NULL: there is none. Costs one system call for each 32
+ * visitors that wait. Threads, of this and pending_take_silent(): one at a time for
+ * a group.
  */
 struct pending_visitor *pending_take_reset(
     struct pending *pending, struct pending_group *group);
 
-/* Returns the one behind visitor; before visitor is released. */
+/* Returns the next of a list that pending_take_reset() returned; to be called
+ * before visitor is released. */
 struct pending_visitor *pending_next(struct pending_visitor *visitor);
 
-/* Take the oldest visitor of group that has ended its connection, or its sending
- * side, without having sent a byte: a health check, as a rule. Returns it, or
- * NULL. */
+/* Take out the oldest visitor of group that has ended its connection, or its
+ * sending side, without having sent a byte; most of them are health checks. Returns
+ * NULL where there is none. */
 struct pending_visitor *pending_take_silent(
     struct pending *pending, struct pending_group *group);
 

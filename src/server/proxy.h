@@ -11,21 +11,21 @@
 #include "net/transport.h"
 #include "server/context.h"
 
-/* A visitor and its data connection: both are gone with proxy_run(). Small, as
- * it stays for as long as the visitor does. */
+/* A visitor and its data connection; proxy_run() closes both. Kept small, since it
+ * is on a stack for as long as the visitor is connected. */
 struct proxy {
 	struct context *context;
 	struct pending_visitor *visitor;
 	struct transport data;
-	/* What came behind the last frame, and is the first that the visitor
-	 * gets: a buffer (buffers.h); NULL: nothing. */
+	/* What the client has sent behind its last frame, the first bytes that
+	 * the visitor gets: a buffer (buffers.h). NULL: nothing. */
 	char *early;
 	size_t early_size;
-	/* It may be in the roster of active ones already, so that a stop that
-	 * comes now waits for it. */
+	/* Its entry in the roster of proxied connections. */
 	struct roster_entry entry;
 	bool is_entered;
-	/* Or the roster expects it, for the same reason. */
+	/* It is not entered yet, but the roster expects it (roster_expect()), so
+	 * that a drain waits for it. */
 	bool is_expected;
 };
 

@@ -2,8 +2,8 @@
  * registry - which tunnel holds which public port, which control connection has
  * which key, and which connections are of one instance.
  *
- * Also a turnstile: newcomers for the same port are looked at one at a time.
- * Nothing here depends on how many tunnels there are.
+ * Also a turnstile: newcomers for the same port are judged one at a time. No
+ * operation but registry_visit() takes longer when there are more tunnels.
  */
 #ifndef REBORE_SERVER_REGISTRY_H
 #define REBORE_SERVER_REGISTRY_H
@@ -24,14 +24,15 @@
 
 struct link;
 
-/* Something that is found by a UUID: part of what it stands for. All zero is
- * none. */
+/* Something that is found by a UUID; embedded in the object that it leads to. All
+ * zero: not entered. */
 struct registry_entry {
 	struct uuid uuid;
-	/* One of both. */
+	/* One of these. */
 	struct tunnel *tunnel;
 	const struct link *link;
-	/* Of a key: who may use it; kept by whoever has entered it. */
+	/* Of a key: whose data connections may use it. The caller sees to it
+	 * that the principal lives as long as the entry is entered. */
 	const struct principal *principal;
 	/* Private. */
 	bool entered;
@@ -56,14 +57,14 @@ struct registry {
 };
 
 void registry_init(struct registry *registry, const struct tunnel_calls *calls);
-/* All tunnels must have left. */
+/* All tunnels must have been removed. */
 void registry_destroy(struct registry *registry);
 
 /*
  * Become the only newcomer for port.
  *
- * Returns ERROR_TIMEOUT when others are still served at deadline_ms; else it is
- * to be given back by registry_release().
+ * Returns ERROR_TIMEOUT when other newcomers still have their turn at deadline_ms.
+ * On success registry_release() is to follow.
  */
 enum error registry_claim(
     struct registry *registry, uint16_t port, int64_t deadline_ms);
@@ -72,16 +73,16 @@ void registry_release(struct registry *registry, uint16_t port);
 /* Returns the tunnel at port with a reference for the caller, or NULL. */
 struct tunnel *registry_find(struct registry *registry, uint16_t port);
 
-/* Enter a tunnel; one that has ended and not left yet is replaced. */
+/* Enter a tunnel. It replaces one that is over but was not removed yet. */
 void registry_put(
     struct registry *registry, uint16_t port, struct tunnel *tunnel);
 
-/* Take a tunnel off, if it is still there. */
+/* Remove a tunnel, unless another has replaced it. */
 void registry_remove(
     struct registry *registry, uint16_t port, const struct tunnel *tunnel);
 
-/* Enter and take off the key of a control connection, with its tunnel. Taking
- * off what is not entered is legal. */
+/* Enter and remove the key of a control connection, with its tunnel. Removing an
+ * entry that is not entered is legal. */
 void registry_put_key(struct registry *registry, struct registry_entry *entry);
 void registry_remove_key(
     struct registry *registry, struct registry_entry *entry);

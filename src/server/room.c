@@ -52,7 +52,6 @@ send_lease_away(struct departures *departures, struct share_seat *seat)
 	one->is_lease = true;
 	one->source = shares_source_of(seat);
 	shares_send_away(&departures->context->shares, seat, BUDGET_TUNNEL);
-	/* It ends, unless its client or a visitor comes first. */
 	one->port = lease_of(seat)->port;
 	wakeup_send(lease_of(seat)->wakeup);
 }

@@ -14,10 +14,11 @@
 #include "os/wakeup.h"
 #include "server/context.h"
 
-/* The lease of a tunnel, where it may be taken away. */
+/* A lease that may be taken away: what room knows of the tunnel. */
 struct room_lease {
 	struct share_seat seat; /* entered as a lease (shares.h) */
-	/* Read-only: its port, and what wakes the tunnel to end it. */
+	/* Read-only: the port, and what wakes the tunnel's thread, which ends the
+	 * lease unless its client or a visitor comes first. */
 	uint16_t port;
 	const struct wakeup *wakeup;
 };
