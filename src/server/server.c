@@ -304,9 +304,13 @@ server_stop(struct server *server)
 	roster_interrupt_all(&context->active);
 	error = crew_stop(context->crew, clock_now_ms() + END_MS);
 	/* Last: until then ports may be granted. */
-	if (janitor_stop(&server->janitor, clock_now_ms() + END_MS))
+	if (janitor_stop(&server->janitor, clock_now_ms() + END_MS)) {
 		log_warning("the state file is not written: the disk does not "
 			    "answer");
-	else if (error == ERROR_NONE)
+		error = ERROR_TIMEOUT;
+	}
+	if (error == ERROR_NONE)
 		destroy(server);
+	else /* threads are left that use the rest: wipe what nobody holds */
+		(void)keyring_replace(&context->keys, server->options.keys, 0);
 }
