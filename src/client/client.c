@@ -85,7 +85,7 @@ public_address(const struct client *client, uint16_t port,
 }
 
 static void
-tell(const struct client *client, const char *status)
+tell_status(const struct client *client, const char *status)
 {
 	if (client->options.told != NULL)
 		client->options.told(status);
@@ -135,7 +135,7 @@ established(void *context, uint16_t public_port)
 	memset(&client->told, 0, sizeof client->told);
 	snprintf(
 	    status, sizeof status, "connected, public address %s", address);
-	tell(client, status);
+	tell_status(client, status);
 }
 
 static void *
@@ -219,7 +219,7 @@ has_new_key(struct client *client)
  * not reached, ERROR_NONE when it is of no more interest.
  */
 static enum error
-rest_once(struct client *client, int64_t *end_ms)
+wait_a_while(struct client *client, int64_t *end_ms)
 {
 	struct pollfd slots[] = {
 	    {.fd = client->stop.read_fd, .events = POLLIN},
@@ -253,14 +253,14 @@ rest_once(struct client *client, int64_t *end_ms)
 
 /* Wait out a delay. Returns whether the client is to end. */
 static bool
-rest(struct client *client, uint32_t delay_ms)
+wait_out(struct client *client, uint32_t delay_ms)
 {
 	int64_t end_ms = clock_now_ms() + delay_ms;
 	enum error error = ERROR_AGAIN;
 
 	client->suspended_ms = clock_suspended_ms();
 	while (error == ERROR_AGAIN && clock_now_ms() < end_ms)
-		error = rest_once(client, &end_ms);
+		error = wait_a_while(client, &end_ms);
 	timer_set(client->timer_fd, CLOCK_NEVER);
 	return error == ERROR_STOPPED;
 }
@@ -281,7 +281,7 @@ log_failure(
 	unsigned hidden;
 
 	snprintf(status, sizeof status, "%s (%s)", what, control->reason);
-	tell(client, status);
+	tell_status(client, status);
 	if (!repeat_due(&client->told, status, clock_now_ms(), &hidden))
 		log_debug("%s; trying again in %.1f s", status, delay_s);
 	else if (hidden > 0)
@@ -333,7 +333,7 @@ find_other_secret(struct client *client)
 
 /* Add to the end of an attempt what the client alone can tell. */
 static void
-complete(struct client *client, struct attempt_end *end)
+add_facts(struct client *client, struct attempt_end *end)
 {
 	if (end->outcome == ATTEMPT_REFUSED)
 		end->has_other_secret = find_other_secret(client);
@@ -370,7 +370,7 @@ decide(struct client *client, struct control *control)
 {
 	struct reconnect_decision decision;
 
-	complete(client, &control->end);
+	add_facts(client, &control->end);
 	decision = reconnect_decide(
 	    &client->reconnect, &control->end, clock_now_ms(), random_u32());
 	client->ending = decision.end;
@@ -401,7 +401,7 @@ supervise(void *argument)
 		decision = decide(client, &control);
 		if (decision.is_final)
 			break;
-		if (rest(client, decision.delay_ms)) {
+		if (wait_out(client, decision.delay_ms)) {
 			client->ending = CLIENT_END_STOPPED;
 			break;
 		}
@@ -414,7 +414,7 @@ supervise(void *argument)
 
 /* Release what client_create() made, as far as it came. */
 static void
-destroy(struct client *client)
+destroy_client(struct client *client)
 {
 	if (client == NULL)
 		return;
@@ -481,9 +481,9 @@ open_all(struct client *client)
 	return error;
 }
 
-/* Make the parts of a client; destroy() takes it at any state. */
+/* Make the parts of a client; destroy_client() takes it at any state. */
 static enum error
-fill(struct client *client, const struct client_options *options,
+make_parts(struct client *client, const struct client_options *options,
     struct client_failure *failure)
 {
 	enum error error;
@@ -532,13 +532,13 @@ client_start(const struct client_options *options, struct client **client,
 	memset(failure, 0, sizeof *failure);
 	if (made == NULL)
 		return ERROR_MEMORY;
-	error = fill(made, options, failure);
+	error = make_parts(made, options, failure);
 	if (error == ERROR_NONE)
 		error = thread_start(&made->supervisor, "rebore-superv",
 		    THREAD_STACK_BYTES, supervise, made);
 	if (error) {
 		saved = errno;
-		destroy(made);
+		destroy_client(made);
 		errno = saved;
 		return error;
 	}
@@ -584,6 +584,6 @@ client_join(struct client *client)
 	resolve_stop(client->local_name);
 	roster_interrupt_all(&client->roster);
 	if (crew_stop(client->crew, clock_now_ms() + END_MS) == ERROR_NONE)
-		destroy(client);
+		destroy_client(client);
 	return end;
 }

@@ -38,7 +38,7 @@ give_reason(struct control *control, const char *text)
 }
 
 static bool
-is_over(const struct standing *standing)
+attempt_is_over(const struct standing *standing)
 {
 	return standing->state.phase == CONTROL_OVER;
 }
@@ -160,7 +160,8 @@ explain_loss(struct standing *standing)
 	case CONTROL_CAUSE_STOPPED:
 		break;
 	}
-	if (!is_over(standing) && state->cause != CONTROL_CAUSE_REPLACED)
+	if (!attempt_is_over(standing) &&
+	    state->cause != CONTROL_CAUSE_REPLACED)
 		log_warning("connection lost (%s); a second one is being "
 			    "dialled",
 		    control->reason);
@@ -168,7 +169,7 @@ explain_loss(struct standing *standing)
 
 /* Take an event and what comes of it. Returns the actions of the event. */
 static unsigned
-step(struct standing *standing, struct control_event event)
+step_state(struct standing *standing, struct control_event event)
 {
 	struct control_state *state = &standing->state;
 	bool had_current = control_state_has_current(state);
@@ -193,17 +194,17 @@ step(struct standing *standing, struct control_event event)
  * sent Hello: what comes on the current connection may be the consequence.
  */
 static unsigned
-tell(struct standing *standing, enum control_event_kind kind)
+tell_state(struct standing *standing, enum control_event_kind kind)
 {
 	if (standing->state.phase == CONTROL_RIVAL_OPEN &&
 	    handshake_is_committed(standing->other))
-		(void)step(standing, commitment_of(standing->other));
-	return step(standing, (struct control_event){.kind = kind});
+		(void)step_state(standing, commitment_of(standing->other));
+	return step_state(standing, (struct control_event){.kind = kind});
 }
 
 /* A well-formed message that has no place here */
 static void
-skip(struct standing *standing, const struct message *message)
+skip_message(struct standing *standing, const struct message *message)
 {
 	if (!standing->told_unknown)
 		log_warning("the server sent an unexpected %s; it is ignored, "
@@ -216,13 +217,12 @@ skip(struct standing *standing, const struct message *message)
 
 /* The server knows us: from now on we are heard, too. */
 static void
-take_announce(
-    struct standing *standing, const struct message_announce *announce)
+use_announce(struct standing *standing, const struct message_announce *announce)
 {
 	struct control *control = standing->control;
 	struct uuid instance;
 
-	(void)step(
+	(void)step_state(
 	    standing, (struct control_event){.kind = CONTROL_EVENT_ANNOUNCED,
 			  .wants_heartbeats =
 			      (announce->can & MESSAGE_CAN_HEARTBEAT) != 0});
@@ -242,7 +242,7 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 	struct control *control = standing->control;
 
 	if (bye->displaced) {
-		(void)tell(standing, CONTROL_EVENT_BYE_DISPLACED);
+		(void)tell_state(standing, CONTROL_EVENT_BYE_DISPLACED);
 		return;
 	}
 	if (bye->taken) {
@@ -250,11 +250,11 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 		    "another client took the port after the server had not "
 		    "heard us for %.1f s",
 		    (double)bye->silent_ms / 1000);
-		(void)tell(standing, CONTROL_EVENT_BYE_TAKEN);
+		(void)tell_state(standing, CONTROL_EVENT_BYE_TAKEN);
 		return;
 	}
 	control->end.retry_ms = bye->retry_ms;
-	(void)tell(standing, CONTROL_EVENT_BYE);
+	(void)tell_state(standing, CONTROL_EVENT_BYE);
 }
 
 /* A message of a server that has something for us. */
@@ -263,7 +263,7 @@ handle(struct standing *standing, const struct message *message)
 {
 	struct control *control = standing->control;
 
-	(void)tell(standing, CONTROL_EVENT_HEARD);
+	(void)tell_state(standing, CONTROL_EVENT_HEARD);
 	switch (message->kind) {
 	case MESSAGE_HEARTBEAT:
 		worker_tend_spares(control->workers, standing->session);
@@ -277,10 +277,10 @@ handle(struct standing *standing, const struct message *message)
 		handshake_report_error(
 		    standing->current, HANDSHAKE_FAILED, message->as.text);
 		give_reason(control, standing->current->reason);
-		(void)tell(standing, CONTROL_EVENT_BROKEN);
+		(void)tell_state(standing, CONTROL_EVENT_BROKEN);
 		break;
 	default:
-		skip(standing, message);
+		skip_message(standing, message);
 		break;
 	}
 }
@@ -289,12 +289,12 @@ static void
 lose_channel(struct standing *standing, enum error error)
 {
 	give_reason(standing->control, handshake_channel_text(error));
-	(void)tell(standing, CONTROL_EVENT_BROKEN);
+	(void)tell_state(standing, CONTROL_EVENT_BROKEN);
 }
 
 /* Take all messages that were read. */
 static void
-take_messages(struct standing *standing)
+handle_messages(struct standing *standing)
 {
 	enum error error = ERROR_NONE;
 	struct message message;
@@ -304,7 +304,7 @@ take_messages(struct standing *standing)
 		if (error)
 			break;
 		if (message.kind == MESSAGE_ANNOUNCE)
-			take_announce(standing, &message.as.announce);
+			use_announce(standing, &message.as.announce);
 		else if (message.kind == MESSAGE_BYE &&
 			 standing->state.announced)
 			take_bye(standing, &message.as.bye);
@@ -321,7 +321,7 @@ read_messages(struct standing *standing)
 	enum error error = channel_fill(&standing->current->channel);
 
 	if (error == ERROR_NONE)
-		take_messages(standing);
+		handle_messages(standing);
 	else if (error != ERROR_AGAIN)
 		lose_channel(standing, error);
 }
@@ -340,7 +340,7 @@ end_session(struct standing *standing)
 
 /* Begin to use the connection that has just been got. */
 static void
-begin(struct standing *standing)
+begin_session(struct standing *standing)
 {
 	struct control *control = standing->control;
 
@@ -352,17 +352,17 @@ begin(struct standing *standing)
 	    &standing->current->peer, standing->current->public_port);
 	if (standing->session == NULL) {
 		give_reason(control, error_text(ERROR_MEMORY));
-		(void)tell(standing, CONTROL_EVENT_BROKEN);
+		(void)tell_state(standing, CONTROL_EVENT_BROKEN);
 		return;
 	}
 	control->established(control->context, standing->current->public_port);
-	take_messages(standing); /* came with the answer to Hello */
+	handle_messages(standing); /* came with the answer to Hello */
 }
 
 /* The rival's connection is the current one: the client's stop ends it. Returns
  * whether it stands, and the client is not at its end. */
 static bool
-adopt(struct standing *standing, struct handshake *shake)
+adopt_rival(struct standing *standing, struct handshake *shake)
 {
 	roster_leave(shake->roster, &shake->entry);
 	shake->roster = standing->control->roster;
@@ -387,12 +387,12 @@ promote(struct standing *standing)
 	handshake_end(old);
 	standing->current = standing->other;
 	standing->other = old;
-	stands = adopt(standing, standing->current);
+	stands = adopt_rival(standing, standing->current);
 	rival_release(&standing->rival);
 	if (stands)
-		begin(standing);
+		begin_session(standing);
 	else
-		(void)tell(standing, CONTROL_EVENT_STOP);
+		(void)tell_state(standing, CONTROL_EVENT_STOP);
 }
 
 static enum control_event_kind
@@ -422,7 +422,7 @@ settle_rival(struct standing *standing)
 	rival_join(&standing->rival);
 	if (other->outcome != HANDSHAKE_DONE)
 		log_debug("no second connection: %s", other->reason);
-	if (tell(standing, event_of(other->outcome)) & CONTROL_DO_PROMOTE)
+	if (tell_state(standing, event_of(other->outcome)) & CONTROL_DO_PROMOTE)
 		promote(standing);
 }
 
@@ -436,23 +436,23 @@ mind_change(struct standing *standing)
 		return;
 	if (!netwatch_has_local_address(
 		transport_fd(&standing->current->transport))) {
-		(void)tell(standing, CONTROL_EVENT_ADDRESS_GONE);
+		(void)tell_state(standing, CONTROL_EVENT_ADDRESS_GONE);
 		return;
 	}
 	log_debug("the way to the server has changed");
-	(void)tell(standing, CONTROL_EVENT_NETWORK_CHANGED);
+	(void)tell_state(standing, CONTROL_EVENT_NETWORK_CHANGED);
 }
 
 /* Do what is due by now. */
 static void
-mind_time(struct standing *standing)
+do_due(struct standing *standing)
 {
 	int64_t suspended_ms = clock_suspended_ms();
 
 	if (suspended_ms - standing->suspended_ms > SUSPENDED_MS)
 		mind_change(standing);
 	standing->suspended_ms = suspended_ms;
-	(void)tell(standing, CONTROL_EVENT_TIME);
+	(void)tell_state(standing, CONTROL_EVENT_TIME);
 }
 
 static bool
@@ -483,15 +483,16 @@ wait_and_see(struct standing *standing)
 		return; /* EINTR or no memory: look again */
 	identity_save_if_due(control->identity);
 	if (slots[1].revents != 0) {
-		(void)tell(standing, CONTROL_EVENT_STOP);
+		(void)tell_state(standing, CONTROL_EVENT_STOP);
 		return;
 	}
 	if (slots[0].revents != 0)
 		read_messages(standing);
 	/* It may be another one by now. */
-	if (!is_over(standing) && is_readable(rival_done_fd(&standing->rival)))
+	if (!attempt_is_over(standing) &&
+	    is_readable(rival_done_fd(&standing->rival)))
 		settle_rival(standing);
-	if (!is_over(standing) && slots[3].revents != 0 &&
+	if (!attempt_is_over(standing) && slots[3].revents != 0 &&
 	    netwatch_changed(control->watch))
 		mind_change(standing);
 }
@@ -504,11 +505,11 @@ stand(struct standing *standing)
 	standing->suspended_ms = clock_suspended_ms();
 	control_state_init(&standing->state,
 	    control->options->heartbeat_timeout_s * 1000, clock_now_ms());
-	begin(standing);
-	while (!is_over(standing)) {
+	begin_session(standing);
+	while (!attempt_is_over(standing)) {
 		wait_and_see(standing);
-		if (!is_over(standing))
-			mind_time(standing);
+		if (!attempt_is_over(standing))
+			do_due(standing);
 	}
 	drop_rival(standing);
 	handshake_end(standing->current);
@@ -517,7 +518,7 @@ stand(struct standing *standing)
 }
 
 static enum attempt_outcome
-outcome_of(enum handshake_outcome outcome)
+outcome_of_handshake(enum handshake_outcome outcome)
 {
 	switch (outcome) {
 	case HANDSHAKE_PORT_TAKEN:
@@ -575,7 +576,8 @@ control_run(struct control *control)
 		control->end.stood_ms = clock_now_ms() - start_ms;
 		end_session(&standing);
 	} else {
-		control->end.outcome = outcome_of(standing.current->outcome);
+		control->end.outcome =
+		    outcome_of_handshake(standing.current->outcome);
 		give_reason(control, standing.current->reason);
 		control->end.known_attempt = standing.current->known_attempt;
 	}

@@ -10,7 +10,7 @@
 
 /* All but what outlives a connection. */
 static void
-begin(struct control_state *state, int64_t now_ms)
+start_over(struct control_state *state, int64_t now_ms)
 {
 	state->phase = CONTROL_ALONE;
 	state->cause = CONTROL_CAUSE_NONE;
@@ -31,7 +31,7 @@ control_state_init(
 {
 	state->timeout_ms = timeout_ms;
 	state->rest_ms = now_ms;
-	begin(state, now_ms);
+	start_over(state, now_ms);
 }
 
 bool
@@ -42,7 +42,7 @@ control_state_has_current(const struct control_state *state)
 }
 
 static unsigned
-end(struct control_state *state, enum control_cause cause)
+be_over(struct control_state *state, enum control_cause cause)
 {
 	state->phase = CONTROL_OVER;
 	state->cause = cause;
@@ -65,7 +65,7 @@ lose_current(struct control_state *state, enum control_cause cause)
 {
 	if (state->phase != CONTROL_RIVAL_OPEN &&
 	    state->phase != CONTROL_RIVAL_COMMITTED)
-		return end(state, cause);
+		return be_over(state, cause);
 	state->phase = CONTROL_ONLY_RIVAL;
 	state->cause = cause;
 	return 0;
@@ -73,7 +73,7 @@ lose_current(struct control_state *state, enum control_cause cause)
 
 /* The current connection speaks: a rival is not needed. */
 static unsigned
-hear(struct control_state *state, int64_t now_ms)
+hear_current(struct control_state *state, int64_t now_ms)
 {
 	state->heard_ms = now_ms;
 	state->probe_ms = CLOCK_NEVER;
@@ -94,7 +94,7 @@ be_displaced(struct control_state *state, int64_t now_ms)
 	if (state->phase == CONTROL_RIVAL_COMMITTED)
 		return lose_current(state, CONTROL_CAUSE_REPLACED);
 	if (now_ms >= state->own_hello_ms)
-		return end(state, CONTROL_CAUSE_DISPLACED);
+		return be_over(state, CONTROL_CAUSE_DISPLACED);
 	state->takes_back = true;
 	if (state->phase == CONTROL_RIVAL_OPEN)
 		return lose_current(state, CONTROL_CAUSE_REPLACED);
@@ -109,11 +109,11 @@ be_taken(struct control_state *state)
 {
 	if (state->phase == CONTROL_RIVAL_COMMITTED)
 		return lose_current(state, CONTROL_CAUSE_TAKEN);
-	return end(state, CONTROL_CAUSE_TAKEN);
+	return be_over(state, CONTROL_CAUSE_TAKEN);
 }
 
 static unsigned
-mind_time(struct control_state *state, int64_t now_ms)
+pass_time(struct control_state *state, int64_t now_ms)
 {
 	int64_t silent_ms = now_ms - state->heard_ms;
 	unsigned actions = 0;
@@ -122,7 +122,7 @@ mind_time(struct control_state *state, int64_t now_ms)
 		return lose_current(state, CONTROL_CAUSE_SILENT);
 	if (!state->announced && now_ms >= state->probe_ms) {
 		state->at_once = true;
-		return end(state, CONTROL_CAUSE_SILENT);
+		return be_over(state, CONTROL_CAUSE_SILENT);
 	}
 	if (now_ms >= state->heartbeat_ms) {
 		state->heartbeat_ms = now_ms + PROTOCOL_CLIENT_HEARTBEAT_MS;
@@ -149,7 +149,7 @@ stop(struct control_state *state)
 	if (state->phase == CONTROL_RIVAL_OPEN ||
 	    state->phase == CONTROL_ONLY_RIVAL)
 		actions |= CONTROL_DO_CALL_OFF;
-	return actions | end(state, CONTROL_CAUSE_STOPPED);
+	return actions | be_over(state, CONTROL_CAUSE_STOPPED);
 }
 
 /* An event of the current connection, which stands. */
@@ -158,16 +158,16 @@ step_current(struct control_state *state, const struct control_event *event)
 {
 	switch (event->kind) {
 	case CONTROL_EVENT_HEARD:
-		return hear(state, event->now_ms);
+		return hear_current(state, event->now_ms);
 	case CONTROL_EVENT_ANNOUNCED:
 		state->announced = true;
 		if (event->wants_heartbeats)
 			state->heartbeat_ms = event->now_ms;
-		return hear(state, event->now_ms);
+		return hear_current(state, event->now_ms);
 	case CONTROL_EVENT_BROKEN:
 		return lose_current(state, CONTROL_CAUSE_BROKEN);
 	case CONTROL_EVENT_BYE:
-		return end(state, CONTROL_CAUSE_SERVER_ENDS);
+		return be_over(state, CONTROL_CAUSE_SERVER_ENDS);
 	case CONTROL_EVENT_BYE_TAKEN:
 		return be_taken(state);
 	case CONTROL_EVENT_BYE_DISPLACED:
@@ -180,7 +180,7 @@ step_current(struct control_state *state, const struct control_event *event)
 		state->at_once = true;
 		return lose_current(state, CONTROL_CAUSE_ADDRESS_GONE);
 	case CONTROL_EVENT_TIME:
-		return mind_time(state, event->now_ms);
+		return pass_time(state, event->now_ms);
 	default:
 		return 0;
 	}
@@ -212,7 +212,7 @@ static unsigned
 lose_rival(struct control_state *state)
 {
 	if (state->phase == CONTROL_ONLY_RIVAL)
-		return end(state, state->cause);
+		return be_over(state, state->cause);
 	if (state->phase != CONTROL_OVER)
 		state->phase = CONTROL_ALONE;
 	return 0;
@@ -246,7 +246,7 @@ control_state_step(
 	case CONTROL_EVENT_RIVAL_GRANTED:
 		if (state->phase == CONTROL_OVER)
 			return 0;
-		begin(state, event->now_ms);
+		start_over(state, event->now_ms);
 		return CONTROL_DO_PROMOTE;
 	case CONTROL_EVENT_STOP:
 		return state->phase == CONTROL_OVER ? 0 : stop(state);

@@ -299,7 +299,7 @@ read_more(struct handshake *handshake)
 
 /* Look at the answer to our Hello. */
 static enum error
-read_answer(struct handshake *handshake, const struct message *message)
+read_hello_answer(struct handshake *handshake, const struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_HELLO:
@@ -401,7 +401,7 @@ shake_hands(struct handshake *handshake)
 		take_back(handshake);
 		return error;
 	}
-	return read_answer(handshake, &message);
+	return read_hello_answer(handshake, &message);
 }
 
 void

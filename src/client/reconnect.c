@@ -2,6 +2,7 @@
 #include "client/reconnect.h"
 
 #include "base/clock.h"
+#include "base/u32.h"
 
 /* A session that stood for so long was a good one. */
 #define GOOD_AFTER_MS 10000
@@ -19,18 +20,6 @@
 /* Attempts that follow at once on what a server has told, until a tunnel stands:
  * a server must not make us spin. */
 #define SHORTCUTS_MOST 3
-
-static uint32_t
-min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint32_t
-max_u32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
 
 void
 reconnect_init(struct reconnect *reconnect, const struct reconnect_rules *rules,
@@ -147,7 +136,7 @@ has_given_up(const struct reconnect *reconnect)
 }
 
 static void
-finish(struct reconnect_decision *decision, enum client_end end)
+make_final(struct reconnect_decision *decision, enum client_end end)
 {
 	decision->is_final = true;
 	decision->end = end;
@@ -162,9 +151,9 @@ judge_failure(struct reconnect *reconnect, struct reconnect_decision *decision)
 	else
 		reconnect->failures++;
 	if (!reconnect->rules.reconnect)
-		finish(decision, CLIENT_END_FAILED);
+		make_final(decision, CLIENT_END_FAILED);
 	else if (has_given_up(reconnect))
-		finish(decision, CLIENT_END_GAVE_UP);
+		make_final(decision, CLIENT_END_GAVE_UP);
 }
 
 /* Whoever changes a secret cannot do so at both ends at the same moment. */
@@ -178,7 +167,7 @@ judge_refusal(struct reconnect *reconnect, const struct attempt_end *end,
 	reconnect->failures++;
 	decision->needs_secret = !end->has_other_secret;
 	if (!rules->reconnect || !may_pass || has_given_up(reconnect))
-		finish(decision, CLIENT_END_REFUSED);
+		make_final(decision, CLIENT_END_REFUSED);
 }
 
 /* Whether that was the last attempt. */
@@ -188,13 +177,13 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 {
 	switch (end->outcome) {
 	case ATTEMPT_STOPPED:
-		finish(decision, CLIENT_END_STOPPED);
+		make_final(decision, CLIENT_END_STOPPED);
 		break;
 	case ATTEMPT_LOST:
 	case ATTEMPT_BYE:
 	case ATTEMPT_DISPLACED:
 		if (!reconnect->rules.reconnect)
-			finish(decision, CLIENT_END_STOPPED);
+			make_final(decision, CLIENT_END_STOPPED);
 		break;
 	case ATTEMPT_REFUSED:
 		judge_refusal(reconnect, end, decision);
@@ -202,7 +191,7 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 	case ATTEMPT_IMPOSSIBLE:
 		/* A wish of our own: another port will do. */
 		if (end->asked_port == reconnect->rules.public_port)
-			finish(decision, CLIENT_END_IMPOSSIBLE);
+			make_final(decision, CLIENT_END_IMPOSSIBLE);
 		break;
 	case ATTEMPT_FAILED:
 	case ATTEMPT_PORT_TAKEN:
@@ -223,11 +212,11 @@ longest(const struct reconnect *reconnect, int64_t now_ms)
 
 	if (now_ms < reconnect->good_lease_end_ms)
 		most_ms =
-		    min_u32(reconnect->good_lease_ms / 4, GOOD_LEASE_CAP_MS);
+		    u32_min(reconnect->good_lease_ms / 4, GOOD_LEASE_CAP_MS);
 	else if (now_ms < reconnect->lease_end_ms)
-		most_ms = max_u32(reconnect->lease_ms / 4, GOOD_LEASE_CAP_MS);
+		most_ms = u32_max(reconnect->lease_ms / 4, GOOD_LEASE_CAP_MS);
 	/* backoff keeps the cap, if that is lower */
-	return max_u32(most_ms, CAP_LEAST_MS);
+	return u32_max(most_ms, CAP_LEAST_MS);
 }
 
 /* A delay that the server asked for, spread by a quarter either way. */
@@ -238,12 +227,12 @@ delay_of_bye(
 	uint32_t cap_ms = reconnect->rules.cap_ms;
 	/* A quarter more is the cap: clamping what is spread would make many
 	 * the same. */
-	uint32_t wish_ms = min_u32(retry_ms, cap_ms - cap_ms / 5);
+	uint32_t wish_ms = u32_min(retry_ms, cap_ms - cap_ms / 5);
 	uint32_t spread_ms;
 
-	wish_ms = max_u32(wish_ms, RECONNECT_LEAST_MS);
+	wish_ms = u32_max(wish_ms, RECONNECT_LEAST_MS);
 	spread_ms = (uint32_t)((uint64_t)(wish_ms / 2) * random >> 32);
-	return min_u32(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
+	return u32_min(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
 }
 
 /* As often as the rule says, spread by a tenth. */
@@ -256,7 +245,7 @@ delay_of_refusal(const struct reconnect *reconnect, uint32_t random)
 }
 
 static uint32_t
-delay_of(struct reconnect *reconnect, const struct attempt_end *end,
+delay_after(struct reconnect *reconnect, const struct attempt_end *end,
     bool at_once, int64_t now_ms, uint32_t random)
 {
 	bool is_bye = end->outcome == ATTEMPT_BYE;
@@ -266,9 +255,9 @@ delay_of(struct reconnect *reconnect, const struct attempt_end *end,
 		delay_ms = delay_of_bye(reconnect, end->retry_ms, random);
 	if (!at_once && (!is_bye || reconnect->hasty > HASTY_MOST))
 		delay_ms =
-		    max_u32(delay_ms, backoff_next_within(&reconnect->backoff,
+		    u32_max(delay_ms, backoff_next_within(&reconnect->backoff,
 					  longest(reconnect, now_ms), random));
-	return max_u32(delay_ms, RECONNECT_LEAST_MS);
+	return u32_max(delay_ms, RECONNECT_LEAST_MS);
 }
 
 struct reconnect_decision
@@ -291,6 +280,6 @@ reconnect_decide(struct reconnect *reconnect, const struct attempt_end *end,
 	decision.delay_ms =
 	    decision.needs_secret
 		? delay_of_refusal(reconnect, random)
-		: delay_of(reconnect, end, at_once, now_ms, random);
+		: delay_after(reconnect, end, at_once, now_ms, random);
 	return decision;
 }

@@ -8,7 +8,7 @@
 #include "os/thread.h"
 
 static void *
-run(void *argument)
+run_rival(void *argument)
 {
 	struct rival *rival = argument;
 
@@ -45,7 +45,7 @@ rival_start(struct rival *rival, struct handshake *handshake,
 	handshake->roster = &rival->roster;
 	handshake->stop_fd = rival->stop.read_fd;
 	if (thread_start(&rival->thread, "rebore-rival", THREAD_STACK_BYTES,
-		run, rival)) {
+		run_rival, rival)) {
 		roster_destroy(&rival->roster);
 		close_wakeups(rival);
 		return false;
