@@ -202,6 +202,7 @@ full_tests = \
 house_rules = \
 	%D%/check_layers.sh \
 	%D%/check_layers_planted.sh \
+	%D%/check_completions.sh \
 	%D%/check_man.sh
 
 # make fuzzers (configured with --enable-fuzzers) makes them; every build replays their seeds
@@ -242,6 +243,11 @@ simulation = %D%/sim/sim_decisions
 
 check_PROGRAMS += $(replays) $(simulation)
 TESTS += $(simulation)
+# Prints what check_completions.sh compares
+%C%_completions_SOURCES = %D%/completions.c
+check_PROGRAMS += %D%/completions
+
+check_PROGRAMS += $(replays)
 TESTS += $(replays) $(house_rules) $(e2e_tests) $(fault_tests)
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)

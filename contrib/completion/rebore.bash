@@ -1,16 +1,19 @@
 # Completion of rebore(1) for bash
 # shellcheck shell=bash
 
-# tests/check_man.sh compares what stands between the marks with --help
+# From the table of options; tests/check_completions.sh writes it
 # local
-_rebore_local="--local-host --to --port --secret --secret-file --auth-retry --no-reconnect --max-retries --max-reconnect-delay
-	--heartbeat-timeout --local-retry --spares --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+_rebore_local=" --local-host --to --port --secret --secret-file --auth-retry --no-reconnect --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of local
 # server
-_rebore_server="--min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port
-	--client-timeout --lease --hold --max-waiting --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+_rebore_server=" --min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-visitors --keepalive --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of server
-_rebore_facilities="auth cron daemon user local0 local1 local2 local3 local4 local5 local6 local7"
+_rebore_files=" --secret-file --state-file --pid-file "
+_rebore_hosts=" --local-host -l --to -t "
+_rebore_values=" --port -p --min-port --max-port --secret -s --auth-retry --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --drain "
+_rebore_of_FORMAT="text json"
+_rebore_of_FACILITY="auth cron daemon user local0 local1 local2 local3 local4 local5 local6 local7"
+# End of the table
 
 # Offer the words of $1 that start with $2
 _rebore_offer()
@@ -53,31 +56,29 @@ _rebore()
 		equals=1
 	fi
 	case $before in
-	--secret-file | --pid-file | --state-file)
-		_rebore_offer_files "$word"
-		return
-		;;
 	--syslog)
 		# Its argument can only stand behind "="
 		if [[ -n $equals ]]; then
-			_rebore_offer "$_rebore_facilities" "$word"
+			_rebore_offer "$_rebore_of_FACILITY" "$word"
 			return
 		fi
 		;;
 	--log-format)
-		_rebore_offer "text json" "$word"
+		_rebore_offer "$_rebore_of_FORMAT" "$word"
 		return
 		;;
-	-l | --local-host | -t | --to)
-		# Names of hosts that the shell knows
-		# shellcheck disable=SC2207
-		COMPREPLY=($(compgen -A hostname -- "$word"))
-		return
-		;;
-	-p | --port | -s | --secret | --max-retries | --max-reconnect-delay | --heartbeat-timeout | \
-		--local-retry | --spares | --max-visitors | --keepalive | --drain | --min-port | --max-port | --bind-addr | --bind-tunnels | --control-port | \
-		--client-timeout | --lease | --hold | --max-waiting)
-		return
+	-*)
+		if [[ $_rebore_files == *" $before "* ]]; then
+			_rebore_offer_files "$word"
+			return
+		elif [[ $_rebore_hosts == *" $before "* ]]; then
+			# Names of hosts that the shell knows
+			# shellcheck disable=SC2207
+			COMPREPLY=($(compgen -A hostname -- "$word"))
+			return
+		elif [[ $_rebore_values == *" $before "* ]]; then
+			return
+		fi
 		;;
 	esac
 	case $command in
