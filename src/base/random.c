@@ -35,3 +35,12 @@ random_u32(void)
 	random_bytes(&bits, sizeof bits);
 	return bits;
 }
+
+struct uuid
+random_uuid(void)
+{
+	uint8_t random[UUID_BYTES];
+
+	random_bytes(random, sizeof random);
+	return uuid_of_random(random);
+}

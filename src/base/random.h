@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
 
 /*
  * Seed the generator. Call once per process, after any fork and before the
@@ -25,5 +26,8 @@ void random_bytes(void *bytes, size_t size);
 
 /* Returns 32 uniform random bits. Threads: any. */
 uint32_t random_u32(void);
+
+/* Returns a UUID that nobody can guess. Threads: any. */
+struct uuid random_uuid(void);
 
 #endif

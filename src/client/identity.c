@@ -88,19 +88,10 @@ save_if_due(struct identity *identity)
 		save(identity);
 }
 
-static struct uuid
-any_uuid(void)
-{
-	uint8_t random[UUID_BYTES];
-
-	random_bytes(random, sizeof random);
-	return uuid_of_random(random);
-}
-
 static void
 begin_anew(struct identity *identity)
 {
-	identity->instance = any_uuid();
+	identity->instance = random_uuid();
 	identity->attempt = 0;
 	identity->port = 0;
 }
@@ -115,7 +106,7 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	memset(identity, 0, sizeof *identity);
 	identity->file = (struct statefile)STATEFILE_INITIALIZER;
 	lock_init(&identity->lock, LOCK_RANK_IDENTITY);
-	identity->process = any_uuid();
+	identity->process = random_uuid();
 	begin_anew(identity);
 	if (state_path == NULL)
 		return ERROR_NONE;
@@ -152,7 +143,7 @@ void
 identity_renew(struct identity *identity)
 {
 	lock_take(&identity->lock);
-	identity->instance = any_uuid();
+	identity->instance = random_uuid();
 	identity->attempt = 0;
 	identity->is_due = identity->file.path != NULL;
 	save_if_due(identity);

@@ -162,13 +162,11 @@ make_visitor(struct door *door, int fd, const struct address *address)
 {
 	struct context *context = door->context;
 	struct pending_visitor *visitor = shelf_take(&context->visitors);
-	uint8_t random[UUID_BYTES];
 
 	if (visitor == NULL)
 		return NULL;
-	random_bytes(random, sizeof random);
 	memset(visitor, 0, sizeof *visitor);
-	visitor->uuid = uuid_of_random(random);
+	visitor->uuid = random_uuid();
 	visitor->transport = transport_of(fd);
 	visitor->address = *address;
 	visitor->public_port = door->port;

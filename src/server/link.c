@@ -45,12 +45,10 @@ link_create(struct context *context, struct transport transport,
     const struct channel *channel, const struct address *peer)
 {
 	struct link *link = calloc(1, sizeof *link);
-	uint8_t random[UUID_BYTES];
 
 	if (link == NULL)
 		return NULL;
-	random_bytes(random, sizeof random);
-	link->name = uuid_of_random(random);
+	link->name = random_uuid();
 	link->context = context;
 	link->transport = transport;
 	link->channel = *channel;

@@ -76,11 +76,9 @@ enum error
 auth_challenge(struct channel *channel, struct uuid *challenge)
 {
 	struct message message = {.kind = MESSAGE_CHALLENGE};
-	uint8_t random[UUID_BYTES];
 	enum error error;
 
-	random_bytes(random, sizeof random);
-	*challenge = uuid_of_random(random);
+	*challenge = random_uuid();
 	message.as.uuid = *challenge;
 	error = channel_put(channel, &message);
 	return error ? error : channel_flush(channel);
