@@ -33,9 +33,8 @@ struct crew {
 	/* Set before the first thread starts, then read-only. */
 	const char *name;
 
-	/* Each has a lock of its own. */
+	/* Has a lock of its own. */
 	struct shelf members;
-	struct stacks stacks;
 
 	struct lock lock;
 	struct lock_condition fewer; /* threads */
@@ -53,8 +52,8 @@ struct crew {
 /* A thread of the crew. */
 struct member {
 	struct crew *crew;
-	struct job job; /* the first */
-	struct stacks_place stack;
+	struct job job;   /* the first */
+	void *stack;      /* its lowest address */
 	pthread_t thread; /* written by the thread itself */
 	/* Under the crew's lock, once it has ended. */
 	struct member *next;
@@ -69,7 +68,6 @@ crew_create(const char *name)
 		return NULL;
 	crew->name = name;
 	shelf_init(&crew->members, sizeof(struct member));
-	stacks_init(&crew->stacks);
 	lock_init(&crew->lock, LOCK_RANK_CREW);
 	lock_condition_init(&crew->fewer);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++) {
@@ -122,7 +120,7 @@ park(struct crew *crew, struct job *job)
 static void
 dismiss(struct crew *crew, struct member *member)
 {
-	stacks_give(&crew->stacks, &member->stack);
+	stacks_give(member->stack);
 	shelf_give(&crew->members, member);
 }
 
@@ -150,7 +148,7 @@ work(void *argument)
 	bool more;
 
 	self->thread = pthread_self();
-	stack_begin(self->stack.lowest);
+	stack_begin(self->stack);
 	thread_name(crew->name);
 	do {
 		job.run(job.argument);
@@ -197,8 +195,10 @@ hire(struct crew *crew)
 	if (member != NULL)
 		return member;
 	member = shelf_take(&crew->members);
-	if (member == NULL ||
-	    stacks_take(&crew->stacks, &member->stack) == ERROR_NONE)
+	if (member == NULL)
+		return NULL;
+	member->stack = stacks_take();
+	if (member->stack != NULL)
 		return member;
 	shelf_give(&crew->members, member);
 	return NULL;
@@ -231,7 +231,7 @@ give_to_new(struct crew *crew, struct job job)
 		return ERROR_RESOURCES;
 	member->crew = crew;
 	member->job = job;
-	error = thread_start_on(member->stack.lowest, &thread, work, member);
+	error = thread_start_on(member->stack, &thread, work, member);
 	if (error)
 		dismiss(crew, member);
 	return error;
@@ -302,7 +302,6 @@ crew_destroy(struct crew *crew)
 	if (crew == NULL)
 		return;
 	shelf_destroy(&crew->members);
-	stacks_destroy(&crew->stacks);
 	for (unsigned i = 0; i < CREW_PARKED_MOST; i++)
 		lock_condition_destroy(&crew->places[i].given);
 	lock_condition_destroy(&crew->fewer);

@@ -22,7 +22,6 @@ enum lock_rank {
 	/* Free objects of one size. */
 	LOCK_RANK_SHELF = LOCK_RANK_LEAF,
 	/* Stacks of threads; mapping memory is done under it. */
-	LOCK_RANK_STACKS = LOCK_RANK_LEAF,
 	/* Threads that work or wait for a job. */
 	LOCK_RANK_CREW = LOCK_RANK_LEAF,
 	/* Kept buffers and pipes, and how many are lent. */

@@ -29,10 +29,8 @@ static enum error start_counted(
     void *stack, pthread_t *thread, void *(*run)(void *), void *argument);
 static void join_counted(pthread_t thread);
 static void begin_noted(void *lowest);
-static enum error take_counted(
-    struct stacks *stacks, struct stacks_place *place);
-static void give_counted(
-    struct stacks *stacks, const struct stacks_place *place);
+static void *take_counted(void);
+static void give_counted(void *lowest);
 static void *shelf_take_counted(struct shelf *shelf);
 static void shelf_give_counted(struct shelf *shelf, void *object);
 
@@ -187,22 +185,22 @@ join_counted(pthread_t thread)
 	count(&gate.joins);
 }
 
-static enum error
-take_counted(struct stacks *stacks, struct stacks_place *place)
+static void *
+take_counted(void)
 {
 	if (refuses_stack) {
 		errno = ENOMEM;
-		return ERROR_RESOURCES;
+		return NULL;
 	}
 	count(&gate.stacks_taken);
-	return stacks_take(stacks, place);
+	return stacks_take();
 }
 
 static void
-give_counted(struct stacks *stacks, const struct stacks_place *place)
+give_counted(void *lowest)
 {
 	count(&gate.stacks_given);
-	stacks_give(stacks, place);
+	stacks_give(lowest);
 }
 
 static void *

@@ -1,12 +1,24 @@
 /*
  * A stop that waits for the visitors who are served (--drain) waits for one that
- * has left those who wait and is not relayed yet, too. session.c is
- * part of this program: what it does between the two is looked at from inside.
+ * has left those who wait and is not relayed yet, too. session.c and
+ * handout.c are part of this program: what they do between the two is looked at
+ * from inside.
  */
+#include "os/crew.h"
+
+static enum error crew_do_later(
+    struct crew *crew, void (*run)(void *argument), void *argument);
+
+#define crew_do crew_do_later
+#define run     run_handout
+#include "server/handout.c" /* NOLINT(bugprone-suspicious-include) */
+#undef run
+#undef crew_do
 #define start start_session
 #include "server/session.c" /* NOLINT(bugprone-suspicious-include) */
 #undef start
 
+#include "server/tunnel.h"
 #include "sockets.h"
 #include "suite.h"
 
@@ -18,13 +30,36 @@ static struct pending_visitor *visitor;
  * theirs. */
 static int visitors[2], datas[2];
 
+static void (*job)(void *argument);
+static void *job_argument;
+
+/* The thread is late. */
+static enum error
+crew_do_later(struct crew *crew, void (*do_it)(void *argument), void *argument)
+{
+	(void)crew;
+	job = do_it;
+	job_argument = argument;
+	return ERROR_NONE;
+}
+
+static void
+ignore(struct tunnel *tunnel)
+{
+	(void)tunnel;
+}
+
+static const struct tunnel_calls calls = {.hold = ignore, .release = ignore};
+
 static void
 set_up(void)
 {
 	memset(&context, 0, sizeof context);
 	pending_init(&context.pending);
 	pending_group_init(&group);
-	registry_init(&context.registry, &tunnel_calls);
+	context.tunnels = &calls;
+	registry_init(&context.registry, &calls);
+	shelf_init(&context.handouts, sizeof(struct handout_order));
 	keyring_init(&context.keys);
 	budget_init(&budget, 1024);
 	context.budget = &budget;
@@ -89,5 +124,27 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 }
 END_TEST
 
-SUITE_MAIN("drain", an_accepted_visitor_is_waited_for,
-    one_that_does_not_wait_is_not_waited_for)
+START_TEST(a_visitor_on_a_spare_is_waited_for)
+{
+	static const char taken[] = "\"Taken\"";
+	struct spare given = {.serial = 0};
+	char bytes[256];
+
+	set_up();
+	given.transport = transport_of(datas[0]);
+	ck_assert_int_eq(
+	    handout_start(&context, NULL, visitor, &given, 0), ERROR_NONE);
+	/* Its thread has not begun yet. */
+	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 1);
+	ck_assert_int_gt(read(datas[1], bytes, sizeof bytes), 0);
+	ck_assert_int_eq(
+	    write(datas[1], taken, sizeof taken), (ssize_t)sizeof taken);
+	end_both(datas[1]);
+	job(job_argument);
+	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
+	ck_assert_int_eq(read(datas[1], bytes, sizeof bytes), 2);
+}
+END_TEST
+
+SUITE_MAIN("drain", a_visitor_on_a_spare_is_waited_for,
+    an_accepted_visitor_is_waited_for, one_that_does_not_wait_is_not_waited_for)

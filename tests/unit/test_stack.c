@@ -34,8 +34,6 @@
 #define PLAIN                                                                  \
 	__attribute__((noinline, no_sanitize("address"), no_sanitize("thread")))
 
-static struct stacks stacks;
-
 static size_t
 page_bytes(void)
 {
@@ -73,7 +71,7 @@ count_pages(uintptr_t touched)
 /* What a thread has found out. */
 struct finding {
 	pthread_t thread;
-	struct stacks_place place;
+	void *lowest;
 	bool begins;
 	unsigned touched;
 	unsigned left;
@@ -105,7 +103,7 @@ run(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin(finding->place.lowest);
+		stack_begin(finding->lowest);
 	look(finding);
 	return NULL;
 }
@@ -114,8 +112,8 @@ static void
 start(struct finding *finding, void *(*runs)(void *), bool begins)
 {
 	finding->begins = begins;
-	ck_assert_int_eq(thread_start_on(finding->place.lowest,
-			     &finding->thread, runs, finding),
+	ck_assert_int_eq(
+	    thread_start_on(finding->lowest, &finding->thread, runs, finding),
 	    ERROR_NONE);
 }
 
@@ -123,7 +121,8 @@ static void
 take(struct finding *finding)
 {
 	memset(finding, 0, sizeof *finding);
-	ck_assert_int_eq(stacks_take(&stacks, &finding->place), ERROR_NONE);
+	finding->lowest = stacks_take();
+	ck_assert_ptr_nonnull(finding->lowest);
 }
 
 static void
@@ -142,15 +141,13 @@ assert_goes_in_a_thread(bool begins, bool goes)
 	take(&finding);
 	start(&finding, run, begins);
 	thread_join(finding.thread);
-	stacks_give(&stacks, &finding.place);
+	stacks_give(finding.lowest);
 	assert_goes(&finding, goes);
 }
 
 START_TEST(what_is_used_no_more_goes_and_the_callers_stays)
 {
-	stacks_init(&stacks);
 	assert_goes_in_a_thread(true, GOES);
-	stacks_destroy(&stacks);
 }
 END_TEST
 
@@ -158,24 +155,20 @@ START_TEST(nothing_goes_in_a_thread_that_has_not_begun)
 {
 	struct finding finding = {.begins = false};
 
-	stacks_init(&stacks);
 	assert_goes_in_a_thread(false, false);
 	/* Nor when another has, on the same stack, nor in the main thread. */
 	assert_goes_in_a_thread(true, GOES);
 	assert_goes_in_a_thread(false, false);
 	look(&finding);
 	assert_goes(&finding, false);
-	stacks_destroy(&stacks);
 }
 END_TEST
 
 /* One uses the stack of the other. */
 START_TEST(it_goes_in_each_of_many_threads_in_turn)
 {
-	stacks_init(&stacks);
 	for (int i = 0; i < THREADS; i++)
 		assert_goes_in_a_thread(true, GOES);
-	stacks_destroy(&stacks);
 }
 END_TEST
 
@@ -203,7 +196,7 @@ run_descent(void *argument)
 {
 	struct finding *finding = argument;
 
-	stack_begin(finding->place.lowest);
+	stack_begin(finding->lowest);
 	finding->spoilt = descend(200);
 	return NULL;
 }
@@ -212,14 +205,12 @@ START_TEST(wherever_a_frame_ends_it_stays)
 {
 	struct finding finding;
 
-	stacks_init(&stacks);
 	take(&finding);
 	finding.spoilt = 1;
 	start(&finding, run_descent, true);
 	thread_join(finding.thread);
 	ck_assert_uint_eq(finding.spoilt, 0);
-	stacks_give(&stacks, &finding.place);
-	stacks_destroy(&stacks);
+	stacks_give(finding.lowest);
 }
 END_TEST
 
@@ -257,61 +248,53 @@ run_beside(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin(finding->place.lowest);
+		stack_begin(finding->lowest);
 	stand_by(finding);
 	look(finding);
 	return NULL;
 }
 
-static int
-compare_places(const void *left, const void *right)
-{
-	const struct finding *one = left;
-	const struct finding *other = right;
-	uintptr_t a = (uintptr_t)one->place.lowest;
-	uintptr_t b = (uintptr_t)other->place.lowest;
-
-	return (a > b) - (a < b);
-}
-
-/* Nothing is between two of them but a guard page. */
-static void
+/* Returns memory with a stack for each, and a guard page below each. */
+static char *
 take_neighbours(struct finding *findings)
 {
-	for (unsigned i = 0; i < THREADS; i++)
-		take(&findings[i]);
-	qsort(findings, THREADS, sizeof *findings, compare_places);
-	for (unsigned i = 1; i < THREADS; i++)
-		ck_assert_uint_eq((uintptr_t)findings[i].place.lowest -
-				      (uintptr_t)findings[i - 1].place.lowest,
-		    THREAD_STACK_BYTES + page_bytes());
+	size_t step = page_bytes() + THREAD_STACK_BYTES;
+	char *start = mmap(NULL, THREADS * step, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(start, MAP_FAILED);
+	memset(findings, 0, THREADS * sizeof *findings);
+	for (unsigned i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(
+		    mprotect(start + i * step, page_bytes(), PROT_NONE), 0);
+		findings[i].lowest = start + i * step + page_bytes();
+	}
+	return start;
 }
 
 static void
-give_neighbours(const struct finding *findings)
+give_neighbours(char *start)
 {
-	for (unsigned i = 0; i < THREADS; i++)
-		stacks_give(&stacks, &findings[i].place);
+	munmap(start, THREADS * (page_bytes() + THREAD_STACK_BYTES));
 }
 
 START_TEST(no_thread_touches_what_its_neighbours_use)
 {
 	struct finding findings[THREADS];
+	char *start_of_all;
 
-	stacks_init(&stacks);
 	pthread_barrier_init(&all_here, NULL, THREADS);
 	for (int round = 0; round < 2; round++) {
-		take_neighbours(findings);
+		start_of_all = take_neighbours(findings);
 		for (unsigned i = 0; i < THREADS; i++)
 			start(&findings[i], run_beside, i % 4 != 3);
 		for (unsigned i = 0; i < THREADS; i++)
 			thread_join(findings[i].thread);
 		for (unsigned i = 0; i < THREADS; i++)
 			assert_goes(&findings[i], GOES && findings[i].begins);
-		give_neighbours(findings);
+		give_neighbours(start_of_all);
 	}
 	pthread_barrier_destroy(&all_here);
-	stacks_destroy(&stacks);
 }
 END_TEST
 
@@ -340,8 +323,8 @@ paint(void *from)
 static void
 assert_trimmed(const struct finding *finding, bool goes)
 {
-	size_t gone = count_same(finding->place.lowest, 0);
-	size_t depth = finding->frame - (uintptr_t)finding->place.lowest;
+	size_t gone = count_same(finding->lowest, 0);
+	size_t depth = finding->frame - (uintptr_t)finding->lowest;
 
 	ck_assert_uint_le(depth, THREAD_STACK_BYTES);
 	ck_assert_uint_le(gone, depth);
@@ -349,32 +332,30 @@ assert_trimmed(const struct finding *finding, bool goes)
 		ck_assert_uint_gt(gone, depth - NEAR_BYTES);
 	else
 		ck_assert_uint_gt(
-		    count_same(finding->place.lowest, PAINT), NEAR_BYTES);
+		    count_same(finding->lowest, PAINT), NEAR_BYTES);
 }
 
 /* Each second one has a thread; what goes there is all that goes. */
 START_TEST(what_goes_is_between_the_lowest_address_and_the_frame)
 {
 	struct finding findings[THREADS];
+	char *start_of_all;
 
-	stacks_init(&stacks);
-	take_neighbours(findings);
+	start_of_all = take_neighbours(findings);
 	for (unsigned i = 0; i < THREADS; i++)
-		paint(findings[i].place.lowest);
+		paint(findings[i].lowest);
 	for (unsigned i = 1; i < THREADS; i += 2)
 		start(&findings[i], run, i % 4 == 1);
 	for (unsigned i = 1; i < THREADS; i += 2)
 		thread_join(findings[i].thread);
 	for (unsigned i = 0; i < THREADS; i++)
 		if (i % 2 == 0)
-			ck_assert_uint_eq(
-			    count_same(findings[i].place.lowest, PAINT),
+			ck_assert_uint_eq(count_same(findings[i].lowest, PAINT),
 			    THREAD_STACK_BYTES);
 		else
 			assert_trimmed(
 			    &findings[i], GOES && findings[i].begins);
-	give_neighbours(findings);
-	stacks_destroy(&stacks);
+	give_neighbours(start_of_all);
 }
 END_TEST
 
