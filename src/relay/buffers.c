@@ -11,11 +11,11 @@
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_BUFFERS);
 /* Under lock. */
-static char *kept[BUFFERS_KEPT_MOST];
-static unsigned kept_count;
-/* The fewest that were kept since the last time that was tidied: so many were
- * not wanted. */
-static unsigned unwanted;
+static char *idle[BUFFERS_KEPT_MOST];
+static unsigned idle_count;
+/* The least idle_count since the last buffers_tidy(): so many have not been
+ * needed since then. */
+static unsigned unneeded;
 static unsigned lent;
 static unsigned most_lent = UINT_MAX;
 
@@ -29,10 +29,10 @@ buffers_limit(uint64_t bytes)
 	lock_give(&lock);
 }
 
-/* Count one more as lent, and take one that is kept, if any is. Returns false
- * where that would be too many. */
+/* Count one more as lent, and take an idle one if there is any. Returns false
+ * when too many are lent already. anyway: lend beyond the limit. */
 static bool
-take_place(bool anyway, char **buffer)
+lend(bool anyway, char **buffer)
 {
 	bool allowed;
 
@@ -41,10 +41,10 @@ take_place(bool anyway, char **buffer)
 	allowed = anyway || lent < most_lent;
 	if (allowed)
 		lent++;
-	if (allowed && kept_count > 0)
-		*buffer = kept[--kept_count];
-	if (unwanted > kept_count)
-		unwanted = kept_count;
+	if (allowed && idle_count > 0)
+		*buffer = idle[--idle_count];
+	if (unneeded > idle_count)
+		unneeded = idle_count;
 	lock_give(&lock);
 	return allowed;
 }
@@ -54,9 +54,10 @@ borrow(bool anyway)
 {
 	char *buffer;
 
-	if (!take_place(anyway, &buffer) || buffer != NULL)
+	if (!lend(anyway, &buffer) || buffer != NULL)
 		return buffer;
-	/* Not malloc(): what is given back really goes back. */
+	/* malloc() would not return all of it to the system when it is
+	 * freed. */
 	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer != MAP_FAILED)
@@ -97,8 +98,8 @@ buffers_return(char *buffer)
 		return;
 	lock_take(&lock);
 	lent--;
-	if (kept_count < BUFFERS_KEPT_MOST) {
-		kept[kept_count++] = buffer;
+	if (idle_count < BUFFERS_KEPT_MOST) {
+		idle[idle_count++] = buffer;
 		buffer = NULL;
 	}
 	lock_give(&lock);
@@ -106,19 +107,19 @@ buffers_return(char *buffer)
 		munmap(buffer, BUFFERS_BYTES);
 }
 
-/* Take one that was not wanted, or NULL: the first, as the last is the one that
- * was used last. */
+/* Returns an idle buffer that was not needed, or NULL: the first one, which was
+ * used least recently. */
 static char *
-take_unwanted(void)
+take_unneeded(void)
 {
 	char *buffer = NULL;
 
 	lock_take(&lock);
-	if (unwanted > 0 && kept_count > BUFFERS_KEPT_IDLE) {
-		buffer = kept[0];
-		kept_count--;
-		unwanted--;
-		memmove(kept, kept + 1, kept_count * sizeof *kept);
+	if (unneeded > 0 && idle_count > BUFFERS_KEPT_IDLE) {
+		buffer = idle[0];
+		idle_count--;
+		unneeded--;
+		memmove(idle, idle + 1, idle_count * sizeof *idle);
 	}
 	lock_give(&lock);
 	return buffer;
@@ -129,9 +130,9 @@ buffers_tidy(void)
 {
 	char *buffer;
 
-	while ((buffer = take_unwanted()) != NULL)
+	while ((buffer = take_unneeded()) != NULL)
 		munmap(buffer, BUFFERS_BYTES);
 	lock_take(&lock);
-	unwanted = kept_count;
+	unneeded = idle_count;
 	lock_give(&lock);
 }

@@ -1,45 +1,49 @@
 /*
- * buffers - memory for bytes in flight, lent to whoever moves some right now.
+ * buffers - memory for bytes in flight, lent to flows while they have some.
  *
- * So many are lent as buffers_limit() allows: those who come then do without
- * (relay_peek.c), or wait their turn.
+ * buffers_limit() says how many are lent at a time. A flow that gets none goes
+ * on without one (relay_peek.c).
  *
- * A connection that is idle has none. Some are kept for the next borrower, and
- * go back to the system when they are not wanted any more.
+ * An idle connection has none. Some buffers that are given back are kept for
+ * the next borrower, and go back to the system when they have not been needed
+ * for a while.
  */
 #ifndef REBORE_RELAY_BUFFERS_H
 #define REBORE_RELAY_BUFFERS_H
 
-/* Measured: 128 KiB gains a few per cent, 256 KiB loses for one stream. */
+/* As measured, 128 KiB gains a few per cent, and 256 KiB makes one stream
+ * slower. */
 #define BUFFERS_BYTES ((size_t)64 * 1024)
-/* Kept while nobody borrows them: 8 MiB; and behind buffers_tidy(). */
+/* How many are kept while nobody borrows them, 8 MiB; and after
+ * buffers_tidy(). */
 #define BUFFERS_KEPT_MOST 128
 #define BUFFERS_KEPT_IDLE 4
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Lend no more than this many bytes from now on, in whole buffers. There is no
- * limit before. Threads: any. */
+/* Set the limit of bytes that are lent, in whole buffers. There is none before.
+ * Threads: any. */
 void buffers_limit(uint64_t bytes);
 
-/* Returns BUFFERS_BYTES of memory, content undefined, or NULL: none is left, or
- * as many as allowed are lent. Threads: any. */
+/* Returns BUFFERS_BYTES of memory with undefined content, or NULL when there is
+ * no memory or the limit is reached. Threads: any. */
 char *buffers_borrow(void);
 
-/* The same for bytes that have nowhere else to be, also beyond the limit: NULL
- * says that there is no memory. */
+/* As buffers_borrow(), but beyond the limit too, for bytes that can be nowhere
+ * else. Returns NULL only when there is no memory. */
 char *buffers_force(void);
 
-/* Force a buffer with a copy of size bytes, BUFFERS_BYTES at most, at its start.
- * Returns NULL when size is 0, too, which is no failure. */
+/* Returns a buffer of buffers_force() that begins with a copy of size bytes,
+ * BUFFERS_BYTES at most, or NULL when there is no memory. NULL is also the
+ * result for size 0, which is not a failure. */
 char *buffers_copy(const char *bytes, size_t size);
 
 /* Give one back. NULL is legal. Threads: any. */
 void buffers_return(char *buffer);
 
-/* Give back what was kept, but for a few, and was not borrowed since the last
- * call. To be called now and then. */
+/* Return to the system the buffers that have not been needed since the last
+ * call, but for a few. To be called now and then. */
 void buffers_tidy(void);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * pipes - kernel buffers for bytes in flight, lent like buffers.h.
  *
- * Bounded: the system gives an unprivileged user 16,384 pages of pipes in all
- * (pipe(7)), and each takes two descriptors. pipes_linux.c or pipes_none.c,
- * chosen by configure.
+ * Their number is limited: the system gives an unprivileged user 16,384 pages
+ * of pipes in all (pipe(7)), and each takes two descriptors. pipes_linux.c or
+ * pipes_none.c, chosen by configure.
  */
 #ifndef REBORE_RELAY_PIPES_H
 #define REBORE_RELAY_PIPES_H
@@ -15,12 +15,13 @@
 #include "base/error.h"
 #include "os/budget.h"
 
-/* Measured: 64 KiB is a tenth slower, 1 MiB gains nothing. */
+/* As measured, 64 KiB is a tenth slower, and 1 MiB gains nothing. */
 #define PIPES_BYTES ((size_t)256 * 1024)
-/* Lent at a time, at most; and at most one for 32 descriptors, and so many as
- * pipes_limit() and the budget of pipes_charge() allow. */
+/* The most that are lent at a time. There is also at most one for each 32
+ * descriptors that the process may have, and what pipes_limit() and the budget
+ * of pipes_charge() allow. */
 #define PIPES_LENT_MOST 64
-/* Kept while nobody borrows them. */
+/* How many are kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
 
 /* Fields are for relay_splice alone. */
@@ -40,29 +41,29 @@ struct pipe_ends {
  */
 void pipes_charge(struct budget *budget);
 
-/* Lend no more than this many bytes from now on, in whole pipes. Threads: any. */
+/* Set the limit of bytes that are lent, in whole pipes. Threads: any. */
 void pipes_limit(uint64_t bytes);
 
 /*
  * Borrow a pipe of PIPES_BYTES, empty and non-blocking.
  *
- * Returns ERROR_RESOURCES when there is none to be had.
+ * Returns ERROR_RESOURCES when there is none.
  * Threads: any.
  */
 enum error pipes_borrow(struct pipe_ends *ends);
 
 /*
- * Give a pipe back; ends is none then. Legal on none. Threads: any.
+ * Give a pipe back, and set ends to none. Does nothing with none. Threads: any.
  *
- * empty: nothing is left in it; otherwise it cannot be lent again.
+ * empty: whether nothing is left in it; otherwise it is closed.
  */
 void pipes_return(struct pipe_ends *ends, bool empty);
 
 /* Close all that are kept: descriptors are short. Threads: any. */
 void pipes_shed(void);
 
-/* Close what was kept and not borrowed since the last call. To be called now and
- * then. */
+/* Close the pipes that have not been needed since the last call. To be called
+ * now and then. */
 void pipes_tidy(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include "os/lock.h"
 #include "relay/pipes.h"
 
-/* One pipe for so many descriptors that the process may have. */
+/* So many descriptors that the process may have allow for one pipe. */
 #define DESCRIPTORS_EACH 32
 
 /* Set before the first is borrowed, then read-only. */
@@ -14,11 +14,12 @@ static struct budget *charged;
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_PIPES);
 /* Under lock. */
-static struct pipe_ends kept[PIPES_KEPT_MOST];
-static unsigned kept_count;
+static struct pipe_ends idle[PIPES_KEPT_MOST];
+static unsigned idle_count;
 static unsigned lent;
-/* The fewest that were kept since the last time that was tidied. */
-static unsigned unwanted;
+/* The least idle_count since the last pipes_tidy(): so many have not been
+ * needed since then. */
+static unsigned unneeded;
 static unsigned allowed_most = PIPES_LENT_MOST;
 
 void
@@ -38,7 +39,7 @@ pipes_limit(uint64_t bytes)
 	lock_give(&lock);
 }
 
-/* How many may be lent; how many by descriptors is found out once. */
+/* Returns how many may be lent. The limit by descriptors is found out once. */
 static unsigned
 most_lent(void)
 {
@@ -50,8 +51,10 @@ most_lent(void)
 	return by_descriptors < allowed_most ? by_descriptors : allowed_most;
 }
 
+/* Count one more as lent, and take an idle one if there is any. Returns false
+ * when too many are lent already. */
 static bool
-take_place(struct pipe_ends *ends)
+lend_pipe(struct pipe_ends *ends)
 {
 	bool allowed;
 
@@ -59,17 +62,17 @@ take_place(struct pipe_ends *ends)
 	allowed = lent < most_lent();
 	if (allowed)
 		lent++;
-	if (allowed && kept_count > 0)
-		*ends = kept[--kept_count];
-	if (unwanted > kept_count)
-		unwanted = kept_count;
+	if (allowed && idle_count > 0)
+		*ends = idle[--idle_count];
+	if (unneeded > idle_count)
+		unneeded = idle_count;
 	lock_give(&lock);
 	return allowed;
 }
 
 /* Close what there is of a pipe, and give its place in the budget back. */
 static void
-discard(struct pipe_ends *ends)
+close_pipe(struct pipe_ends *ends)
 {
 	if (ends->read_fd == -1)
 		return;
@@ -80,7 +83,7 @@ discard(struct pipe_ends *ends)
 }
 
 static enum error
-make(struct pipe_ends *ends)
+create_pipe(struct pipe_ends *ends)
 {
 	int fds[2];
 
@@ -102,11 +105,11 @@ enum error
 pipes_borrow(struct pipe_ends *ends)
 {
 	*ends = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
-	if (!take_place(ends))
+	if (!lend_pipe(ends))
 		return ERROR_RESOURCES;
-	if (ends->read_fd != -1 || make(ends) == ERROR_NONE)
+	if (ends->read_fd != -1 || create_pipe(ends) == ERROR_NONE)
 		return ERROR_NONE;
-	discard(ends);
+	close_pipe(ends);
 	lock_take(&lock);
 	lent--;
 	lock_give(&lock);
@@ -120,51 +123,52 @@ pipes_return(struct pipe_ends *ends, bool empty)
 		return;
 	lock_take(&lock);
 	lent--;
-	if (empty && kept_count < PIPES_KEPT_MOST) {
-		kept[kept_count++] = *ends;
+	if (empty && idle_count < PIPES_KEPT_MOST) {
+		idle[idle_count++] = *ends;
 		*ends = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
 	}
 	lock_give(&lock);
-	discard(ends);
+	close_pipe(ends);
 }
 
-/* Take one that is kept, and was not wanted if so asked, or none. */
+/* Returns an idle pipe, or none. unneeded_only: only one that was not
+ * needed. */
 static struct pipe_ends
-take_kept(bool unwanted_only)
+take_idle(bool unneeded_only)
 {
 	struct pipe_ends ends = PIPE_ENDS_INITIALIZER;
 
 	lock_take(&lock);
-	if (unwanted > 0 || (kept_count > 0 && !unwanted_only)) {
-		if (unwanted > 0)
-			unwanted--;
-		ends = kept[--kept_count];
+	if (unneeded > 0 || (idle_count > 0 && !unneeded_only)) {
+		if (unneeded > 0)
+			unneeded--;
+		ends = idle[--idle_count];
 	}
 	lock_give(&lock);
 	return ends;
 }
 
-/* Close those of take_kept(). */
+/* Close the pipes of take_idle(). */
 static void
-discard_kept(bool unwanted_only)
+discard_idle(bool unneeded_only)
 {
 	struct pipe_ends ends;
 
-	while ((ends = take_kept(unwanted_only)).read_fd != -1)
-		discard(&ends);
+	while ((ends = take_idle(unneeded_only)).read_fd != -1)
+		close_pipe(&ends);
 }
 
 void
 pipes_shed(void)
 {
-	discard_kept(false);
+	discard_idle(false);
 }
 
 void
 pipes_tidy(void)
 {
-	discard_kept(true);
+	discard_idle(true);
 	lock_take(&lock);
-	unwanted = kept_count;
+	unneeded = idle_count;
 	lock_give(&lock);
 }

@@ -9,89 +9,90 @@
 #include "os/stack.h"
 #include "relay/relay_flow.h"
 
-/* Tells of an interruption also while nothing is to be read; where the system
- * does not have it, the end of the process does. */
+/* Wakes poll() at an interruption even while nothing is to be read. Where the
+ * system does not have it, wait_for_events() looks for one now and then. */
 #ifndef POLLRDHUP
 #define POLLRDHUP 0
 #endif
 
-/* A connection that is silent for so long may stay so. */
+/* After so long a silence the relay prepares for a long one. */
 #define IDLE_MS 200
 
-/* Where an interruption cannot wake a relay, it looks so often by itself. */
+/* How often to look for an interruption where it does not wake poll(). */
 #define LOOK_MS 500
 
 /* One of the two connections, as poll() sees it. */
-struct end {
+struct side {
 	struct relay_flow *reads;
 	struct relay_flow *writes;
-	/* Its peer has ended, as POLLRDHUP has said: it would say so for ever,
-	 * though there may be bytes to read before that. */
-	bool half;
-	/* It has hung up both ways, and all that poll() could say is known. */
-	bool quiet;
+	/* POLLRDHUP has said that the peer has ended its side. It would say so
+	 * again at once, although there may be bytes to read before the end. */
+	bool half_closed;
+	/* Both ways are closed, or it broke: poll() has nothing new to say. */
+	bool hung_up;
 };
 
 static struct pollfd
-interest_of(const struct end *end)
+interest_of(const struct side *side)
 {
 	short events = 0;
 
-	if (relay_flow_wants_read(end->reads))
+	if (relay_flow_wants_read(side->reads))
 		events |= POLLIN;
-	if (relay_flow_wants_write(end->writes))
+	if (relay_flow_wants_write(side->writes))
 		events |= POLLOUT;
-	if (!end->half && !end->reads->ended)
+	if (!side->half_closed && !side->reads->ended)
 		events |= POLLRDHUP;
-	if (end->quiet && events == 0)
-		/* POLLHUP cannot be masked: it would spin. */
+	if (side->hung_up && events == 0)
+		/* POLLHUP cannot be masked: poll() would not wait. */
 		return (struct pollfd){.fd = -1};
-	return transport_poll(&end->reads->from, events);
+	return transport_poll(&side->reads->from, events);
 }
 
 /*
- * Look at what poll() said of an end. Reading reports a failure by itself,
- * behind the bytes that came before it; where nothing is to be read, ask.
+ * Note what poll() has said of a side. Reading reports a failure by itself,
+ * after the bytes that came before it; where nothing is read, ask the socket
+ * for it.
  *
  * Returns ERROR_RESET with errno when the connection is broken.
  */
 static enum error
-look_at(struct end *end, short revents)
+look_at(struct side *side, short revents)
 {
 	int failure;
 
 	if ((revents & POLLRDHUP) != 0)
-		end->half = true;
+		side->half_closed = true;
 	if ((revents & POLLHUP) != 0)
-		end->quiet = true;
-	if ((revents & POLLERR) == 0 || relay_flow_wants_read(end->reads))
+		side->hung_up = true;
+	if ((revents & POLLERR) == 0 || relay_flow_wants_read(side->reads))
 		return ERROR_NONE;
-	end->quiet = true;
-	failure = sockopt_take_error(transport_fd(&end->reads->from));
+	side->hung_up = true;
+	failure = sockopt_take_error(transport_fd(&side->reads->from));
 	if (failure == 0)
 		return ERROR_NONE;
-	end->reads->from_broke = true;
+	side->reads->from_broke = true;
 	errno = failure;
 	return ERROR_RESET;
 }
 
-/* Whether an interruption, which ends the receiving side, wakes poll(). */
+/* Whether poll() is woken by an interruption, which ends the receiving side. */
 static bool
 is_wakeable(const struct pollfd *slot)
 {
 	return slot->fd != -1 && (slot->events & (POLLIN | POLLRDHUP)) != 0;
 }
 
-/* How long to wait: without end, as a rule. */
+/* Returns the time-out for poll(): none, once the relay is idle. */
 static int
-wait_ms(const struct pollfd slots[static 2], bool trimmed)
+poll_timeout_ms(const struct pollfd slots[static 2], bool trimmed)
 {
 	if (!trimmed)
 		return IDLE_MS;
 	return is_wakeable(&slots[0]) || is_wakeable(&slots[1]) ? -1 : LOOK_MS;
 }
 
-/* Wait for events; before the first long wait, tidy up. */
+/* Wait for events. Before the first long wait, give back what is not in use. */
 static enum error
 wait_for_events(
     const struct relay *relay, struct pollfd slots[static 2], bool *trimmed)
@@ -99,7 +100,7 @@ wait_for_events(
 	int ready;
 
 	do {
-		ready = poll(slots, 2, wait_ms(slots, *trimmed));
+		ready = poll(slots, 2, poll_timeout_ms(slots, *trimmed));
 		if (roster_interrupted(relay->entry))
 			return ERROR_STOPPED;
 		if (ready == -1 && errno != EINTR && errno != EAGAIN)
@@ -113,23 +114,24 @@ wait_for_events(
 }
 
 static enum error
-wait_for(const struct relay *relay, struct end ends[static 2],
+wait_for(const struct relay *relay, struct side sides[static 2],
     struct pollfd slots[static 2], bool *trimmed)
 {
 	enum error error;
 
-	slots[0] = interest_of(&ends[0]);
-	slots[1] = interest_of(&ends[1]);
+	slots[0] = interest_of(&sides[0]);
+	slots[1] = interest_of(&sides[1]);
 	error = wait_for_events(relay, slots, trimmed);
 	for (int i = 0; i < 2 && error == ERROR_NONE; i++)
-		error = look_at(&ends[i], slots[i].revents);
+		error = look_at(&sides[i], slots[i].revents);
 	return error;
 }
 
 /*
- * Move one direction if its ends are ready. An end of file that comes of an
- * interruption is not passed on: to the other side it would look like a
- * complete answer. (The interruption is marked before it can be read.)
+ * Move bytes in one direction if its sides are ready. An end of file that is
+ * caused by an interruption is not passed on: it would make a cut answer look
+ * complete. The interruption is marked before it can be read, so it is never
+ * missed here.
  */
 static enum error
 step(const struct relay *relay, struct relay_flow *flow, short from, short to)
@@ -142,14 +144,14 @@ step(const struct relay *relay, struct relay_flow *flow, short from, short to)
 	if (roster_interrupted(relay->entry))
 		return ERROR_STOPPED;
 	if (error == ERROR_NONE)
-		relay_flow_tell(flow);
+		relay_flow_pass_end(flow);
 	return error;
 }
 
-/* Many relays tell the same: what is set already is not written again, so that
- * they do not contend for it. */
+/* Set the flag of relay->carried. Many relays share it, so it is only written
+ * where it is not set yet: they would contend for its cache line. */
 static void
-tell_carried(const struct relay *relay)
+set_carried(const struct relay *relay)
 {
 	if (relay->carried != NULL &&
 	    !atomic_load_explicit(relay->carried, memory_order_relaxed))
@@ -158,13 +160,14 @@ tell_carried(const struct relay *relay)
 }
 
 static enum error
-run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
+copy_both_ways(
+    struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 {
-	struct end ends[2] = {
+	struct side sides[2] = {
 	    {.reads = inward, .writes = outward},
 	    {.reads = outward, .writes = inward},
 	};
-	/* The first step writes what there is already. */
+	/* The first step writes the bytes that there are already. */
 	struct pollfd slots[2] = {
 	    {.revents = relay_flow_wants_write(outward) ? POLLOUT : 0},
 	    {.revents = relay_flow_wants_write(inward) ? POLLOUT : 0},
@@ -172,17 +175,19 @@ run(struct relay *relay, struct relay_flow *inward, struct relay_flow *outward)
 	bool trimmed = false;
 	enum error error = ERROR_NONE;
 
-	while (error == ERROR_NONE && !(inward->told && outward->told)) {
+	while (error == ERROR_NONE &&
+	       !(inward->end_passed_on && outward->end_passed_on)) {
 		uint64_t moved = inward->moved;
 
 		error = step(relay, inward, slots[0].revents, slots[1].revents);
 		if (inward->moved != moved)
-			tell_carried(relay);
+			set_carried(relay);
 		if (error == ERROR_NONE)
 			error = step(
 			    relay, outward, slots[1].revents, slots[0].revents);
-		if (error == ERROR_NONE && !(inward->told && outward->told))
-			error = wait_for(relay, ends, slots, &trimmed);
+		if (error == ERROR_NONE &&
+		    !(inward->end_passed_on && outward->end_passed_on))
+			error = wait_for(relay, sides, slots, &trimmed);
 	}
 	return error;
 }
@@ -213,8 +218,8 @@ relay_run(struct relay *relay)
 	relay_flow_init(&inward, relay->data, relay->end);
 	relay_flow_init(&outward, relay->end, relay->data);
 	relay_flow_put(&inward, relay->early, relay->early_size);
-	relay_flow_put(&outward, relay->kept, relay->kept_size);
-	error = run(relay, &inward, &outward);
+	relay_flow_put(&outward, relay->read_ahead, relay->read_ahead_size);
+	error = copy_both_ways(relay, &inward, &outward);
 	saved = errno;
 	relay->to_end = inward.moved;
 	relay->to_data = outward.moved;

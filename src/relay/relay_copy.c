@@ -6,7 +6,8 @@
 #include "relay/buffers.h"
 #include "relay/relay_flow.h"
 
-/* What a splice could not write comes before what is still to be read. */
+/* Read what a splice could not write. It comes before what is still to be read
+ * from the socket. */
 static enum error
 fill_from_pipe(struct relay_flow *flow)
 {
@@ -24,7 +25,7 @@ fill_from_pipe(struct relay_flow *flow)
 }
 
 static enum error
-fill(struct relay_flow *flow)
+fill_buffer(struct relay_flow *flow)
 {
 	enum error error;
 	size_t got;
@@ -43,7 +44,8 @@ fill(struct relay_flow *flow)
 	return ERROR_NONE;
 }
 
-/* Have a buffer, if one is to be had: at any rate for what is in a pipe. */
+/* Borrow a buffer where the flow has none. Returns whether it has one. For what
+ * is in a pipe, which can go nowhere else, it may exceed the limit. */
 static bool
 has_buffer(struct relay_flow *flow)
 {
@@ -54,7 +56,7 @@ has_buffer(struct relay_flow *flow)
 }
 
 static enum error
-drain(struct relay_flow *flow)
+write_buffer(struct relay_flow *flow)
 {
 	while (flow->start < flow->end) {
 		size_t sent;
@@ -69,17 +71,18 @@ drain(struct relay_flow *flow)
 	return ERROR_NONE;
 }
 
-/* Read what comes next into the buffer, and write it. */
+/* Fill the buffer if it is empty, and write what is in it. */
 static enum error
 copy(struct relay_flow *flow)
 {
 	enum error error = ERROR_NONE;
 
 	if (flow->start == flow->end && !flow->ended)
-		error = fill(flow);
-	return error ? error : drain(flow);
+		error = fill_buffer(flow);
+	return error ? error : write_buffer(flow);
 }
 
+/* Set the flow up for much data: from now on it may splice. */
 static void
 expect_bulk(struct relay_flow *flow)
 {
@@ -100,7 +103,7 @@ relay_copy_step(struct relay_flow *flow)
 	if (flow->start == flow->end && !flow->ended && !has_buffer(flow))
 		return flow->piped > 0 ? ERROR_MEMORY : relay_peek_step(flow);
 	error = copy(flow);
-	/* There is more where this came from. */
+	/* A full buffer means that there is more to come. */
 	if (error == ERROR_NONE && flow->end == BUFFERS_BYTES &&
 	    flow->piped == 0)
 		expect_bulk(flow);

@@ -54,7 +54,8 @@ relay_flow_step(struct relay_flow *flow)
 		error = relay_copy_step(flow);
 	if (error == ERROR_NONE && flow->splicing) {
 		error = relay_splice_step(flow, polled);
-		/* It cannot tell, or not go on: a read decides at once. */
+		/* The splice cannot go on, or cannot tell an end from an urgent
+		 * mark: a read decides that. */
 		if (error == ERROR_AGAIN && !flow->splicing)
 			error = relay_copy_step(flow);
 	}
@@ -64,12 +65,13 @@ relay_flow_step(struct relay_flow *flow)
 }
 
 void
-relay_flow_tell(struct relay_flow *flow)
+relay_flow_pass_end(struct relay_flow *flow)
 {
-	if (!flow->ended || flow->told || !is_empty(flow))
+	if (!flow->ended || flow->end_passed_on || !is_empty(flow))
 		return;
-	flow->told = true;
-	/* Fails where to is gone, and reading from it tells that. */
+	flow->end_passed_on = true;
+	/* This fails when the connection of to is broken, which reading from it
+	 * will report. */
 	(void)transport_end(&flow->to);
 }
 

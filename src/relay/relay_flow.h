@@ -1,16 +1,17 @@
 /*
  * relay_flow - one direction of a relay.
  *
- * Moves bytes through a borrowed buffer (relay_copy.c); where a read fills the
- * buffer, so that there is much to move, through a borrowed pipe, which spares
- * copying (relay_splice.c, or relay_nosplice.c where the system has no splice);
- * and back when little comes. Nothing is borrowed while nothing is in flight.
- * Where no buffer is to be had, it goes on without (relay_peek.c): bytes stay
- * where they came in until the other side takes them.
+ * Bytes move through a borrowed buffer (relay_copy.c). When a read fills it,
+ * there is much to move, and they move through a borrowed pipe, which avoids
+ * copying them (relay_splice.c, or relay_nosplice.c where the system has no
+ * splice(2)); when little comes, through a buffer again. Nothing is borrowed
+ * while nothing is in flight. Where no buffer is left, the flow goes on without
+ * one (relay_peek.c): bytes stay in the receive queue of one side until the
+ * other side takes them.
  *
- * It reads again only when all that it has read is written, so a slow reader
- * holds the writer back: at most PIPES_BYTES are in flight, and BUFFERS_BYTES
- * behind a stream that is not spliced.
+ * A flow reads again only when all that it has read is written, so a slow
+ * reader holds the writer back: at most PIPES_BYTES are in flight, or
+ * BUFFERS_BYTES where the flow does not splice.
  */
 #ifndef REBORE_RELAY_RELAY_FLOW_H
 #define REBORE_RELAY_RELAY_FLOW_H
@@ -29,44 +30,49 @@ struct relay_flow {
 	struct transport to;
 	/* Bytes written so far. */
 	uint64_t moved;
-	/* from has ended; to has been told. */
+	/* from has ended. */
 	bool ended;
-	bool told;
+	/* The sending side of to was ended in turn. */
+	bool end_passed_on;
 	/* The side on which a call has failed: its connection is broken. */
 	bool from_broke;
 	bool to_broke;
 
-	/* Private: what is read and not yet written. */
+	/* The rest is private. Bytes that are read and not yet written: */
 	char *buffer;
 	uint32_t start;
 	uint32_t end;
-	/* Behind it, or in its place: what is in the pipe. */
+	/* How many are in the pipe; they come after those in the buffer. */
 	uint32_t piped;
 	struct pipe_ends pipe;
-	/* Without a buffer: so much is written, and still to be taken out of
-	 * from; to takes no more. */
+	/* Without a buffer: how many bytes are written, but not yet taken out
+	 * of from; and whether to takes no more for now. */
 	uint32_t owed;
 	bool blocked;
-	bool is_lean; /* it has gone on without, at some time */
-	/* Moving through the pipe; it has not been refused. */
+	/* The flow has gone on without a buffer at some time. */
+	bool is_lean;
+	/* The next step is to splice; the system has not refused that. */
 	bool splicing;
 	bool can_splice;
-	/* Much has come at once, at some time. */
+	/* A read has filled the buffer at some time. */
 	bool is_bulk;
 };
 
-/* from, to: connected; stay the caller's. SIGPIPE must be ignored. */
+/* from, to: connected; the caller still has to close them. SIGPIPE must be
+ * ignored. */
 void relay_flow_init(
     struct relay_flow *flow, struct transport from, struct transport to);
 
-/* Whether it waits for from to be readable, or for to to be writable. */
+/* Return whether the flow waits for from to become readable, or for to to
+ * become writable. */
 bool relay_flow_wants_read(const struct relay_flow *flow);
 bool relay_flow_wants_write(const struct relay_flow *flow);
 
 /*
- * Put bytes first that were read from from already. Only before the first step.
+ * Have bytes that were already read from from written first. Only before the
+ * first step.
  *
- * buffer: a borrowed one, taken; NULL: none.
+ * buffer: a borrowed one, which the flow takes over; NULL: none.
  */
 void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
 
@@ -74,20 +80,21 @@ void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
  * Move what can be moved now, without waiting.
  *
  * Returns ERROR_NONE also when nothing could be moved; ERROR_RESET or another
- * error with errno when one of the two is broken: from_broke or to_broke is set;
- * ERROR_MEMORY, when not even what is in a pipe can be taken out.
+ * error with errno when one of the two connections is broken, and from_broke or
+ * to_broke is set; ERROR_MEMORY when there is no buffer even for the bytes in a
+ * pipe.
  */
 enum error relay_flow_step(struct relay_flow *flow);
 
-/* At the end of from, when all is written: end the sending side of to. At any
- * other time it does nothing. */
-void relay_flow_tell(struct relay_flow *flow);
+/* If from has ended and all of its bytes are written, end the sending side of
+ * to. */
+void relay_flow_pass_end(struct relay_flow *flow);
 
-/* Give back what is borrowed, whatever is in it. */
+/* Give back what is borrowed, even if bytes are in it. */
 void relay_flow_end(struct relay_flow *flow);
 
-/* For relay_*.c alone: note on which side a call has failed, unless it only found
- * nothing to do. Returns error. side: from_broke or to_broke of a flow. */
+/* For relay_*.c alone: set side, which is from_broke or to_broke of a flow,
+ * when error is a failure; ERROR_AGAIN is none. Returns error. */
 static inline enum error
 relay_flow_blame(bool *side, enum error error)
 {
@@ -96,21 +103,23 @@ relay_flow_blame(bool *side, enum error error)
 }
 
 /*
- * For relay_copy.c alone: one step without a buffer. What may be read is looked
- * at, written as far as that goes, and only then taken out: nothing is in
- * flight. Returns as relay_copy_step().
+ * For relay_copy.c alone: one step without a buffer. It peeks at what has come,
+ * writes as much of that as it can, and only then takes it out, so that nothing
+ * is in flight.
+ * Returns as relay_copy_step().
  */
 enum error relay_peek_step(struct relay_flow *flow);
 
 /*
- * For relay_flow.c alone: one step of either kind, returning as
- * relay_flow_step() or ERROR_AGAIN. The first sets splicing where the next step
- * should be of the second kind; the second clears it where not, and leaves what
- * it could not write in the pipe, for the first to read. The second never finds
- * that from has ended: it says ERROR_AGAIN with splicing cleared, and the first
- * decides.
+ * For relay_flow.c alone: one step of either kind. They return as
+ * relay_flow_step(), or ERROR_AGAIN. relay_copy_step() sets splicing when the
+ * next step should splice; relay_splice_step() clears it when it should not,
+ * and leaves in the pipe what it could not write, for relay_copy_step() to
+ * read. Only relay_copy_step() finds that from has ended: where that may be so,
+ * relay_splice_step() clears splicing and returns ERROR_AGAIN.
  *
- * polled: poll() has said that from is readable, and nothing was read since.
+ * polled: poll() has said that from is readable, and nothing was read since
+ * then.
  */
 enum error relay_copy_step(struct relay_flow *flow);
 enum error relay_splice_step(struct relay_flow *flow, bool polled);

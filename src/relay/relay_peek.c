@@ -1,17 +1,18 @@
-/* relay_peek - a flow for which there is no buffer; see relay_flow.h */
+/* relay_peek - a flow without a buffer; see relay_flow.h */
 #include <errno.h>
 
 #include "net/tcp.h"
 #include "os/stack.h"
 #include "relay/relay_flow.h"
 
-/* Two pages of the stack, and none of it while the flow waits. */
+/* They take two pages of the stack, which are given back while the flow
+ * waits. */
 #define PEEK_BYTES ((size_t)8 * 1024)
 
-/* Take what is written already out of from. Where that is less than it should
- * be, the rest has its turn in the next step. */
+/* Take the bytes that are written out of from. If a read returns fewer, the
+ * others are taken out in the next step. */
 static enum error
-take_out(struct relay_flow *flow, char bytes[static PEEK_BYTES])
+consume_written(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
 	while (flow->owed > 0) {
 		size_t got;
@@ -29,7 +30,7 @@ take_out(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 	return ERROR_NONE;
 }
 
-/* Write what may be read. */
+/* Write what can be read, without taking it out. */
 static enum error
 pass(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
@@ -54,7 +55,7 @@ STACK_APART enum error
 relay_peek_step(struct relay_flow *flow)
 {
 	char bytes[PEEK_BYTES];
-	enum error error = take_out(flow, bytes);
+	enum error error = consume_written(flow, bytes);
 	bool is_much;
 
 	if (!flow->is_lean)
@@ -65,8 +66,8 @@ relay_peek_step(struct relay_flow *flow)
 		error = pass(flow, bytes);
 	is_much = flow->owed == PEEK_BYTES;
 	if (error == ERROR_NONE)
-		error = take_out(flow, bytes);
-	/* A pipe may be to be had. */
+		error = consume_written(flow, bytes);
+	/* With so much to move, try a pipe next. */
 	if (error == ERROR_NONE && is_much)
 		flow->splicing = flow->can_splice;
 	return error;

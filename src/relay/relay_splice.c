@@ -5,12 +5,13 @@
 
 #include "relay/relay_flow.h"
 
-/* A splice that moves less is no better than a copy: back to the buffer. */
+/* A splice that moves fewer bytes is no better than a copy, so the flow goes
+ * back to the buffer. */
 #define SHORT_BYTES ((ssize_t)32 * 1024)
-/* Then the other direction has its turn. */
+/* After so many rounds the other direction gets its turn. */
 #define ROUNDS 16
 
-/* Not SPLICE_F_MORE: it would hold the end of a message back. */
+/* SPLICE_F_MORE would delay the end of a message. */
 #define FLAGS (SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
 
 static ssize_t
@@ -24,29 +25,32 @@ move(int from, int to, size_t size)
 	return moved;
 }
 
-/* The error of a splice; one that the system refuses is never tried again. */
+/* Returns the error of a splice. Where the system refuses to splice these
+ * sockets, it is not tried again. */
 static enum error
-failure(struct relay_flow *flow)
+splice_error(struct relay_flow *flow)
 {
 	if (errno != EINVAL && errno != ENOSYS && errno != ENOMEM)
 		return error_of_errno();
 	flow->splicing = false;
 	flow->can_splice = false;
-	return ERROR_AGAIN; /* the copy goes on from here */
+	return ERROR_AGAIN; /* the next step copies */
 }
 
 /*
- * polled: as of relay_splice_step(). If splice() then finds nothing, an urgent
- * mark may be in its way, which it does not pass: there it says EAGAIN, or 0
- * though bytes are behind it. What is so, a read tells.
+ * Move bytes into the pipe.
+ *
+ * polled: as of relay_splice_step(). If splice() finds nothing then, it may
+ * have come to an urgent mark, which it does not pass: it fails with EAGAIN
+ * there, or returns 0 although bytes follow. Only a read can tell which.
  */
 static enum error
-fill(struct relay_flow *flow, bool polled)
+fill_pipe(struct relay_flow *flow, bool polled)
 {
 	ssize_t moved;
 
 	if (flow->pipe.read_fd == -1 && pipes_borrow(&flow->pipe)) {
-		flow->splicing = false; /* all are lent: copy, for now */
+		flow->splicing = false; /* no pipe: copy for now */
 		return ERROR_AGAIN;
 	}
 	moved =
@@ -56,7 +60,7 @@ fill(struct relay_flow *flow, bool polled)
 		return ERROR_AGAIN;
 	}
 	if (moved == -1)
-		return failure(flow);
+		return splice_error(flow);
 	flow->piped = (uint32_t)moved;
 	if (moved < SHORT_BYTES)
 		flow->splicing = false;
@@ -64,16 +68,16 @@ fill(struct relay_flow *flow, bool polled)
 }
 
 static enum error
-drain(struct relay_flow *flow)
+empty_pipe(struct relay_flow *flow)
 {
 	while (flow->piped > 0) {
 		ssize_t moved = move(
 		    flow->pipe.read_fd, transport_fd(&flow->to), flow->piped);
 
 		if (moved == 0)
-			errno = EINVAL; /* it would do so for ever */
+			errno = EINVAL; /* it would never move them */
 		if (moved <= 0)
-			return failure(flow);
+			return splice_error(flow);
 		flow->piped -= (uint32_t)moved;
 		flow->moved += (uint64_t)moved;
 	}
@@ -87,10 +91,11 @@ relay_splice_step(struct relay_flow *flow, bool polled)
 
 	for (int i = 0; i < ROUNDS && error == ERROR_NONE; i++) {
 		if (flow->piped == 0)
-			error = relay_flow_blame(
-			    &flow->from_broke, fill(flow, polled && i == 0));
+			error = relay_flow_blame(&flow->from_broke,
+			    fill_pipe(flow, polled && i == 0));
 		if (error == ERROR_NONE)
-			error = relay_flow_blame(&flow->to_broke, drain(flow));
+			error =
+			    relay_flow_blame(&flow->to_broke, empty_pipe(flow));
 		if (!flow->splicing)
 			break;
 	}

@@ -91,8 +91,8 @@ proxy_run(struct proxy *proxy)
 	    .carried = visitor->pulse ? &visitor->pulse->heard : NULL,
 	    .early = proxy->early,
 	    .early_size = proxy->early_size,
-	    .kept = visitor->kept,
-	    .kept_size = visitor->kept_size,
+	    .read_ahead = visitor->kept,
+	    .read_ahead_size = visitor->kept_size,
 	};
 	enum relay_outcome outcome;
 

@@ -597,8 +597,8 @@ START_TEST(kept_bytes_come_first_the_other_way)
 	prepare(0);
 	for (size_t i = 0; i < sizeof kept; i++)
 		kept[i] = pattern(i);
-	stage.relay.kept = buffers_copy(kept, sizeof kept);
-	stage.relay.kept_size = sizeof kept;
+	stage.relay.read_ahead = buffers_copy(kept, sizeof kept);
+	stage.relay.read_ahead_size = sizeof kept;
 	stage.relay.early = buffers_copy("early", 5);
 	stage.relay.early_size = 5;
 	sockets_write(stage.visitor, "late");

@@ -1048,9 +1048,9 @@ START_TEST(early_and_kept_bytes_come_before_the_streams)
 		    buffers_copy(pattern_at(INWARD, 0), sizes[i]);
 		stage.relay.early_size = sizes[i];
 		stage.sent[INWARD] = sizes[i];
-		stage.relay.kept =
+		stage.relay.read_ahead =
 		    buffers_copy(pattern_at(OUTWARD, 0), sizes[2 - i]);
-		stage.relay.kept_size = sizes[2 - i];
+		stage.relay.read_ahead_size = sizes[2 - i];
 		stage.sent[OUTWARD] = sizes[2 - i];
 		begin();
 		/* They do not wait for more to come. */
