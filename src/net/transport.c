@@ -24,10 +24,8 @@ transport_gather(const struct transport *transport, struct iovec *parts,
 		taken = sendmsg(
 		    transport->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (taken == -1 && errno == EINTR);
-	if (taken == -1)
-		return error_of_errno();
-	*sent = (size_t)taken;
-	return ERROR_NONE;
+	*sent = taken > 0 ? (size_t)taken : 0;
+	return taken == -1 ? error_of_errno() : ERROR_NONE;
 }
 
 enum error

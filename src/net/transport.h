@@ -77,18 +77,16 @@ transport_receive(const struct transport *transport, void *bytes, size_t size,
 	do
 		count = recv(transport->fd, bytes, size, flags | MSG_DONTWAIT);
 	while (count == -1 && errno == EINTR);
+	*got = count > 0 ? (size_t)count : 0;
 	if (count == -1)
 		return error_of_errno();
-	if (count == 0)
-		return ERROR_CLOSED;
-	*got = (size_t)count;
-	return ERROR_NONE;
+	return count == 0 ? ERROR_CLOSED : ERROR_NONE;
 }
 
 /*
  * Read what has come.
  *
- * size: 1 or more. got: set to the bytes read, 1 or more, on ERROR_NONE only.
+ * size: 1 or more. got: set to the bytes read; 0 unless ERROR_NONE.
  * Returns ERROR_AGAIN: nothing has come; ERROR_CLOSED: the peer has ended its
  * side, and all that it sent has been read; ERROR_RESET, ERROR_SYSTEM or another
  * failure with errno: the connection is broken.
@@ -112,7 +110,7 @@ enum error transport_peek(
 /*
  * Write as much as the system takes now.
  *
- * size: 1 or more. sent: set to the bytes taken, 1 or more, on ERROR_NONE only.
+ * size: 1 or more. sent: set to the bytes taken; 0 unless ERROR_NONE.
  * Returns ERROR_AGAIN: it takes nothing now; ERROR_RESET, ERROR_SYSTEM or
  * another failure with errno: the connection is broken.
  */
@@ -126,10 +124,8 @@ transport_write(const struct transport *transport, const void *bytes,
 		count = send(
 		    transport->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (count == -1 && errno == EINTR);
-	if (count == -1)
-		return error_of_errno();
-	*sent = (size_t)count;
-	return ERROR_NONE;
+	*sent = count > 0 ? (size_t)count : 0;
+	return count == -1 ? error_of_errno() : ERROR_NONE;
 }
 
 /* The same with bytes that lie in count parts, written as if they were one. The

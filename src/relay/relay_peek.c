@@ -35,7 +35,7 @@ static enum error
 pass(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
 	size_t got;
-	size_t sent = 0;
+	size_t sent;
 	enum error error = transport_peek(&flow->from, bytes, PEEK_BYTES, &got);
 
 	flow->ended = error == ERROR_CLOSED;

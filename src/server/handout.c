@@ -51,7 +51,7 @@ struct handout {
 static enum error
 read_visitor(struct handout *handout)
 {
-	size_t got = 0;
+	size_t got;
 	enum error error = transport_read(&handout->visitor->transport,
 	    handout->kept + handout->size, BUFFERS_BYTES - handout->size, &got);
 
@@ -67,7 +67,7 @@ write_spare(struct handout *handout)
 	enum error error = channel_flush(&handout->channel);
 
 	while (error == ERROR_NONE && handout->sent < handout->size) {
-		size_t sent = 0;
+		size_t sent;
 
 		error = transport_write(&handout->transport,
 		    handout->kept + handout->sent,
@@ -431,7 +431,7 @@ begin(struct handout_order *order)
 	struct message message = connection_of(order->visitor);
 	char frame[MESSAGE_JSON_MOST + 1];
 	struct iovec parts[] = {{.iov_base = frame}, {.iov_base = order->kept}};
-	size_t got = 0;
+	size_t got;
 	size_t sent;
 
 	order->visitor_ended =

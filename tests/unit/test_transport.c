@@ -99,27 +99,36 @@ expect_piece(size_t size, const char *text)
 static enum error
 read_byte(void)
 {
-	size_t got;
+	size_t got = 99;
+	enum error error;
 	char byte;
 
-	return transport_read(&transport, &byte, 1, &got);
+	error = transport_read(&transport, &byte, 1, &got);
+	ck_assert_uint_eq(got, error ? 0 : 1);
+	return error;
 }
 
 static enum error
 peek_byte(void)
 {
-	size_t got;
+	size_t got = 99;
+	enum error error;
 	char byte;
 
-	return transport_peek(&transport, &byte, 1, &got);
+	error = transport_peek(&transport, &byte, 1, &got);
+	ck_assert_uint_eq(got, error ? 0 : 1);
+	return error;
 }
 
 static enum error
 write_byte(void)
 {
-	size_t sent;
+	size_t sent = 99;
+	enum error error;
 
-	return transport_write(&transport, "x", 1, &sent);
+	error = transport_write(&transport, "x", 1, &sent);
+	ck_assert_uint_eq(sent, error ? 0 : 1);
+	return error;
 }
 
 static enum error
@@ -127,9 +136,12 @@ gather_byte(void)
 {
 	char byte = 'x';
 	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	size_t sent;
+	size_t sent = 99;
+	enum error error;
 
-	return transport_gather(&transport, &part, 1, &sent);
+	error = transport_gather(&transport, &part, 1, &sent);
+	ck_assert_uint_eq(sent, error ? 0 : 1);
+	return error;
 }
 
 START_TEST(what_comes_is_read_in_pieces_of_any_size)
