@@ -33,7 +33,7 @@ struct claim {
 
 /* Let a stop interrupt the claim, unless it has come already. */
 static void
-enter(struct claim *claim)
+enter_claim(struct claim *claim)
 {
 	claim->is_entered =
 	    roster_enter(&claim->link->context->claiming, &claim->entry,
@@ -43,7 +43,7 @@ enter(struct claim *claim)
 
 /* Before others may use the link, or it is closed. */
 static void
-leave(struct claim *claim)
+leave_claim(struct claim *claim)
 {
 	if (!claim->is_entered)
 		return;
@@ -60,9 +60,9 @@ is_stopped(struct claim *claim)
 }
 
 static void
-end(struct claim *claim)
+end_claim(struct claim *claim)
 {
-	leave(claim);
+	leave_claim(claim);
 	link_destroy(claim->link);
 	claim->link = NULL;
 }
@@ -70,7 +70,7 @@ end(struct claim *claim)
 /* Ends the link. A server that stops says nothing: the client is to come back,
  * whatever would have become of it. */
 static void
-refuse(struct claim *claim, const char *refusal)
+refuse_newcomer(struct claim *claim, const char *refusal)
 {
 	struct message bye = {.kind = MESSAGE_BYE, .as.bye = claim->bye};
 	bool has_more = claim->bye.copy || claim->bye.attempt > 0;
@@ -82,7 +82,7 @@ refuse(struct claim *claim, const char *refusal)
 		channel_refuse(&claim->link->channel, refusal,
 		    has_more ? &bye : NULL,
 		    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
-	end(claim);
+	end_claim(claim);
 }
 
 /* Open the port and make a tunnel of it. */
@@ -108,7 +108,7 @@ open_tunnel(struct claim *claim)
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
-	leave(claim);
+	leave_claim(claim);
 	claim->link = NULL;
 	registry_put(&context->registry, port, claim->tunnel);
 	grants_add(&context->grants, port);
@@ -187,7 +187,8 @@ is_copy(struct claim *claim)
 	    "take a new identity",
 	    link->peer, search.peer);
 	claim->bye.copy = true;
-	refuse(claim, "this identity is in use: the state file is a copy");
+	refuse_newcomer(
+	    claim, "this identity is in use: the state file is a copy");
 	return true;
 }
 
@@ -231,9 +232,9 @@ gather_facts(struct claim *claim, struct tunnel *holder)
 static bool
 hand_over(struct claim *claim, struct tunnel *holder)
 {
-	leave(claim);
+	leave_claim(claim);
 	if (!tunnel_hand_over(holder, claim->link)) {
-		enter(claim);
+		enter_claim(claim);
 		return false;
 	}
 	claim->link = NULL;
@@ -304,7 +305,7 @@ is_contested(const struct claim *claim)
 /* Hear who the newcomer is: what has arrived, and where it matters what is still
  * on its way. Returns false when it is gone. */
 static bool
-hear(struct claim *claim)
+hear_newcomer(struct claim *claim)
 {
 	struct link *link = claim->link;
 	enum error error = link_await_announce(link, 0);
@@ -316,7 +317,7 @@ hear(struct claim *claim)
 		notices_tell(&link->context->notices, NOTICE_GONE,
 		    source_of_address(&link->address), "client %s is gone (%s)",
 		    link->peer, link->reason);
-		end(claim);
+		end_claim(claim);
 		return false;
 	}
 	if (link->announced)
@@ -335,11 +336,11 @@ claim_port(struct link *link, uint16_t asked)
 	const char *refusal;
 	enum error error;
 
-	enter(&claim);
-	if (!hear(&claim) || (link->announced && is_copy(&claim)))
+	enter_claim(&claim);
+	if (!hear_newcomer(&claim) || (link->announced && is_copy(&claim)))
 		return NULL;
 	if (is_stopped(&claim)) {
-		end(&claim);
+		end_claim(&claim);
 		return NULL;
 	}
 	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
@@ -349,7 +350,7 @@ claim_port(struct link *link, uint16_t asked)
 		    source_of_address(&link->address),
 		    "%s asked for port %u and was refused: %s", link->peer,
 		    (unsigned)asked, refusal);
-		refuse(&claim, refusal);
+		refuse_newcomer(&claim, refusal);
 	}
 	return claim.tunnel;
 }

@@ -15,7 +15,7 @@ context_warn_shed(struct context *context, const char *why)
 }
 
 static void
-shed_spares(struct tunnel *tunnel, void *argument)
+shed_spares_of(struct tunnel *tunnel, void *argument)
 {
 	const struct context *context = argument;
 
@@ -36,7 +36,7 @@ context_reclaim(struct context *context)
 	if (!due)
 		return;
 	pipes_shed();
-	registry_visit(&context->registry, shed_spares, context);
+	registry_visit(&context->registry, shed_spares_of, context);
 }
 
 void

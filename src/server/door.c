@@ -59,7 +59,7 @@ door_hold(struct door *door)
 }
 
 static void
-warn(struct door *door, const char *what, const char *reason)
+warn_of_visitor(struct door *door, const char *what, const char *reason)
 {
 	char why[160];
 
@@ -73,11 +73,12 @@ turn_away(struct door *door, int fd, const char *what, const char *reason)
 {
 	sockopt_reset_on_close(fd);
 	fd_close(&fd);
-	warn(door, what, reason);
+	warn_of_visitor(door, what, reason);
 }
 
 static void
-drop(struct door *door, struct pending_visitor *visitor, const char *why)
+drop_visitor(
+    struct door *door, struct pending_visitor *visitor, const char *why)
 {
 	char uuid[UUID_TEXT_SIZE];
 	char text[ADDRESS_TEXT_SIZE];
@@ -116,13 +117,14 @@ has_waiting_room(struct door *door)
 		door->silent_ms = now_ms + count / LOOKED_AT_PER_MS;
 		return false;
 	}
-	drop(door, visitor, "it had ended and sent nothing, and others wait");
+	drop_visitor(
+	    door, visitor, "it had ended and sent nothing, and others wait");
 	return true;
 }
 
 /* Give a visitor to a spare, if there is one. */
 static bool
-hand_out(struct door *door, struct pending_visitor *visitor)
+offer_to_spare(struct door *door, struct pending_visitor *visitor)
 {
 	struct context *context = door->context;
 	struct spare spare;
@@ -209,7 +211,7 @@ welcome(struct door *door, int fd, const struct address *address)
 	sockopt_prepare_accepted(fd);
 	door->is_useful = true;
 	log_visitor(visitor);
-	if (hand_out(door, visitor))
+	if (offer_to_spare(door, visitor))
 		return;
 	proxy_expect(context, visitor, true);
 	if (!pending_put(&context->pending, &door->visitors, visitor))
@@ -262,7 +264,8 @@ accept_visitors(struct door *door)
 			welcome(door, fd, &address);
 			door_announce(door);
 		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
-			warn(door, "cannot accept a visitor", strerror(errno));
+			warn_of_visitor(
+			    door, "cannot accept a visitor", strerror(errno));
 			crowd_interrupt_one(&door->context->silent);
 			door->rest_ms = clock_now_ms() + REST_MS;
 		}
@@ -279,7 +282,7 @@ drop_those_who_left(struct door *door)
 	while (visitor != NULL) {
 		struct pending_visitor *next = pending_next(visitor);
 
-		drop(door, visitor, "it left while it waited");
+		drop_visitor(door, visitor, "it left while it waited");
 		visitor = next;
 	}
 }
@@ -297,7 +300,7 @@ drop_expired(struct door *door, int64_t now_ms)
 		    (double)accept_within_ms(door) / 1000);
 	while ((visitor = pending_expire(pending, &door->visitors, now_ms)) !=
 	       NULL)
-		drop(door, visitor, why);
+		drop_visitor(door, visitor, why);
 }
 
 void
@@ -325,7 +328,7 @@ door_destroy(struct door *door)
 
 	while ((visitor = pending_expire(&door->context->pending,
 		    &door->visitors, CLOCK_NEVER)) != NULL)
-		drop(door, visitor, "its tunnel has ended");
+		drop_visitor(door, visitor, "its tunnel has ended");
 	door_close(door);
 	shares_close(&door->context->shares, door->share);
 	principal_release(door->principal);

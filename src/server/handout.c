@@ -206,7 +206,7 @@ give_back(struct handout *handout)
 }
 
 static void
-release(struct handout *handout)
+release_handout(struct handout *handout)
 {
 	buffers_return(handout->kept);
 	principal_release(handout->principal);
@@ -238,7 +238,7 @@ serve_over(struct handout *handout, struct proxy *proxy)
 		transport_close(&handout->transport);
 		proxy_drop(handout->context, handout->visitor);
 	}
-	release(handout);
+	release_handout(handout);
 	return good;
 }
 
@@ -337,7 +337,7 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 	}
 	transport_reset(&transport);
 	transport_close(&transport);
-	release(handout);
+	release_handout(handout);
 	return false;
 }
 
@@ -373,7 +373,7 @@ deliver(struct handout *handout, struct proxy *proxy)
 		return outlast(handout, &uuid, proxy);
 	transport_reset(&handout->transport);
 	transport_close(&handout->transport);
-	release(handout);
+	release_handout(handout);
 	return false;
 }
 
@@ -384,7 +384,7 @@ max_u32(uint32_t a, uint32_t b)
 }
 
 STACK_APART static bool
-hand_out(const struct handout_order *order, struct proxy *proxy)
+run_order(const struct handout_order *order, struct proxy *proxy)
 {
 	struct handout handout = {
 	    .context = order->context,
@@ -408,12 +408,12 @@ hand_out(const struct handout_order *order, struct proxy *proxy)
 }
 
 static void
-run(void *argument)
+run_handout(void *argument)
 {
 	struct handout_order *order = argument;
 	struct context *context = order->context;
 	struct proxy proxy = {.is_entered = false};
-	bool has_proxy = hand_out(order, &proxy);
+	bool has_proxy = run_order(order, &proxy);
 
 	shelf_give(&context->handouts, order);
 	if (has_proxy)
@@ -426,7 +426,7 @@ run(void *argument)
  * come.
  */
 static void
-begin(struct handout_order *order)
+begin_handout(struct handout_order *order)
 {
 	struct message message = connection_of(order->visitor);
 	char frame[MESSAGE_JSON_MOST + 1];
@@ -472,8 +472,8 @@ handout_start(struct context *context, struct tunnel *tunnel,
 	    .kept = kept};
 	context->tunnels->hold(tunnel);
 	roster_expect(&context->active); /* as its thread may be late */
-	begin(order);
-	if (crew_do(context->crew, run, order) == ERROR_NONE)
+	begin_handout(order);
+	if (crew_do(context->crew, run_handout, order) == ERROR_NONE)
 		return ERROR_NONE;
 	roster_arrive(&context->active);
 	context_warn_shed(context, "no thread for a visitor");

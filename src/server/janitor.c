@@ -30,7 +30,7 @@ tidy_if_due(struct janitor *janitor)
 }
 
 static int64_t
-due_ms(struct janitor *janitor)
+janitor_due_ms(struct janitor *janitor)
 {
 	struct context *context = janitor->context;
 	int64_t wake_ms = clock_earlier(
@@ -42,7 +42,7 @@ due_ms(struct janitor *janitor)
 }
 
 static void *
-run(void *argument)
+run_janitor(void *argument)
 {
 	struct janitor *janitor = argument;
 	struct context *context = janitor->context;
@@ -53,7 +53,8 @@ run(void *argument)
 	};
 
 	while (slots[0].revents == 0) {
-		if (poll(slots, 3, clock_left_ms(due_ms(janitor))) == -1)
+		if (poll(slots, 3, clock_left_ms(janitor_due_ms(janitor))) ==
+		    -1)
 			continue;
 		if (slots[1].revents != 0)
 			wakeup_clear(&context->opened);
@@ -70,7 +71,7 @@ run(void *argument)
 }
 
 static void
-release(struct janitor *janitor)
+release_janitor(struct janitor *janitor)
 {
 	lock_condition_destroy(&janitor->over);
 	lock_destroy(&janitor->lock);
@@ -94,9 +95,9 @@ janitor_start(struct janitor *janitor, struct context *context)
 	lock_condition_init(&janitor->over);
 	janitor->started = true;
 	error = thread_start(&janitor->thread, "rebore-janitor",
-	    THREAD_STACK_BYTES, run, janitor);
+	    THREAD_STACK_BYTES, run_janitor, janitor);
 	if (error)
-		release(janitor);
+		release_janitor(janitor);
 	return error;
 }
 
@@ -117,6 +118,6 @@ janitor_stop(struct janitor *janitor, int64_t deadline_ms)
 	if (!in_time)
 		return ERROR_TIMEOUT;
 	thread_join(janitor->thread);
-	release(janitor);
+	release_janitor(janitor);
 	return ERROR_NONE;
 }

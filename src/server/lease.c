@@ -103,7 +103,7 @@ promise(struct lease *lease, const struct lease_client *client, int64_t now_ms)
 }
 
 static void
-attach(struct lease *lease, const struct lease_client *client)
+attach_client(struct lease *lease, const struct lease_client *client)
 {
 	assert(lease->state != LEASE_OVER);
 	/* One that was promised the port is the holder already. */
@@ -117,7 +117,7 @@ attach(struct lease *lease, const struct lease_client *client)
 }
 
 static void
-hear(struct lease *lease, int64_t now_ms)
+hear_holder(struct lease *lease, int64_t now_ms)
 {
 	lease->heard_ms = now_ms;
 	/* The client may be behind a queue that it cannot dial through. */
@@ -138,7 +138,7 @@ lose(struct lease *lease, int64_t now_ms, uint32_t length_ms)
 }
 
 static bool
-is_over(const struct lease *lease, const struct lease_event *event)
+ends_now(const struct lease *lease, const struct lease_event *event)
 {
 	switch (lease->state) {
 	case LEASE_ATTACHED:
@@ -162,7 +162,7 @@ lease_step(struct lease *lease, const struct lease_event *event)
 		promise(lease, &event->client, event->now_ms);
 		break;
 	case LEASE_ATTACH:
-		attach(lease, &event->client);
+		attach_client(lease, &event->client);
 		break;
 	case LEASE_ANNOUNCE:
 		if (!lease->promised)
@@ -172,7 +172,7 @@ lease_step(struct lease *lease, const struct lease_event *event)
 		lease->condemned = true;
 		break;
 	case LEASE_HEAR:
-		hear(lease, event->now_ms);
+		hear_holder(lease, event->now_ms);
 		break;
 	case LEASE_LOSE:
 		lose(lease, event->now_ms, event->length_ms);
@@ -182,7 +182,7 @@ lease_step(struct lease *lease, const struct lease_event *event)
 			lease->state = LEASE_PARTED;
 		break;
 	case LEASE_LOOK:
-		if (is_over(lease, event))
+		if (ends_now(lease, event))
 			lease->state = LEASE_OVER;
 		break;
 	}

@@ -42,7 +42,7 @@ pending_group_init(struct pending_group *group)
 
 /* The names are random, so any bits of them are a hash. */
 static struct pending_visitor **
-bucket_of(struct pending *pending, const struct uuid *uuid)
+pending_bucket(struct pending *pending, const struct uuid *uuid)
 {
 	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
 
@@ -53,7 +53,8 @@ bool
 pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor)
 {
-	struct pending_visitor **bucket = bucket_of(pending, &visitor->uuid);
+	struct pending_visitor **bucket =
+	    pending_bucket(pending, &visitor->uuid);
 
 	lock_take(&pending->lock);
 	/* Whoever sends it away looks for it here afterwards. */
@@ -105,9 +106,9 @@ unlink_visitor(struct pending *pending, struct pending_visitor **link)
 
 /* Returns where the visitor is linked, or where NULL is. */
 static struct pending_visitor **
-find(struct pending *pending, const struct uuid *uuid)
+find_visitor(struct pending *pending, const struct uuid *uuid)
 {
-	struct pending_visitor **link = bucket_of(pending, uuid);
+	struct pending_visitor **link = pending_bucket(pending, uuid);
 
 	lock_assert_held(&pending->lock);
 	while (*link != NULL && !uuid_equal(&(*link)->uuid, uuid))
@@ -121,7 +122,7 @@ pending_has(struct pending *pending, const struct uuid *uuid)
 	bool has;
 
 	lock_take(&pending->lock);
-	has = *find(pending, uuid) != NULL;
+	has = *find_visitor(pending, uuid) != NULL;
 	lock_give(&pending->lock);
 	return has;
 }
@@ -133,7 +134,7 @@ pending_take(struct pending *pending, const struct uuid *uuid)
 	struct pending_visitor *visitor = NULL;
 
 	lock_take(&pending->lock);
-	link = find(pending, uuid);
+	link = find_visitor(pending, uuid);
 	if (*link != NULL)
 		visitor = unlink_visitor(pending, link);
 	lock_give(&pending->lock);
@@ -148,7 +149,7 @@ pending_accept(struct pending *pending, const struct uuid *uuid,
 	struct pending_visitor *visitor = NULL;
 
 	lock_take(&pending->lock);
-	link = find(pending, uuid);
+	link = find_visitor(pending, uuid);
 	if (*link != NULL && principal_same((*link)->principal, principal))
 		visitor = unlink_visitor(pending, link);
 	lock_give(&pending->lock);
@@ -159,7 +160,7 @@ pending_accept(struct pending *pending, const struct uuid *uuid,
 static struct pending_visitor *
 unlink_known(struct pending *pending, struct pending_visitor *visitor)
 {
-	struct pending_visitor **link = bucket_of(pending, &visitor->uuid);
+	struct pending_visitor **link = pending_bucket(pending, &visitor->uuid);
 
 	while (*link != visitor)
 		link = &(*link)->next_in_bucket;

@@ -8,7 +8,7 @@
 #include "relay/relay.h"
 
 STACK_APART static void
-log_end(const struct pending_visitor *visitor, const struct relay *relay,
+log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
     enum relay_outcome outcome)
 {
 	char uuid[UUID_TEXT_SIZE];
@@ -38,7 +38,7 @@ proxy_expect(
 }
 
 static void
-finish(struct context *context, struct pending_visitor *visitor)
+finish_visitor(struct context *context, struct pending_visitor *visitor)
 {
 	proxy_expect(context, visitor, false);
 	transport_close(&visitor->transport);
@@ -54,12 +54,12 @@ void
 proxy_drop(struct context *context, struct pending_visitor *visitor)
 {
 	transport_reset(&visitor->transport);
-	finish(context, visitor);
+	finish_visitor(context, visitor);
 }
 
 /* Returns false when the server has ended. */
 static bool
-enter(struct proxy *proxy)
+enter_active(struct proxy *proxy)
 {
 	struct context *context = proxy->context;
 	struct share_seat *seat = &proxy->visitor->seat;
@@ -99,15 +99,15 @@ proxy_run(struct proxy *proxy)
 	proxy_expect(context, visitor, false);
 	pulse_beat(
 	    visitor->pulse); /* the client has just said Accept or Taken */
-	if (enter(proxy)) {
+	if (enter_active(proxy)) {
 		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
 		shares_unbind(&context->shares, &visitor->seat);
 		roster_leave(&context->active, &proxy->entry);
-		log_end(visitor, &relay, outcome);
+		log_proxy_end(visitor, &relay, outcome);
 		transport_close(
 		    &proxy->data); /* before the budget has it again */
-		finish(context, visitor);
+		finish_visitor(context, visitor);
 	} else {
 		transport_reset(&proxy->data);
 		buffers_return(proxy->early);

@@ -94,7 +94,7 @@ registry_visit(struct registry *registry,
 }
 
 static struct registry_entry **
-bucket_of(struct registry_table *table, const struct uuid *uuid)
+registry_bucket(struct registry_table *table, const struct uuid *uuid)
 {
 	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
 
@@ -103,10 +103,10 @@ bucket_of(struct registry_table *table, const struct uuid *uuid)
 
 /* Newer ones come first. */
 static void
-enter(struct registry *registry, struct registry_table *table,
+enter_table(struct registry *registry, struct registry_table *table,
     struct registry_entry *entry)
 {
-	struct registry_entry **bucket = bucket_of(table, &entry->uuid);
+	struct registry_entry **bucket = registry_bucket(table, &entry->uuid);
 
 	lock_take(&registry->lock);
 	entry->entered = true;
@@ -116,10 +116,10 @@ enter(struct registry *registry, struct registry_table *table,
 }
 
 static void
-take_off(struct registry *registry, struct registry_table *table,
+leave_table(struct registry *registry, struct registry_table *table,
     struct registry_entry *entry)
 {
-	struct registry_entry **place = bucket_of(table, &entry->uuid);
+	struct registry_entry **place = registry_bucket(table, &entry->uuid);
 
 	lock_take(&registry->lock);
 	while (entry->entered && *place != entry)
@@ -142,13 +142,13 @@ seek(struct registry_entry *entry, const struct uuid *uuid)
 void
 registry_put_key(struct registry *registry, struct registry_entry *entry)
 {
-	enter(registry, &registry->keys, entry);
+	enter_table(registry, &registry->keys, entry);
 }
 
 void
 registry_remove_key(struct registry *registry, struct registry_entry *entry)
 {
-	take_off(registry, &registry->keys, entry);
+	leave_table(registry, &registry->keys, entry);
 }
 
 struct tunnel *
@@ -159,7 +159,7 @@ registry_find_key(struct registry *registry, const struct uuid *uuid,
 	struct tunnel *tunnel = NULL;
 
 	lock_take(&registry->lock);
-	entry = seek(*bucket_of(&registry->keys, uuid), uuid);
+	entry = seek(*registry_bucket(&registry->keys, uuid), uuid);
 	if (entry != NULL && seek(entry->next, uuid) == NULL &&
 	    principal_same(entry->principal, principal)) {
 		tunnel = entry->tunnel;
@@ -172,14 +172,14 @@ registry_find_key(struct registry *registry, const struct uuid *uuid,
 void
 registry_put_instance(struct registry *registry, struct registry_entry *entry)
 {
-	enter(registry, &registry->instances, entry);
+	enter_table(registry, &registry->instances, entry);
 }
 
 void
 registry_remove_instance(
     struct registry *registry, struct registry_entry *entry)
 {
-	take_off(registry, &registry->instances, entry);
+	leave_table(registry, &registry->instances, entry);
 }
 
 void

@@ -73,7 +73,7 @@ send_visitor_away(struct departures *departures, struct share_seat *seat)
 }
 
 static void
-tell(struct notices *notices, const struct departure *one)
+tell_departure(struct notices *notices, const struct departure *one)
 {
 	char source[SOURCE_TEXT_SIZE];
 
@@ -92,14 +92,14 @@ tell(struct notices *notices, const struct departure *one)
 
 /* Close those who waited, and tell of all. */
 static void
-see_off(const struct departures *departures)
+see_departures_off(const struct departures *departures)
 {
 	struct context *context = departures->context;
 
 	for (unsigned i = 0; i < departures->count; i++) {
 		if (departures->list[i].visitor != NULL)
 			proxy_drop(context, departures->list[i].visitor);
-		tell(&context->notices, &departures->list[i]);
+		tell_departure(&context->notices, &departures->list[i]);
 	}
 }
 
@@ -132,8 +132,8 @@ is_covered(struct context *context, unsigned count)
 
 /* Send away until there is room, and take it. */
 static bool
-take(struct departures *departures, unsigned count, const struct share *share,
-    uint64_t source)
+take_room(struct departures *departures, unsigned count,
+    const struct share *share, uint64_t source)
 {
 	struct context *context = departures->context;
 	struct shares *shares = &context->shares;
@@ -164,9 +164,9 @@ make_room(struct context *context, unsigned count, const struct share *share,
 	bool taken;
 
 	lock_take(&context->shares.lock);
-	taken = take(&departures, count, share, source);
+	taken = take_room(&departures, count, share, source);
 	lock_give(&context->shares.lock);
-	see_off(&departures);
+	see_departures_off(&departures);
 	return taken;
 }
 
@@ -194,7 +194,7 @@ replace_lease(struct context *context)
 	if (seat != NULL)
 		send_lease_away(&departures, seat);
 	lock_give(&shares->lock);
-	see_off(&departures);
+	see_departures_off(&departures);
 	return has_room || seat != NULL;
 }
 

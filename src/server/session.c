@@ -56,7 +56,7 @@ struct session {
 };
 
 static void
-end(struct session *session)
+end_session(struct session *session)
 {
 	struct context *context = session->context;
 
@@ -67,7 +67,7 @@ end(struct session *session)
 }
 
 static void
-refuse(struct session *session, const char *text)
+refuse_peer(struct session *session, const char *text)
 {
 	channel_refuse(&session->channel, text, NULL,
 	    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
@@ -157,12 +157,12 @@ reject_as(struct session *session, const struct rejection *rejection)
 		return;
 	if (rejection->is_failure && context->has_secret && !make_wait(session))
 		return;
-	refuse(session, rejection->text);
+	refuse_peer(session, rejection->text);
 }
 
 /* Say what became of a peer whose first messages were not to be had. */
 static void
-reject(struct session *session, enum error error)
+reject_peer(struct session *session, enum error error)
 {
 	if (error == ERROR_CLOSED && session->hinted)
 		return;
@@ -218,7 +218,7 @@ hear_anybody(struct session *session, struct message *message)
 
 /* Wait for the answer to the challenge, and the message that tells the role. */
 static enum error
-hear(struct session *session, struct message *message)
+hear_role(struct session *session, struct message *message)
 {
 	struct context *context = session->context;
 	bool is_valid = false;
@@ -253,7 +253,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	if (link == NULL) {
 		notices_tell(&context->notices, NOTICE_BROKEN, session->source,
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
-		end(session);
+		end_session(session);
 		return NULL;
 	}
 	sockopt_set_keepalive(
@@ -263,7 +263,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	link->key = session->key;
 	session->key = NULL;
 	budget_force(context->budget, BUDGET_SESSION);
-	end(session);
+	end_session(session);
 	return claim_port(link, asked);
 }
 
@@ -299,14 +299,14 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 		buffers_return(proxy->early);
 		roster_arrive(&context->active);
 	}
-	end(session);
+	end_session(session);
 	return proxy->visitor != NULL;
 }
 
 /* Give the connection to the tunnel that has the key, to wait for a visitor. Ends
  * the session. */
 static void
-be_spare(struct session *session, const struct uuid *key)
+be_server_spare(struct session *session, const struct uuid *key)
 {
 	struct context *context = session->context;
 	const struct principal *principal = keyring_principal(session->key);
@@ -322,7 +322,7 @@ be_spare(struct session *session, const struct uuid *key)
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
-	end(session);
+	end_session(session);
 }
 
 /* Whether a connection may begin with this; if not, it is refused. */
@@ -336,7 +336,7 @@ is_role(struct session *session, const struct message *message)
 	    session->source, "%s dropped: it began with %s", session->peer,
 	    message->kind == MESSAGE_UNKNOWN ? message->as.text
 					     : message_name(message->kind));
-	refuse(session, "unable to parse message");
+	refuse_peer(session, "unable to parse message");
 	return false;
 }
 
@@ -354,7 +354,7 @@ play_role(
 		    be_proxy(session, &message->as.uuid, &role->proxy);
 		break;
 	case MESSAGE_SPARE:
-		be_spare(session, &message->as.uuid);
+		be_server_spare(session, &message->as.uuid);
 		break;
 	default:
 		assert(!"is_role()");
@@ -375,19 +375,19 @@ converse(struct session *session, struct role *role)
 	if (crowd_enter(&context->silent, &session->entry,
 		transport_fd(&session->transport), session->source,
 		&made_room)) {
-		end(session);
+		end_session(session);
 		return;
 	}
 	if (made_room)
 		context_warn_shed(context,
 		    "too many connections have said nothing yet; the oldest "
 		    "of the source that has most is dropped");
-	error = hear(session, &message);
+	error = hear_role(session, &message);
 	goes_on = !crowd_interrupted(&session->entry);
 	if (!goes_on)
 		log_debug("%s dropped to make room", session->peer);
 	else if (error)
-		reject(session, error); /* may still have to make room */
+		reject_peer(session, error); /* may still have to make room */
 	else
 		goes_on = is_role(session, &message);
 	crowd_leave(&context->silent, &session->entry);
@@ -396,7 +396,7 @@ converse(struct session *session, struct role *role)
 	    !crowd_interrupted(&session->entry))
 		play_role(session, &message, role);
 	else
-		end(session);
+		end_session(session);
 }
 
 /* Find out what the connection is. */
@@ -417,7 +417,7 @@ receive(const struct session_order *order, struct role *role)
 }
 
 static void
-run(void *argument)
+run_session(void *argument)
 {
 	struct session_order *order = argument;
 	struct context *context = order->context;
@@ -447,7 +447,7 @@ challenge(struct session_order *order)
 /* The challenge goes out before a thread is woken: when that runs, the answer may
  * have come. */
 static enum error
-start(struct session_order *order)
+start_session(struct session_order *order)
 {
 	struct context *context = order->context;
 	enum error error = ERROR_NONE;
@@ -459,7 +459,7 @@ start(struct session_order *order)
 	}
 	error = challenge(order);
 	if (error == ERROR_NONE)
-		error = crew_do(context->crew, run, order);
+		error = crew_do(context->crew, run_session, order);
 	if (error)
 		budget_give(context->budget, BUDGET_SESSION);
 	return error;
@@ -507,7 +507,7 @@ session_start(struct context *context, struct transport transport,
 		*order = (struct session_order){.context = context,
 		    .transport = transport,
 		    .address = *peer};
-		error = start(order);
+		error = start_session(order);
 	}
 	if (error == ERROR_NONE)
 		return;

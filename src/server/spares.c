@@ -94,7 +94,7 @@ is_alive(const struct spare *spare)
 
 /* Close one, and give its place back. */
 static void
-drop(struct spares *spares, struct spare *spare)
+drop_spare(struct spares *spares, struct spare *spare)
 {
 	transport_close(&spare->transport);
 	budget_give(spares->budget, BUDGET_SESSION);
@@ -106,7 +106,7 @@ spares_take(struct spares *spares, struct spare *spare)
 	while (pop(spares, spare)) {
 		if (is_alive(spare))
 			return true;
-		drop(spares, spare);
+		drop_spare(spares, spare);
 	}
 	return false;
 }
@@ -180,7 +180,7 @@ drop_if_ended(struct spares *spares, uint32_t serial)
 	}
 	lock_give(&spares->lock);
 	if (transport_is_open(&ended.transport))
-		drop(spares, &ended);
+		drop_spare(spares, &ended);
 }
 
 void
@@ -210,7 +210,7 @@ spares_shed(struct spares *spares)
 	struct spare spare;
 
 	while (pop(spares, &spare))
-		drop(spares, &spare);
+		drop_spare(spares, &spare);
 }
 
 void

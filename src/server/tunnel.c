@@ -87,7 +87,7 @@ publish_holder(struct tunnel *tunnel)
 
 /* Tell the lease what has happened. */
 static void
-step(struct tunnel *tunnel, const struct lease_event *event)
+step_lease(struct tunnel *tunnel, const struct lease_event *event)
 {
 	lock_take(&tunnel->lock);
 	lease_step(&tunnel->lease, event);
@@ -271,7 +271,7 @@ condemn_spares(struct tunnel *tunnel, uint32_t serial)
 }
 
 static void
-shed_spares(struct tunnel *tunnel)
+shed_own_spares(struct tunnel *tunnel)
 {
 	spares_shed(&tunnel->spares);
 }
@@ -281,7 +281,7 @@ const struct tunnel_calls tunnel_calls = {
     .release = tunnel_release,
     .readmit = readmit,
     .condemn_spares = condemn_spares,
-    .shed_spares = shed_spares,
+    .shed_spares = shed_own_spares,
 };
 
 /* Returns whether the client was heard on its data connections since the last
@@ -291,8 +291,8 @@ feel_pulse(struct tunnel *tunnel)
 {
 	if (!door_take_pulse(&tunnel->door))
 		return false;
-	step(tunnel, &(const struct lease_event){
-			 .kind = LEASE_HEAR, .now_ms = clock_now_ms()});
+	step_lease(tunnel, &(const struct lease_event){
+			       .kind = LEASE_HEAR, .now_ms = clock_now_ms()});
 	return true;
 }
 
@@ -371,7 +371,7 @@ log_loss(const struct tunnel *tunnel, const char *reason, uint32_t lease_ms)
 
 /* Let the link go. keep_lease: the client may come back. */
 static void
-detach(struct tunnel *tunnel, bool keep_lease)
+detach_link(struct tunnel *tunnel, bool keep_lease)
 {
 	struct link *link = tunnel->link;
 	const struct lease_event event = {
@@ -437,7 +437,7 @@ take_incoming(struct tunnel *tunnel)
 
 /* Take a link that was handed over, in place of what we have. */
 static void
-adopt(struct tunnel *tunnel)
+adopt_incoming(struct tunnel *tunnel)
 {
 	struct link *old = tunnel->link;
 	struct link *link = take_incoming(tunnel);
@@ -512,7 +512,7 @@ serve_link(struct tunnel *tunnel)
 	if (atomic_load(&link->said_ms) != said_ms)
 		hear_client(tunnel);
 	if (error == ERROR_NONE && event == LINK_BYE) {
-		detach(tunnel, false);
+		detach_link(tunnel, false);
 		return;
 	}
 	if (feel_pulse(tunnel))
@@ -524,7 +524,7 @@ serve_link(struct tunnel *tunnel)
 		error = ERROR_TIMEOUT;
 	}
 	if (error)
-		detach(tunnel, true);
+		detach_link(tunnel, true);
 }
 
 static struct pollfd
@@ -550,7 +550,7 @@ time_left(struct tunnel *tunnel)
 
 /* Close the link that was told its end, once the client has read that. */
 static void
-see_off(struct tunnel *tunnel)
+see_parting_off(struct tunnel *tunnel)
 {
 	if (tunnel->parting == NULL || (clock_now_ms() < tunnel->parting_ms &&
 					   !link_has_ended(tunnel->parting)))
@@ -578,7 +578,7 @@ wait_and_accept(struct tunnel *tunnel)
 	if (others[1].revents != 0)
 		wakeup_clear(&tunnel->wakeup);
 	door_serve(&tunnel->door, slots);
-	see_off(tunnel);
+	see_parting_off(tunnel);
 }
 
 /* Whether nobody would miss the lease, as far as is known. */
@@ -618,7 +618,7 @@ gives_way(struct tunnel *tunnel)
 
 /* Whether the tunnel is over; once it is, nothing is handed over any more. */
 static bool
-is_over(struct tunnel *tunnel)
+is_at_end(struct tunnel *tunnel)
 {
 	struct context *context = tunnel->context;
 	const struct lease_event event = {
@@ -650,12 +650,12 @@ part(struct tunnel *tunnel)
 	    .retry_ms =
 		farewell_retry_ms(tunnel->context->leaving, random_u32())};
 
-	step(tunnel, &(const struct lease_event){.kind = LEASE_PART});
+	step_lease(tunnel, &(const struct lease_event){.kind = LEASE_PART});
 	door_hold(&tunnel->door);
 	if (tunnel->link != NULL) {
 		tunnel->link->reason = "the server stops";
 		link_part(tunnel->link, &bye);
-		detach(tunnel, true);
+		detach_link(tunnel, true);
 	}
 }
 
@@ -664,7 +664,7 @@ static void
 turn(struct tunnel *tunnel)
 {
 	wait_and_accept(tunnel);
-	adopt(tunnel);
+	adopt_incoming(tunnel);
 	if (tunnel->link != NULL)
 		serve_link(tunnel);
 	else
@@ -712,7 +712,7 @@ tunnel_run(struct tunnel *tunnel)
 	    "client %s has port %u", tunnel->link->peer,
 	    (unsigned)tunnel->port);
 	greet(tunnel);
-	while (!is_over(tunnel))
+	while (!is_at_end(tunnel))
 		turn(tunnel);
 	close_spares(tunnel);
 	registry_remove(&context->registry, tunnel->port, tunnel);

@@ -10,14 +10,9 @@ static enum error crew_do_later(
     struct crew *crew, void (*run)(void *argument), void *argument);
 
 #define crew_do crew_do_later
-#define run     run_handout
 #include "server/handout.c" /* NOLINT(bugprone-suspicious-include) */
-#undef run
 #undef crew_do
-#define start start_session
 #include "server/session.c" /* NOLINT(bugprone-suspicious-include) */
-#undef start
-
 #include "server/tunnel.h"
 #include "sockets.h"
 #include "suite.h"

@@ -19,10 +19,8 @@ static int fsync_slow(int fd);
 static void context_tidy_counted(struct context *context);
 
 #define context_tidy context_tidy_counted
-#define release      release_janitor
 #include "server/janitor.c" /* NOLINT(bugprone-suspicious-include) */
 #undef context_tidy
-#undef release
 
 #include "base/clock.h"
 #include "base/random.h"
