@@ -48,18 +48,18 @@ load(struct identity *identity, const char *content, size_t size)
 	return good;
 }
 
-/* Write the file. What cannot be written is only missed after a restart. */
-static void
-save(struct identity *identity)
+/* Returns the content of the file, to be freed, or NULL: out of memory. It has
+ * all that is known now. */
+static char *
+print(struct identity *identity)
 {
 	char instance[UUID_TEXT_SIZE];
 	json_t *object;
 	char *text;
 
 	lock_assert_held(&identity->lock);
-	if (identity->file.path == NULL)
-		return;
 	identity->is_due = false;
+	identity->is_wanted = false;
 	identity->saved_ms = clock_now_ms();
 	identity->reserved = identity->attempt + RESERVE;
 	uuid_print(&identity->instance, instance);
@@ -67,10 +67,41 @@ save(struct identity *identity)
 	    (json_int_t)identity->reserved, "port", (int)identity->port);
 	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
-	if (text == NULL ||
-	    statefile_write(&identity->file, text, strlen(text)))
-		log_warning("cannot write the state file: %s", strerror(errno));
-	free(text);
+	return text;
+}
+
+/*
+ * Write the file if that is wanted. No lock is held meanwhile, as a disk may take
+ * long: what others want is written by whoever is writing, and they go on. What
+ * cannot be written is only missed after a restart.
+ */
+static void
+write_if_wanted(struct identity *identity)
+{
+	char *text;
+
+	lock_take(&identity->lock);
+	while (identity->is_wanted && !identity->is_writing) {
+		identity->is_writing = true;
+		text = print(identity);
+		lock_give(&identity->lock);
+		if (text == NULL ||
+		    statefile_write(&identity->file, text, strlen(text)))
+			log_warning(
+			    "cannot write the state file: %s", strerror(errno));
+		free(text);
+		lock_take(&identity->lock);
+		identity->is_writing = false;
+	}
+	lock_give(&identity->lock);
+}
+
+/* Have the file written, where there is one. */
+static void
+want(struct identity *identity)
+{
+	lock_assert_held(&identity->lock);
+	identity->is_wanted = identity->file.path != NULL;
 }
 
 static int64_t
@@ -81,11 +112,11 @@ due_ms(const struct identity *identity)
 }
 
 static void
-save_if_due(struct identity *identity)
+want_if_due(struct identity *identity)
 {
 	lock_assert_held(&identity->lock);
 	if (clock_now_ms() >= due_ms(identity))
-		save(identity);
+		want(identity);
 }
 
 static void
@@ -121,10 +152,11 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 		begin_anew(identity);
 	}
 	lock_take(&identity->lock);
-	save(identity);
+	want(identity);
+	lock_give(&identity->lock);
+	write_if_wanted(identity);
 	/* The port that will be granted in a moment need not wait. */
 	identity->saved_ms -= IDENTITY_SAVE_EVERY_MS;
-	lock_give(&identity->lock);
 	return ERROR_NONE;
 }
 
@@ -146,8 +178,9 @@ identity_renew(struct identity *identity)
 	identity->instance = random_uuid();
 	identity->attempt = 0;
 	identity->is_due = identity->file.path != NULL;
-	save_if_due(identity);
+	want_if_due(identity);
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 }
 
 bool
@@ -161,9 +194,10 @@ identity_catch_up(struct identity *identity, uint64_t attempt)
 	if (was_lower) {
 		identity->attempt = attempt;
 		identity->is_due = identity->file.path != NULL;
-		save_if_due(identity);
+		want_if_due(identity);
 	}
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 	return was_lower;
 }
 
@@ -175,8 +209,9 @@ identity_next_attempt(struct identity *identity)
 	lock_take(&identity->lock);
 	attempt = ++identity->attempt;
 	if (identity->file.path != NULL && attempt >= identity->reserved)
-		save(identity);
+		want(identity);
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 	return attempt;
 }
 
@@ -198,9 +233,10 @@ identity_set_port(struct identity *identity, uint16_t port)
 	if (identity->port != port) {
 		identity->port = port;
 		identity->is_due = identity->file.path != NULL;
-		save_if_due(identity);
+		want_if_due(identity);
 	}
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 }
 
 int64_t
@@ -218,8 +254,9 @@ void
 identity_save_if_due(struct identity *identity)
 {
 	lock_take(&identity->lock);
-	save_if_due(identity);
+	want_if_due(identity);
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 }
 
 void
@@ -227,8 +264,9 @@ identity_end(struct identity *identity)
 {
 	lock_take(&identity->lock);
 	if (identity->is_due)
-		save(identity);
+		want(identity);
 	lock_give(&identity->lock);
+	write_if_wanted(identity);
 	statefile_close(&identity->file);
 	lock_destroy(&identity->lock);
 }

@@ -34,9 +34,12 @@ struct identity {
 	uint64_t attempt;
 	uint64_t reserved; /* in the state file: no attempt reaches it */
 	uint16_t port;     /* granted last; 0: none */
+	int64_t saved_ms;  /* when it was written last */
+	bool is_due;       /* it is to be written again, not too soon, ... */
+	bool is_wanted;    /* ... or now */
+	bool is_writing;   /* a thread is at it, and alone uses the file */
+
 	struct statefile file;
-	int64_t saved_ms; /* when it was written last */
-	bool is_due;      /* it is to be written again, not too soon */
 };
 
 /*

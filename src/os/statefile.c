@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/log.h"
 #include "os/fd.h"
+#include "os/lock.h"
 
 /* The file was replaced between opening and locking: how often to try again. */
 #define TRIES 8
@@ -295,6 +296,7 @@ statefile_write(struct statefile *file, const char *content, size_t size)
 	char *sealed = malloc(size + CHECKSUM_SIZE);
 	enum error error = ERROR_NONE;
 
+	lock_assert_none();
 	if (beside == NULL || sealed == NULL) {
 		error = ERROR_MEMORY;
 		goto out;

@@ -1,6 +1,17 @@
-/* What identity.h promises: the same client, and numbers that only grow. */
+/*
+ * What identity.h promises: the same client, and numbers that only grow. The
+ * disk can be stuck: statefile.c is part of this program.
+ */
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+static int fsync_slow(int fd);
+
+#define fsync fsync_slow
+#include "os/statefile.c" /* NOLINT(bugprone-suspicious-include) */
+#undef fsync
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -8,6 +19,46 @@
 #include "folder.h"
 
 static struct identity identity;
+
+static struct {
+	struct lock lock;
+	struct lock_condition changed;
+	/* Under lock. */
+	bool stuck;
+	unsigned begun;
+} disk = {.lock = LOCK_INITIALIZER(LOCK_RANK_OF_TESTS)};
+
+static int
+fsync_slow(int fd)
+{
+	(void)fd;
+	lock_take(&disk.lock);
+	disk.begun++;
+	while (disk.stuck)
+		lock_condition_wait(&disk.changed, &disk.lock, CLOCK_NEVER);
+	lock_give(&disk.lock);
+	return 0;
+}
+
+static void
+set_stuck(bool stuck)
+{
+	lock_take(&disk.lock);
+	disk.stuck = stuck;
+	lock_condition_tell(&disk.changed);
+	lock_give(&disk.lock);
+}
+
+static unsigned
+syncs(void)
+{
+	unsigned begun;
+
+	lock_take(&disk.lock);
+	begun = disk.begun;
+	lock_give(&disk.lock);
+	return begun;
+}
 
 static void
 start(const char *path)
@@ -250,6 +301,48 @@ START_TEST(a_state_file_that_was_put_back_catches_up)
 }
 END_TEST
 
+static void *
+set_first_port(void *argument)
+{
+	(void)argument;
+	identity_set_port(&identity, 4711);
+	return NULL;
+}
+
+START_TEST(who_does_not_write_does_not_wait_for_the_disk)
+{
+	pthread_t thread;
+	unsigned before;
+
+	lock_condition_init(&disk.changed);
+	folder_make();
+	start(folder_file);
+	before = syncs();
+	set_stuck(true);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, set_first_port, NULL), 0);
+	while (syncs() == before)
+		poll(NULL, 0, 1);
+	/* Here each that waits for the disk would wait for ever. */
+	ck_assert_uint_eq(identity_port(&identity), 4711);
+	for (uint64_t attempt = 1; attempt <= 2500; attempt++)
+		ck_assert_uint_eq(identity_next_attempt(&identity), attempt);
+	identity_set_port(&identity, 4712);
+	ck_assert_uint_eq(syncs(), before + 1);
+	set_stuck(false);
+	pthread_join(thread, NULL);
+	/* Whoever was writing has written what came meanwhile, at once: each time
+	 * the file and its folder. */
+	ck_assert_uint_eq(syncs(), before + 4);
+	statefile_close(&identity.file); /* no more comes into it */
+	start(folder_file);
+	ck_assert_uint_gt(identity_next_attempt(&identity), 2500);
+	ck_assert_uint_eq(identity_port(&identity), 4712);
+	identity_end(&identity);
+	folder_remove();
+}
+END_TEST
+
 SUITE_MAIN("identity", attempts_count_up_from_one,
     without_a_file_each_process_is_another,
     with_a_file_it_is_the_same_after_a_restart,
@@ -258,4 +351,5 @@ SUITE_MAIN("identity", attempts_count_up_from_one,
     who_takes_a_new_identity_keeps_it_and_the_port,
     a_state_file_that_was_put_back_catches_up,
     a_new_port_is_written_at_once_but_not_all_the_time,
-    without_a_file_nothing_is_due)
+    without_a_file_nothing_is_due,
+    who_does_not_write_does_not_wait_for_the_disk)
