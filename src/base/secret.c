@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The hash of BearSSL has less than half of that in its frames. */
+#define WIPED_BYTES 1024
+
 /* The compiler cannot know what this points to, so the call has to stay. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
 
@@ -11,6 +14,15 @@ void
 secret_wipe(void *bytes, size_t size)
 {
 	overwrite(bytes, 0, size);
+}
+
+/* A frame of its own, at the place where those of others were. */
+__attribute__((__noinline__)) void
+secret_wipe_stack(void)
+{
+	char frame[WIPED_BYTES];
+
+	secret_wipe(frame, sizeof frame);
 }
 
 bool
