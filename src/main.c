@@ -179,6 +179,7 @@ replace_secrets(struct config *config, struct server *server)
 static bool
 has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
 {
+	const struct address *absent = &server->control;
 	const char *missing = NULL;
 	char address[ADDRESS_TEXT_SIZE];
 
@@ -186,9 +187,12 @@ has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
 		missing = server->tunnels_link;
 	if (!address_find_link(&server->control, server->control_link))
 		missing = server->control_link;
-	if (missing == NULL && listen_probe(&server->control) == ERROR_NONE)
-		return true;
-	address_print(&server->control, address);
+	if (missing == NULL && listen_probe(absent) == ERROR_NONE) {
+		absent = &server->tunnels;
+		if (listen_probe(absent) == ERROR_NONE)
+			return true;
+	}
+	address_print(absent, address);
 	if (missing != NULL)
 		snprintf(why, TEXT_SIZE / 2, "there is no link '%s'", missing);
 	else

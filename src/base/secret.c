@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The hash of BearSSL has less than half of that in its frames. */
+#define WIPED_BYTES 1024
+
 /* The pointer is volatile, so the compiler cannot assume that it points to
  * memset() and drop the call. */
 static void *(*const volatile overwrite)(void *, int, size_t) = memset;
@@ -12,6 +15,15 @@ void
 secret_wipe(void *bytes, size_t size)
 {
 	overwrite(bytes, 0, size);
+}
+
+/* A frame of its own, at the place where those of others were. */
+__attribute__((__noinline__)) void
+secret_wipe_stack(void)
+{
+	char frame[WIPED_BYTES];
+
+	secret_wipe(frame, sizeof frame);
 }
 
 bool

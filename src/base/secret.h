@@ -11,6 +11,12 @@
 void secret_wipe(void *bytes, size_t size);
 
 /*
+ * Overwrite the stack below the caller's frame, where functions of a library
+ * that were called before may have left what they worked on: 1 KiB of it.
+ */
+void secret_wipe_stack(void);
+
+/*
  * Compare size bytes in a time that does not depend on their content.
  *
  * Returns true when they are equal.

@@ -11,8 +11,12 @@
 #define GOOD_LEASE_CAP_MS 2000u
 /* However short its lease is: room for a spread above RECONNECT_LEAST_MS. */
 #define CAP_LEAST_MS 200u
-/* A Bye is taken at its word, but not from a server that ends one short session
- * after the other. */
+/* The same after a session that was no good one: the server may be back at any
+ * moment, too, unless it ends one short session after the other. */
+#define LEASE_CAP_MS 2000u
+#define HASTY_CAP_MS 7500u
+/* So many short sessions in a row are no pattern yet. A Bye is taken at its word
+ * then. */
 #define HASTY_MOST 1
 /* A port that another holds for longer is not coming back: a lease, or this
  * where the server tells none. */
@@ -214,7 +218,9 @@ longest(const struct reconnect *reconnect, int64_t now_ms)
 		most_ms =
 		    u32_min(reconnect->good_lease_ms / 4, GOOD_LEASE_CAP_MS);
 	else if (now_ms < reconnect->lease_end_ms)
-		most_ms = u32_max(reconnect->lease_ms / 4, GOOD_LEASE_CAP_MS);
+		most_ms = u32_max(reconnect->lease_ms / 4,
+		    reconnect->hasty > HASTY_MOST ? HASTY_CAP_MS
+						  : LEASE_CAP_MS);
 	/* backoff keeps the cap, if that is lower */
 	return u32_max(most_ms, CAP_LEAST_MS);
 }

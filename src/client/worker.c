@@ -432,8 +432,9 @@ warn_of_loop(struct worker *worker)
 		return;
 	address_print(&worker->local.peer, local);
 	log_warning("the local service %s seems to be the tunnel's own public "
-		    "port: each visitor would come back as another one; check "
-		    "LOCAL_PORT and --port",
+		    "port: unless the server has that elsewhere "
+		    "(--bind-tunnels), each visitor comes back as another one; "
+		    "check LOCAL_PORT and --port",
 	    local);
 }
 

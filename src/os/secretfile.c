@@ -112,7 +112,10 @@ find_oddity(const char *secret, size_t size)
 		last = secret[size - 1];
 	}
 
-	if (last == '\n' || last == '\r')
+	if (last == '\r')
+		return "ends in a carriage return, which is part of the "
+		       "secret";
+	if (last == '\n')
 		return "ends in more than one newline; all but the last are "
 		       "part of the secret";
 	if (memchr(secret, '\0', size) != NULL)

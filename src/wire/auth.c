@@ -18,6 +18,7 @@ auth_key_derive(const void *secret, size_t size, struct auth_key *key)
 	br_sha256_out(&context, digest);
 	br_hmac_key_init(
 	    &key->prepared, &br_sha256_vtable, digest, sizeof digest);
+	secret_wipe_stack(); /* the last block of the hash is a copy */
 	secret_wipe(digest, sizeof digest);
 	secret_wipe(&context, sizeof context);
 }

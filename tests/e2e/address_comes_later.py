@@ -49,6 +49,14 @@ with Scene(network=True) as scene:
         assert echoes(client.public_port(), b"x", "192.0.2.77")
         assert server.end() == 0
 
+    def tunnels_address():
+        server = scene.rebore("server", "--bind-tunnels", "192.0.2.91", "--control-port", 0, name="server-tunnels-address")
+        server.wait_for("warning: cannot listen on 192.0.2.91:0: .*; waiting for it")
+        ip("address", "add", "192.0.2.91/32", "dev", "lo")
+        port = int(server.wait_for(LISTENING)[2])
+        client = scene.rebore("local", service, "--to", f"127.0.0.1:{port}", name="client-tunnels-address")
+        assert echoes(client.public_port(), b"x", "192.0.2.91")
+
     def stop():
         for sig in (signal.SIGTERM, signal.SIGINT):
             server = scene.rebore("server", "--bind-addr", "192.0.2.78", name="server-stopped")
@@ -101,4 +109,4 @@ with Scene(network=True) as scene:
             os.kill(pid, signal.SIGTERM)
         eventually(lambda: not is_alive(pid), "the daemon ends")
 
-    parallel(address, stop, link, tunnels_link, client, daemon)
+    parallel(address, stop, link, tunnels_link, tunnels_address, client, daemon)

@@ -638,6 +638,7 @@ START_TEST(a_secret_file_gives_the_key)
 	ck_assert(!config.secret_in_argv);
 	ck_assert(!config.secret_empty);
 	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	options_free(&config);
 	unlink(path);
 	assert_runs(line);
 	ck_assert_int_eq(

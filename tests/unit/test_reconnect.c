@@ -140,6 +140,25 @@ START_TEST(a_flapping_server_meets_growing_delays)
 }
 END_TEST
 
+START_TEST(a_flapping_server_with_a_short_lease_meets_them_too)
+{
+	static const uint32_t leases[] = {1, 1000, 5000, 30000};
+
+	for (size_t i = 0; i < SUITE_LENGTH(leases); i++) {
+		int64_t now_ms = 0;
+		uint32_t delay_ms = 0;
+
+		start();
+		for (int j = 0; j < 10; j++) {
+			delay_ms = next(lost(50, leases[i]), now_ms);
+			now_ms += delay_ms;
+		}
+		/* 0.8 of 7.5 s, by this spread */
+		ck_assert_uint_eq(delay_ms, 6000);
+	}
+}
+END_TEST
+
 START_TEST(a_lease_does_not_make_a_storm)
 {
 	static const uint32_t leases[] = {1, 3, 4, 100, 399, 1000, 4000};
@@ -552,6 +571,7 @@ SUITE_MAIN("reconnect", without_a_lease_delays_double,
     within_the_lease_of_a_good_session_two_seconds_are_the_most,
     within_a_lease_delays_are_spread, a_lower_cap_stays,
     bytes_make_a_session_a_good_one, a_flapping_server_meets_growing_delays,
+    a_flapping_server_with_a_short_lease_meets_them_too,
     a_lease_does_not_make_a_storm, a_bye_is_taken_at_its_word,
     a_bye_that_asks_for_nothing_is_not_obeyed_for_ever, at_once_is_not_at_once,
     a_displaced_session_counts_for_nothing,

@@ -91,7 +91,7 @@ START_TEST(what_a_person_may_not_have_meant_is_odd)
 	    {"abc\n\n", "more than one newline"},
 	    {"\n\n", "more than one newline"},
 	    {"abc\r\n\r\n", "more than one newline"},
-	    {"abc\r", "more than one newline"},
+	    {"abc\r", "carriage return"},
 	    {"abc\ndef\n", "more than one line"},
 	    {"abc\r\ndef\r\n", "more than one line"},
 	    {"\xef\xbb\xbf"
