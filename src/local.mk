@@ -30,6 +30,7 @@ librebore_a_SOURCES = \
 	%D%/os/crew.c		%D%/os/crew.h \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
+	%D%/os/filelock.c	%D%/os/filelock.h \
 	%D%/os/lock.c		%D%/os/lock.h %D%/os/lock_rank.h \
 	%D%/os/memory.c	%D%/os/memory.h \
 	%D%/os/notify.c		%D%/os/notify.h \

@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "os/filelock.h"
 
 #define PIDFILE_MODE (S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH)
 
 /* "-9223372036854775808", newline, NUL */
 #define CONTENT_SIZE 24
 
-/* How often another process may remove the file just when it is opened. */
+/* How often to try again when another process has removed the file just after
+ * it was opened. */
 #define ATTEMPTS_MOST 100
 
 static enum error
-make_absolute(const char *path, char absolute[static PATH_MAX])
+print_absolute(const char *path, char absolute[static PATH_MAX])
 {
 	size_t used = 0;
 
@@ -38,40 +40,12 @@ make_absolute(const char *path, char absolute[static PATH_MAX])
 	return ERROR_NONE;
 }
 
-/* Returns ERROR_IN_USE with its holder, or what fcntl() says. */
-static enum error
-lock(int fd, pid_t *holder)
-{
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	*holder = 0;
-	if (fcntl(fd, F_SETLK, &whole) == 0)
-		return ERROR_NONE;
-	if (errno != EACCES && errno != EAGAIN)
-		return error_of_errno();
-	if (fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK &&
-	    whole.l_pid > 0)
-		*holder = whole.l_pid;
-	return ERROR_IN_USE;
-}
-
-/* Whether path still is the file that fd has open */
-static bool
-is_current(int fd, const char *path)
-{
-	struct stat opened;
-	struct stat named;
-
-	return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
 /*
- * Open and lock the file. A process that ends removes it before it gives the
- * lock, so a lock may be one of a file without name.
+ * Open and lock the file. A process that ends removes its file before it
+ * releases the lock, so the file that was locked may have no name any more.
  */
 static enum error
-open_locked(struct pidfile *pidfile, pid_t *holder)
+open_pidfile(struct pidfile *pidfile, pid_t *holder)
 {
 	enum error error = ERROR_IN_USE;
 
@@ -83,9 +57,9 @@ open_locked(struct pidfile *pidfile, pid_t *holder)
 		    PIDFILE_MODE);
 		if (pidfile->fd == -1)
 			return error_of_errno();
-		error = lock(pidfile->fd, holder);
+		error = filelock_take(pidfile->fd, holder);
 		if (error != ERROR_NONE ||
-		    is_current(pidfile->fd, pidfile->path))
+		    filelock_is_current(pidfile->fd, pidfile->path))
 			break;
 		fd_close(&pidfile->fd);
 		error = ERROR_IN_USE;
@@ -93,7 +67,8 @@ open_locked(struct pidfile *pidfile, pid_t *holder)
 	return error;
 }
 
-/* A regular file that is empty or has a number; nothing else is ours. */
+/* Whether the file may be overwritten: it is a regular one that is empty or has
+ * a number. */
 static bool
 is_pidfile(int fd)
 {
@@ -117,7 +92,7 @@ write_number(int fd, pid_t number)
 
 	if (ftruncate(fd, 0) == -1)
 		return error_of_errno();
-	errno = ENOSPC; /* for a write that is cut */
+	errno = ENOSPC; /* where a write is cut short */
 	if (pwrite(fd, content, (size_t)length, 0) != length)
 		return error_of_errno();
 	return ERROR_NONE;
@@ -131,10 +106,10 @@ pidfile_take(const char *path, struct pidfile *pidfile, pid_t *holder)
 	pidfile->fd = -1;
 	pidfile->owner = getpid();
 	*holder = 0;
-	error = make_absolute(path, pidfile->path);
+	error = print_absolute(path, pidfile->path);
 	if (error != ERROR_NONE)
 		return error;
-	error = open_locked(pidfile, holder);
+	error = open_pidfile(pidfile, holder);
 	if (error == ERROR_NONE && !is_pidfile(pidfile->fd))
 		error = ERROR_INVALID;
 	if (error == ERROR_NONE)
@@ -148,7 +123,7 @@ void
 pidfile_release(struct pidfile *pidfile)
 {
 	if (pidfile->fd != -1 && pidfile->owner == getpid() &&
-	    is_current(pidfile->fd, pidfile->path))
+	    filelock_is_current(pidfile->fd, pidfile->path))
 		unlink(pidfile->path);
 	fd_close(&pidfile->fd);
 }

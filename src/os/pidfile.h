@@ -1,8 +1,9 @@
 /*
  * pidfile - a file with the number of the process, locked while it runs.
  *
- * The lock, not the file, says that the process lives: it ends with the process
- * however that ends. It belongs to one process, so take it after any fork.
+ * The lock, not the file, says that the process is alive: it ends with the
+ * process, however that ends. A child does not inherit it, so take it after any
+ * fork.
  */
 #ifndef REBORE_OS_PIDFILE_H
 #define REBORE_OS_PIDFILE_H
@@ -16,26 +17,27 @@
 struct pidfile {
 	/* Holds the lock; -1: nothing is taken. */
 	int fd;
-	/* Nobody else may remove the file. */
+	/* The process that may remove the file. */
 	pid_t owner;
-	/* Absolute, for the time after a chdir(). */
+	/* Absolute, so that it is good after a chdir(). */
 	char path[PATH_MAX];
 };
 
 /*
- * Lock path, which is made if need be, and write the number of this process and
- * a newline to it.
+ * Lock the file at path, which is created if there is none, and write the
+ * number of this process and a newline to it.
  *
  * pidfile: to be given to pidfile_release(), whatever the result.
- * holder: on ERROR_IN_USE the process that holds it, or 0 if that is not known.
- * Returns ERROR_IN_USE; ERROR_INVALID: path is another kind of file, or has
- * something else in it, and was left alone; ERROR_DENIED, ERROR_RESOURCES or
+ * holder: set, with ERROR_IN_USE, to the process that has locked it; 0:
+ * unknown.
+ * Returns ERROR_IN_USE; ERROR_INVALID when path is another kind of file, or has
+ * other content, and is left as it is; ERROR_DENIED, ERROR_RESOURCES or
  * ERROR_SYSTEM with errno.
  */
 enum error pidfile_take(
     const char *path, struct pidfile *pidfile, pid_t *holder);
 
-/* Remove the file and give the lock, if this process has taken it. */
+/* Remove the file and release the lock, if this process has taken it. */
 void pidfile_release(struct pidfile *pidfile);
 
 #endif

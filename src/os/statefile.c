@@ -15,38 +15,15 @@
 #include "base/checksum.h"
 #include "base/log.h"
 #include "os/fd.h"
+#include "os/filelock.h"
 #include "os/lock.h"
 
-/* The file was replaced between opening and locking: how often to try again. */
+/* How often to try again when the file was replaced between opening and
+ * locking. */
 #define TRIES 8
 
-static enum error
-lock_file(int fd, pid_t *holder)
-{
-	struct flock wish = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_SETLK, &wish) == 0)
-		return ERROR_NONE;
-	if (errno != EACCES && errno != EAGAIN)
-		return error_of_errno();
-	*holder = 0;
-	if (fcntl(fd, F_GETLK, &wish) == 0 && wish.l_type != F_UNLCK)
-		*holder = wish.l_pid;
-	errno = EAGAIN;
-	return ERROR_IN_USE;
-}
-
-/* Whether fd is what path names. */
-static bool
-is_current(int fd, const char *path)
-{
-	struct stat opened, named;
-
-	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
-	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-/* A device or a pipe must not be replaced by a file. */
+/* Whether fd is a regular file: a device or a pipe must not be replaced by
+ * one. */
 static bool
 is_regular(int fd)
 {
@@ -55,9 +32,9 @@ is_regular(int fd)
 	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Open and lock; a file that was replaced meanwhile is not the one. */
+/* Open and lock the file, again if it was replaced in between. */
 static enum error
-open_locked(const char *path, int *fd, pid_t *holder)
+open_to_write(const char *path, int *fd, pid_t *holder)
 {
 	enum error error = ERROR_SYSTEM;
 
@@ -71,8 +48,8 @@ open_locked(const char *path, int *fd, pid_t *holder)
 			fd_close(fd);
 			return ERROR_INVALID;
 		}
-		error = lock_file(*fd, holder);
-		if (error == ERROR_NONE && is_current(*fd, path))
+		error = filelock_take(*fd, holder);
+		if (error == ERROR_NONE && filelock_is_current(*fd, path))
 			return ERROR_NONE;
 		fd_close(fd);
 		if (error)
@@ -83,15 +60,17 @@ open_locked(const char *path, int *fd, pid_t *holder)
 	return error;
 }
 
-/* The disk takes nothing, which may pass; it is no mistake of the user's. */
+/* Whether the disk refuses to be written to. That may pass, and is no mistake
+ * of the user's. */
 static bool
 is_of_disk(int number)
 {
 	return number == EROFS || number == ENOSPC || number == EDQUOT;
 }
 
-/* Open what is on a disk that takes nothing. fcntl() locks only what can be
- * written, and so flock() keeps other processes like this one away. */
+/* Open the file on a disk that cannot be written to. fcntl() locks only files
+ * that are open for writing, so flock() keeps other processes like this one
+ * away. */
 static enum error
 open_read_only(const char *path, int *fd, pid_t *holder)
 {
@@ -112,7 +91,7 @@ open_read_only(const char *path, int *fd, pid_t *holder)
 static enum error
 open_as_possible(struct statefile *file, pid_t *holder)
 {
-	enum error error = open_locked(file->path, &file->fd, holder);
+	enum error error = open_to_write(file->path, &file->fd, holder);
 	int number = errno;
 
 	if (error != ERROR_SYSTEM || !is_of_disk(number))
@@ -187,8 +166,9 @@ write_all(int fd, const char *content, size_t size)
 	return true;
 }
 
-/* Returns the name of what is written beside path, to be freed, or NULL. It is
- * hidden, and no name that a person would give. */
+/* Returns the path of the file that is written first, in the folder of path, or
+ * NULL when there is no memory. It is hidden, and not a name that people use.
+ * The caller frees it. */
 static char *
 name_beside(const char *path)
 {
@@ -202,7 +182,7 @@ name_beside(const char *path)
 	return beside;
 }
 
-/* Whether path is a file that a process of ours left when it was killed. */
+/* Whether path is a file that another rebore left when it was killed. */
 static bool
 is_left_behind(const char *path)
 {
@@ -213,7 +193,7 @@ is_left_behind(const char *path)
 	       (status.st_mode & 07777) == 0600;
 }
 
-/* Returns a new file, or -1. */
+/* Returns a descriptor of a new file, or -1 with errno. */
 static int
 create_beside(const char *path)
 {
@@ -226,8 +206,8 @@ create_beside(const char *path)
 	return open(path, flags, 0600);
 }
 
-/* Without that a power cut may bring the old name back, or none. Not all file
- * systems can do it, and the file itself is safe. */
+/* Make a rename last over a power cut. Failures are ignored: not all file
+ * systems can do it, and either file would be whole. */
 static void
 sync_folder(const char *path)
 {
@@ -245,7 +225,7 @@ sync_folder(const char *path)
 }
 
 static enum error
-replace(struct statefile *file, const char *beside, const char *content,
+replace_file(struct statefile *file, const char *beside, const char *content,
     size_t size)
 {
 	enum error error = ERROR_NONE;
@@ -255,7 +235,7 @@ replace(struct statefile *file, const char *beside, const char *content,
 
 	if (fd == -1)
 		return error_of_errno();
-	if (lock_file(fd, &holder) || !write_all(fd, content, size) ||
+	if (filelock_take(fd, &holder) || !write_all(fd, content, size) ||
 	    fsync(fd) == -1 || rename(beside, file->path) == -1) {
 		saved = errno;
 		error = error_of_errno();
@@ -265,28 +245,30 @@ replace(struct statefile *file, const char *beside, const char *content,
 		return error;
 	}
 	sync_folder(file->path);
-	/* The lock goes with the file: the old one may go. */
+	/* The new file is locked as well, so the old one can be closed. */
 	fd_close(&file->fd);
 	file->fd = fd;
 	return ERROR_NONE;
 }
 
-/* The disk took nothing when the file was opened. */
+/* Open the file for writing, which the disk refused when it was opened
+ * first. */
 static enum error
-open_again(struct statefile *file)
+reopen_to_write(struct statefile *file)
 {
 	enum error error;
 	pid_t holder;
 	int fd;
 
-	error = open_locked(file->path, &fd, &holder);
+	error = open_to_write(file->path, &fd, &holder);
 	if (error)
 		return error;
 	fd_close(&file->fd);
 	file->fd = fd;
 	file->read_only = false;
-	/* A close() takes the locks of the process on the same file away. */
-	return lock_file(fd, &holder);
+	/* Closing the old descriptor has released the lock, if it is the same
+	 * file. */
+	return filelock_take(fd, &holder);
 }
 
 enum error
@@ -304,9 +286,9 @@ statefile_write(struct statefile *file, const char *content, size_t size)
 	memcpy(sealed, content, size);
 	size = checksum_seal(sealed, size);
 	if (file->read_only)
-		error = open_again(file);
+		error = reopen_to_write(file);
 	if (error == ERROR_NONE)
-		error = replace(file, beside, sealed, size);
+		error = replace_file(file, beside, sealed, size);
 out:
 	free(sealed);
 	free(beside);

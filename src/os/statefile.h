@@ -1,10 +1,11 @@
 /*
- * statefile - a small file of ours that outlives the process: a JSON object.
+ * statefile - a JSON object in a file that outlives the process.
  *
- * Locked while in use, so that two processes cannot share it; replaced as a
- * whole (written beside as ".NAME.rebore-new", synchronised, renamed, its folder
- * synchronised), so that a reader finds the old content or the new, whatever
- * fails in between. It has a checksum (checksum.h). Mode 0600.
+ * The file is locked while in use, so that two processes cannot share it. It is
+ * replaced as a whole: the new content is written to ".NAME.rebore-new",
+ * synchronised and renamed, and the folder is synchronised, so that a reader
+ * finds the old content or the new, whatever fails in between. It has a
+ * checksum (checksum.h) and mode 0600.
  */
 #ifndef REBORE_OS_STATEFILE_H
 #define REBORE_OS_STATEFILE_H
@@ -19,7 +20,8 @@
 struct statefile {
 	char *path; /* NULL: not open */
 	int fd;     /* holds the lock; -1: there is no file yet */
-	/* The disk takes nothing: fd is for reading, if there is a file. */
+	/* The disk could not be written to: fd is for reading, if there is a
+	 * file. */
 	bool read_only;
 };
 
@@ -29,17 +31,18 @@ struct statefile {
 	}
 
 /*
- * Open and lock the file at path, making it if there is none.
+ * Open and lock the file at path, which is created if there is none.
  *
- * A disk that is full or read-only is no reason to fail: what the file holds is
- * read all the same, writing is tried again each time, and a warning is logged.
- * So is one when the file was damaged; it counts as new then.
+ * When the disk is full or read-only, this does not fail: the content is read
+ * all the same, each statefile_write() tries to write, and a warning is logged.
+ * A warning is also logged when the file is damaged; then it counts as new.
  *
- * content: what it holds, at most *size bytes, without the checksum.
- * size: set to how many there are; 0 when it is new.
- * holder: on ERROR_IN_USE the process that has it locked; 0: unknown.
- * Returns ERROR_IN_USE, ERROR_INVALID: not a regular file, or a symbolic link;
- * ERROR_DENIED, ERROR_MEMORY or ERROR_SYSTEM with errno.
+ * content: filled with the content, without the checksum, up to *size bytes.
+ * size: set to how many bytes there are; 0 when the file is new.
+ * holder: set, with ERROR_IN_USE, to the process that has locked it; 0:
+ * unknown.
+ * Returns ERROR_IN_USE; ERROR_INVALID when path is not a regular file, or is a
+ * symbolic link; ERROR_DENIED, ERROR_MEMORY or ERROR_SYSTEM with errno.
  */
 enum error statefile_open(struct statefile *file, const char *path,
     char *content, size_t *size, pid_t *holder);
@@ -47,17 +50,17 @@ enum error statefile_open(struct statefile *file, const char *path,
 /*
  * Replace the content.
  *
- * content: the text of a JSON object with one member at least.
- * Returns ERROR_SYSTEM or another with errno; the file is as before then.
+ * content: the text of a JSON object with at least one member.
+ * Returns ERROR_SYSTEM or another error with errno; then the file is as it was.
  */
 enum error statefile_write(
     struct statefile *file, const char *content, size_t size);
 
-/* Returns path from the root, to be freed, or NULL with errno: for a process that
- * is about to change its folder. */
+/* Returns an absolute path for a process that is about to change its folder, or
+ * NULL with errno. The caller frees it. */
 char *statefile_absolute(const char *path);
 
-/* Unlock it. The file stays. Legal on one that is not open. */
+/* Unlock and close the file. Does nothing with one that is not open. */
 void statefile_close(struct statefile *file);
 
 #endif
