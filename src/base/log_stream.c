@@ -136,7 +136,7 @@ write_pieces(struct iovec *pieces, int count)
 }
 
 static bool
-write_line(const char *prefix, const char *text)
+write_under_lock(const char *prefix, const char *text)
 {
 	struct iovec pieces[PIECES] = {iovec_of_text(torn ? "\n" : ""),
 	    iovec_of_text(prefix), iovec_of_text(text), iovec_of_text("\n")};
@@ -160,7 +160,7 @@ log_stream_write(const char *prefix, const char *text)
 
 	if (!take_lock())
 		return false;
-	written = write_line(prefix, text);
+	written = write_under_lock(prefix, text);
 	pthread_mutex_unlock(&lock);
 	return written;
 }

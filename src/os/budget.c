@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Standard streams, listener, wake-up, log, pid file, the control connections of a
- * client, and those in transit. */
+/* Standard streams, listener, wake-up, log, pid file, the control connections
+ * of a client, and those in transit. */
 #define KEPT_BACK 24
 
 /* In the upper half of the word are the descriptors of pipes. */
@@ -85,9 +85,10 @@ budget_force(struct budget *budget, unsigned count)
 	return excess(budget, used) <= atomic_load(&budget->expected);
 }
 
-/* Add to what is used, unless that is too much then. */
+/* Add to what is used, unless that would exceed the limit. Returns whether it
+ * was added. */
 static bool
-take(struct budget *budget, uint64_t more)
+charge(struct budget *budget, uint64_t more)
 {
 	uint64_t used = atomic_load(&budget->used);
 
@@ -102,7 +103,7 @@ take(struct budget *budget, uint64_t more)
 bool
 budget_take(struct budget *budget, unsigned count)
 {
-	return take(budget, count);
+	return charge(budget, count);
 }
 
 unsigned
@@ -120,7 +121,7 @@ budget_give(struct budget *budget, unsigned count)
 bool
 budget_take_pipe(struct budget *budget)
 {
-	return take(budget, BUDGET_PIPE * ONE_OF_PIPE);
+	return charge(budget, BUDGET_PIPE * ONE_OF_PIPE);
 }
 
 void
