@@ -345,7 +345,7 @@ struct sim_client {
 	uint32_t process;
 	uint32_t instance;
 	uint64_t attempt, reserved;
-	struct state_file file, backup;
+	struct state_file file;
 
 	/* Supervisor */
 	struct reconnect reconnect;
@@ -499,6 +499,8 @@ void check_judgement(
     const struct sim_tunnel *tunnel, const struct sim_link *link);
 void check_hand_over(
     const struct sim_tunnel *tunnel, const struct sim_link *link);
+/* It opens a port that nobody holds. */
+void check_opening(const struct sim_link *link, uint16_t port);
 void check_attach(const struct sim_tunnel *tunnel, const struct sim_link *link);
 void check_attempt_begins(struct sim_client *client);
 void check_attempt_ends(struct sim_client *client, uint32_t delay_ms);

@@ -23,6 +23,9 @@
  * its announcement, or more where the round trip is long. */
 #define VISITOR_MS 45000
 
+/* What is due is done by then. */
+#define LATE_MS 2000
+
 /* What a client may do next, by rebore(1), Reconnection. */
 struct law {
 	double middle_ms;
@@ -260,24 +263,63 @@ note_fight(uint32_t instance)
 	fight->times_ms[fight->count++ % FIGHTS_MOST] = world.now_ms;
 }
 
+static bool
+is_same_instance(const struct sim_link *a, const struct sim_link *b)
+{
+	return a->announced && b->announced &&
+	       a->who.instance == b->who.instance;
+}
+
+/* "the server has a secret, which it has proved to know, or it comes from the same
+ * address as the holder" */
+static bool
+is_trusted(const struct sim_link *link, int host)
+{
+	return world.servers[link->server].has_secret ||
+	       world.conns[link->conn].ends[0].host == host;
+}
+
 /* When the judgement is made: it is carried out a moment later. */
 void
 check_judgement(const struct sim_tunnel *tunnel, const struct sim_link *link)
 {
+	const struct owner *owner = &world.owners[tunnel->server][tunnel->port];
+	bool is_owner =
+	    link->announced && owner->instance == link->who.instance;
 	const struct sim_link *holder;
 	int64_t silent_ms;
 
+	if (!is_owner && owner->can_lease &&
+	    !is_trusted(link, tunnel->holder_host))
+		sim_fail("port %u: a stranger gets it who is not trusted",
+		    tunnel->port);
 	if (tunnel->holder_link == SIM_NONE)
 		return;
 	holder = &world.links[tunnel->holder_link];
-	silent_ms = world.now_ms - holder->said_ms;
-	if (link->announced && holder->announced &&
-	    link->who.instance == holder->who.instance)
+	if (is_same_instance(link, holder))
 		return;
+	silent_ms = world.now_ms - holder->said_ms;
 	if (silent_ms < HEARD_MS && !has_ended(holder))
 		sim_fail("port %u: the holder, instance %u, was heard %lld ms "
 			 "ago, and another has its place",
 		    tunnel->port, holder->who.instance, (long long)silent_ms);
+}
+
+/* "Until that client is back, for 90 seconds at the longest, it refuses others
+ * that ask for that port, unless they are trusted; with --lease 0 it does not." */
+void
+check_opening(const struct sim_link *link, uint16_t port)
+{
+	const struct sim_server *server = &world.servers[link->server];
+	const struct grant *grant = &server->grants[port];
+
+	if (link->asked == 0 || !grant->was_before || server->lease_s == 0 ||
+	    world.now_ms >= server->reserved_until_ms ||
+	    (grant->instance == 0 && grant->host == SIM_NONE) ||
+	    is_trusted(link, grant->host) ||
+	    (link->announced && grant->instance == link->who.instance))
+		return;
+	sim_fail("port %u: it is kept for another since the restart", port);
 }
 
 void
@@ -288,8 +330,7 @@ check_hand_over(const struct sim_tunnel *tunnel, const struct sim_link *link)
 	if (tunnel->holder_link == SIM_NONE)
 		return;
 	holder = &world.links[tunnel->holder_link];
-	if (link->announced && holder->announced &&
-	    link->who.instance == holder->who.instance &&
+	if (is_same_instance(link, holder) &&
 	    client_of(link) != client_of(holder))
 		note_fight(link->who.instance);
 }
@@ -397,10 +438,27 @@ is_expected(const struct sim_client *client, uint16_t port)
 	       (port != 0 || client->asked_port == 0);
 }
 
+static void
+check_leases(void)
+{
+	for (int i = 0; i < SIM_TUNNELS_MOST; i++) {
+		const struct sim_tunnel *tunnel = &world.tunnels[i];
+
+		if (tunnel->used && tunnel->lease.state == LEASE_LEASED &&
+		    tunnel->incoming == SIM_NONE &&
+		    world.now_ms > tunnel->lease.end_ms + LATE_MS &&
+		    world.now_ms > world.good_ms + LATE_MS)
+			sim_fail("port %u: its lease is over, and it is kept",
+			    tunnel->port);
+	}
+}
+
 bool
 check_recovery(void)
 {
 	bool is_done = world.now_ms >= world.good_ms + 3000;
+
+	check_leases();
 
 	for (unsigned i = 0; i < world.clients_count; i++) {
 		const struct sim_client *client = &world.clients[i];

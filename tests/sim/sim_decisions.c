@@ -15,7 +15,7 @@
 #include "sim.h"
 
 /* As many as make check has time for. */
-#define COUNT      2000
+#define COUNT      5000
 #define TOLD_MOST  20
 #define FOREVER_MS 3600000
 #define STEPS_MOST 1000000

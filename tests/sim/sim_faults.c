@@ -5,6 +5,8 @@
 #include "sim.h"
 
 #define FAULTS_MOST 96
+/* Attempts since a state file was saved that is put back. */
+#define OLDER_BY 5000
 
 enum fault_kind {
 	FAULT_BOOT_CLIENT,
@@ -27,7 +29,6 @@ enum fault_kind {
 	FAULT_POWER_SERVER,
 	FAULT_VISITOR,
 	FAULT_HANG_UP,
-	FAULT_BACK_UP,
 	FAULT_ALL_GOOD,
 	FAULT_LOOK, /* for the checker, once all is good */
 };
@@ -132,6 +133,11 @@ new_client(int server)
 	    .is_wanted = true,
 	    .twin = SIM_NONE,
 	};
+	/* It may have run for long before. */
+	if (client->has_state_file && sim_chance(500))
+		client->file = (struct state_file){.is_there = true,
+		    .instance = sim_new_id(),
+		    .attempt = 2 * OLDER_BY};
 	return client;
 }
 
@@ -338,8 +344,7 @@ plan_fault(int64_t last_ms)
 		plan(at_ms, FAULT_RESET, some_client(), (int)sim_below(2));
 		break;
 	default:
-		plan(at_ms, sim_chance(500) ? FAULT_HANG_UP : FAULT_BACK_UP,
-		    some_client(), 0);
+		plan(at_ms, FAULT_HANG_UP, some_client(), 0);
 		break;
 	}
 }
@@ -385,8 +390,8 @@ boot_client(int number, enum file_fate fate)
 	}
 	if (fate == FILE_IS_LOST)
 		client->file.is_there = false;
-	else if (fate == FILE_IS_OLDER && client->backup.is_there)
-		client->file = client->backup;
+	else if (fate == FILE_IS_OLDER && client->file.attempt > OLDER_BY)
+		client->file.attempt -= OLDER_BY;
 	client_boot(number);
 }
 
@@ -550,9 +555,6 @@ happen_to_client(const struct fault *fault)
 	case FAULT_HANG_UP:
 		if (is_on)
 			client_hang_up(fault->who);
-		break;
-	case FAULT_BACK_UP:
-		client->backup = client->file;
 		break;
 	default:
 		break;

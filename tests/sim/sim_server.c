@@ -665,6 +665,7 @@ open_tunnel(struct sim_link *link)
 		refuse(link, SIM_ERROR_IN_USE, NULL); /* the system says so */
 		return;
 	}
+	check_opening(link, port);
 	tunnel = &world.tunnels[number];
 	*tunnel = (struct sim_tunnel){.used = true,
 	    .server = link->server,
