@@ -14,6 +14,7 @@
  * seconds or carried bytes of a visitor" */
 #define GOOD_MS        10000
 #define GOOD_CAP_MS    2000
+#define HASTY_CAP_MS   7500
 #define SHORTCUTS_MOST 3
 #define CUT_EVERY_MS   5000
 #define QUARREL_MS     600000
@@ -95,7 +96,8 @@ max(double a, double b)
 /* "So while it keeps the port of the last connection that stood for 10 seconds or
  * carried bytes of a visitor, no delay is longer than 2 seconds, or than a quarter
  * of that time if that is less; while it keeps the port of one that did neither,
- * than a quarter of the time, or 2 seconds if that is more." */
+ * than a quarter of the time, or 2 seconds if that is more, or 7.5 seconds after
+ * the second such connection in a row." */
 static double
 cap_now(const struct law *law, double cap_ms)
 {
@@ -104,7 +106,8 @@ cap_now(const struct law *law, double cap_ms)
 	if (world.now_ms < law->good_lease_end_ms)
 		most_ms = min(law->good_lease_ms / 4.0, GOOD_CAP_MS);
 	else if (world.now_ms < law->lease_end_ms)
-		most_ms = max(law->lease_ms / 4.0, GOOD_CAP_MS);
+		most_ms = max(law->lease_ms / 4.0,
+		    law->hasty > 1 ? HASTY_CAP_MS : GOOD_CAP_MS);
 	return min(max(most_ms, 2 * LEAST_MS), cap_ms);
 }
 
