@@ -158,6 +158,7 @@ e2e_tests = \
 	%D%/e2e/second_signal.py \
 	%D%/e2e/secret_rotation.py \
 	%D%/e2e/secret_in_memory.py \
+	%D%/e2e/shared_address.py \
 	%D%/e2e/secrets.py \
 	%D%/e2e/shares.py \
 	%D%/e2e/silent_flood.py \

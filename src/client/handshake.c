@@ -241,8 +241,12 @@ authenticate(struct handshake *handshake)
 		report(handshake, HANDSHAKE_FAILED,
 		    "the server sent no challenge (%s); if this goes on, it "
 		    "may be no rebore server, or the server may run without a "
-		    "secret",
-		    error_text(error));
+		    "secret%s",
+		    error_text(error),
+		    error == ERROR_TIMEOUT
+			? ""
+			: ", or shut out this address, which failed to "
+			  "authenticate too often");
 	} else if (error) {
 		report_channel(handshake, error);
 	} else if (message.kind == MESSAGE_CHALLENGE &&

@@ -309,11 +309,18 @@ crowd_grow(struct crowd *crowd)
 void
 crowd_interrupt_source(struct crowd *crowd, uint64_t source)
 {
+	struct crowd_entry *entry, *newer;
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	while ((group = *find(crowd, source)) != NULL && group->count > 0)
-		interrupt(crowd, group->oldest);
+	group = *find(crowd, source);
+	/* The group is gone with its last entry. */
+	for (entry = group ? group->oldest : NULL; entry != NULL;
+	     entry = newer) {
+		newer = entry->newer;
+		if (!entry->lingers)
+			interrupt(crowd, entry);
+	}
 	lock_give(&crowd->lock);
 }
 

@@ -114,7 +114,7 @@ void crowd_shrink(struct crowd *crowd, int64_t now_ms);
 /* Let a few more in again. To be called once a second. */
 void crowd_grow(struct crowd *crowd);
 
-/* Interrupt all connections of one source. */
+/* Interrupt all connections of one source but those that linger. */
 void crowd_interrupt_source(struct crowd *crowd, uint64_t source);
 
 /* Interrupt all, and let nobody enter any more. */

@@ -368,6 +368,22 @@ grants_match(struct grants *grants, uint16_t port, const struct uuid *instance,
 }
 
 int64_t
+grants_expected_until_ms(struct grants *grants, const struct address *address)
+{
+	struct grants_owner owner = owner_of(NULL, address);
+	int64_t until_ms = 0;
+
+	lock_take(&grants->lock);
+	if (clock_now_ms() < grants->reserved_until_ms)
+		for (unsigned port = 1; port <= UINT16_MAX; port++)
+			if (has(grants->before, (uint16_t)port) &&
+			    grants->owners[port].address == owner.address)
+				until_ms = grants->reserved_until_ms;
+	lock_give(&grants->lock);
+	return until_ms;
+}
+
+int64_t
 grants_due_ms(struct grants *grants)
 {
 	int64_t due_ms;

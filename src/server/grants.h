@@ -88,6 +88,13 @@ struct grants_match grants_match(struct grants *grants, uint16_t port,
     const struct uuid *instance, const struct address *address);
 
 /*
+ * Returns until when a client that had a port before a restart, and came from this
+ * address then, may return; 0: there is none. Looks through all ports.
+ */
+int64_t grants_expected_until_ms(
+    struct grants *grants, const struct address *address);
+
+/*
  * Returns which of the ports from 64 * word on, the first in the lowest bit, are
  * neither granted nor, unless reserved_too, reserved. Others may have them.
  */

@@ -69,6 +69,14 @@ refuse(struct penalty *penalty, int64_t now_ms)
 	return refused_ms;
 }
 
+/* Returns how many failures within a minute are too many. */
+static unsigned
+most(const struct penalty *penalty)
+{
+	return penalty->refusals == 1 ? PENALTIES_FAILURES_AGAIN
+	                              : PENALTIES_FAILURES;
+}
+
 unsigned
 penalties_fail(struct penalties *penalties, uint64_t source, int64_t now_ms,
     unsigned *refused_ms)
@@ -85,15 +93,40 @@ penalties_fail(struct penalties *penalties, uint64_t source, int64_t now_ms,
 		penalty->failures = 0;
 		penalty->first_ms = now_ms;
 	}
-	if (penalty->failures < UINT16_MAX)
+	if (penalty->failures < UINT16_MAX &&
+	    now_ms >= penalty->refused_until_ms)
 		penalty->failures++;
 	penalty->last_ms = now_ms;
 	delay_ms = delay_of(penalty);
 	*refused_ms = 0;
-	if (penalty->failures >= PENALTIES_FAILURES &&
-	    now_ms >= penalty->refused_until_ms)
+	if (penalty->failures >= most(penalty) &&
+	    now_ms >= penalty->spared_until_ms)
 		*refused_ms = refuse(penalty, now_ms);
 	return delay_ms;
+}
+
+void
+penalties_spare(struct penalties *penalties, uint64_t source, int64_t until_ms)
+{
+	struct penalty *penalty = find(penalties, source);
+
+	if (penalty == NULL || penalty->refusals == 0)
+		return;
+	penalty->refusals--;
+	penalty->failures = PENALTIES_FAILURES_AGAIN;
+	penalty->refused_until_ms = 0;
+	penalty->spared_until_ms = until_ms;
+}
+
+void
+penalties_forgive(struct penalties *penalties, uint64_t source)
+{
+	struct penalty *penalty = find(penalties, source);
+
+	if (penalty == NULL)
+		return;
+	penalty->refusals = 0;
+	penalty->refused_until_ms = 0;
 }
 
 bool

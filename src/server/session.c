@@ -51,6 +51,7 @@ struct session {
 	struct channel channel;
 	uint32_t patience_ms; /* for each message */
 	bool hinted;
+	bool ignored; /* what it sent was not looked at */
 	/* What it has proved; NULL: nothing. */
 	struct keyring_key *key;
 };
@@ -104,6 +105,21 @@ is_exempt(struct context *context, uint64_t source)
 	       crowd_is_settled(&context->silent, source);
 }
 
+/* Whether it has failed to authenticate too often of late. */
+static bool
+is_refused(struct context *context, uint64_t source)
+{
+	bool refuses = false;
+
+	if (context->has_secret) {
+		lock_take(&context->lock);
+		refuses = penalties_refuses(
+		    &context->penalties, source, clock_now_ms());
+		lock_give(&context->lock);
+	}
+	return refuses && !is_exempt(context, source);
+}
+
 static void
 shut_out(struct session *session, unsigned refused_ms)
 {
@@ -111,12 +127,42 @@ shut_out(struct session *session, unsigned refused_ms)
 	char source[SOURCE_TEXT_SIZE];
 
 	source_print(session->source, source);
+	/* Those that wait for their answer get it: a client needs it, to look
+	 * for another secret. The first time all others go on as well; what
+	 * they send is looked at while the source has a place to wait in. */
+	if (refused_ms > PENALTIES_REFUSED_MS) {
+		notices_tell(&context->notices, NOTICE_SHUT_OUT,
+		    session->source,
+		    "%s goes on failing to authenticate; its connections are "
+		    "closed for %u s",
+		    source, refused_ms / 1000);
+		crowd_interrupt_source(&context->silent, session->source);
+		return;
+	}
 	notices_tell(&context->notices, NOTICE_SHUT_OUT, session->source,
 	    "%s failed to authenticate %d times within a minute; its "
 	    "connections are closed for %u s",
 	    source, PENALTIES_FAILURES, refused_ms / 1000);
-	/* What they have sent is not even looked at. */
-	crowd_interrupt_source(&context->silent, session->source);
+}
+
+/* The source has failed too often: refuse it for refused_ms, unless it has a
+ * tunnel, or had one before a restart for which it may return. */
+static void
+punish(struct session *session, unsigned refused_ms, int64_t now_ms)
+{
+	struct context *context = session->context;
+	int64_t spared_until_ms = now_ms;
+
+	if (!is_exempt(context, session->source))
+		spared_until_ms = grants_expected_until_ms(
+		    &context->grants, &session->address);
+	if (spared_until_ms == 0) {
+		shut_out(session, refused_ms);
+		return;
+	}
+	lock_take(&context->lock);
+	penalties_spare(&context->penalties, session->source, spared_until_ms);
+	lock_give(&context->lock);
 }
 
 /* Whoever has failed to authenticate waits for the answer, so that guessing takes
@@ -126,6 +172,7 @@ make_wait(struct session *session)
 {
 	struct context *context = session->context;
 	int64_t now_ms = clock_now_ms();
+	bool may_wait = crowd_linger(&context->silent, &session->entry);
 	unsigned refused_ms;
 	unsigned delay_ms;
 
@@ -133,9 +180,9 @@ make_wait(struct session *session)
 	delay_ms = penalties_fail(
 	    &context->penalties, session->source, now_ms, &refused_ms);
 	lock_give(&context->lock);
-	if (refused_ms > 0 && !is_exempt(context, session->source))
-		shut_out(session, refused_ms);
-	return crowd_linger(&context->silent, &session->entry) &&
+	if (refused_ms > 0)
+		punish(session, refused_ms, now_ms);
+	return may_wait &&
 	       channel_drain(&session->channel, now_ms + delay_ms) ==
 	           ERROR_TIMEOUT &&
 	       !crowd_interrupted(&session->entry);
@@ -164,7 +211,7 @@ reject_as(struct session *session, const struct rejection *rejection)
 static void
 reject_peer(struct session *session, enum error error)
 {
-	if (error == ERROR_CLOSED && session->hinted)
+	if (session->ignored || (error == ERROR_CLOSED && session->hinted))
 		return;
 	for (size_t i = 0; i < sizeof rejections / sizeof *rejections; i++)
 		if (rejections[i].error == error) {
@@ -230,6 +277,11 @@ hear_role(struct session *session, struct message *message)
 	    &session->channel, message, clock_now_ms() + session->patience_ms);
 	if (error)
 		return error;
+	/* Whoever has opened many connections beforehand cannot guess on all. */
+	session->ignored = is_refused(context, session->source) &&
+	                   !crowd_linger(&context->silent, &session->entry);
+	if (session->ignored)
+		return ERROR_DENIED;
 	session->key = keyring_find(
 	    &context->keys, session->challenge, message->as.text, &is_valid);
 	if (session->key == NULL)
@@ -240,6 +292,19 @@ hear_role(struct session *session, struct message *message)
 	if (error == ERROR_NONE && message->kind == MESSAGE_HELLO && !is_valid)
 		error = ERROR_DENIED;
 	return error;
+}
+
+/* It has authenticated, so those at its address are not merely guessing. */
+static void
+forgive(struct session *session)
+{
+	struct context *context = session->context;
+
+	if (!context->has_secret)
+		return;
+	lock_take(&context->lock);
+	penalties_forgive(&context->penalties, session->source);
+	lock_give(&context->lock);
 }
 
 /* Be a tunnel's thread, or give the connection to one. Ends the session. */
@@ -347,6 +412,7 @@ play_role(
 {
 	switch (message->kind) {
 	case MESSAGE_HELLO:
+		forgive(session);
 		role->tunnel = be_tunnel(session, message->as.port);
 		break;
 	case MESSAGE_ACCEPT:
@@ -465,21 +531,14 @@ start_session(struct session_order *order)
 	return error;
 }
 
-/* Whether the peer has failed to authenticate too often of late. */
+/* Whether the peer is to be sent away at once; logs that. */
 static bool
 is_shut_out(struct context *context, const struct address *peer)
 {
 	uint64_t source = source_of_address(peer);
 	char text[SOURCE_TEXT_SIZE];
-	bool refuses = false;
 
-	if (context->has_secret) {
-		lock_take(&context->lock);
-		refuses = penalties_refuses(
-		    &context->penalties, source, clock_now_ms());
-		lock_give(&context->lock);
-	}
-	if (!refuses || is_exempt(context, source))
+	if (!is_refused(context, source))
 		return false;
 	source_print(source, text);
 	notices_tell(&context->notices, NOTICE_SHUT_OUT, source,

@@ -244,6 +244,17 @@ START_TEST(one_source_can_be_interrupted)
 	ck_assert_uint_eq(interrupted(0, 3), 0);
 	ck_assert_uint_eq(interrupted(3, 3), 3);
 	leave_all();
+	/* But for those that wait for their answer. */
+	start();
+	enter_quietly(4, 2);
+	ck_assert(crowd_linger(&crowd, &entries[0]));
+	ck_assert(crowd_linger(&crowd, &entries[2]));
+	crowd_interrupt_source(&crowd, 2);
+	ck_assert(!crowd_interrupted(&entries[0]));
+	ck_assert(crowd_interrupted(&entries[1]));
+	ck_assert(!crowd_interrupted(&entries[2]));
+	ck_assert(crowd_interrupted(&entries[3]));
+	leave_all();
 }
 END_TEST
 

@@ -193,6 +193,46 @@ START_TEST(who_had_a_port_is_known_after_a_restart)
 }
 END_TEST
 
+static bool
+is_expected(const char *text)
+{
+	struct address address = address_of(text);
+
+	return grants_expected_until_ms(&grants, &address) > clock_now_ms();
+}
+
+START_TEST(a_client_is_expected_where_it_came_from_before_a_restart)
+{
+	struct address here = address_of("192.0.2.1");
+	struct address there = address_of("2001:db8::1");
+
+	start(NULL);
+	ck_assert(!is_expected("192.0.2.1"));
+	grants_end(&grants);
+	folder_make();
+	start(folder_file);
+	grants_add(&grants, 80);
+	grants_own(&grants, 80, &one, &here);
+	grants_add(&grants, 65535);
+	grants_own(&grants, 65535, NULL, &there);
+	grants_add(&grants, 82); /* nobody knows whose */
+	ck_assert(!is_expected("192.0.2.1"));
+	grants_end(&grants);
+	start(folder_file);
+	ck_assert(is_expected("192.0.2.1"));
+	ck_assert(is_expected("2001:db8::1"));
+	ck_assert(!is_expected("192.0.2.2"));
+	/* It has returned, or the port is not kept any more. */
+	grants_add(&grants, 80);
+	ck_assert(!is_expected("192.0.2.1"));
+	ck_assert(is_expected("2001:db8::1"));
+	grants.reserved_until_ms = clock_now_ms();
+	ck_assert(!is_expected("2001:db8::1"));
+	grants_end(&grants);
+	folder_remove();
+}
+END_TEST
+
 START_TEST(an_owner_is_not_readable_and_no_news_is_not_written)
 {
 	struct address here = address_of("192.0.2.1");
@@ -242,5 +282,6 @@ SUITE_MAIN("grants", without_a_file_nothing_is_reserved_or_due,
     what_was_granted_is_reserved_after_a_restart,
     a_change_wakes_who_writes_and_is_written_within_a_second,
     content_of_no_use_reserves_nothing, who_had_a_port_is_known_after_a_restart,
+    a_client_is_expected_where_it_came_from_before_a_restart,
     an_owner_is_not_readable_and_no_news_is_not_written,
     owners_of_no_use_reserve_nothing, all_ports_fit_into_the_file)

@@ -81,6 +81,10 @@ START_TEST(who_goes_on_is_refused_for_longer_and_longer)
 
 	start();
 	for (unsigned i = 0; i < sizeof expected_s / sizeof *expected_s; i++) {
+		/* A site with an old secret has more tries after the first. */
+		for (int j = PENALTIES_FAILURES;
+		     i == 1 && j < PENALTIES_FAILURES_AGAIN; j++)
+			ck_assert_uint_eq(fails(US, now_ms, 0), 2000);
 		fail_out(US, now_ms, expected_s[i] * 1000);
 		now_ms += expected_s[i] * 1000;
 		ck_assert(penalties_refuses(&penalties, US, now_ms - 1));
@@ -90,15 +94,52 @@ START_TEST(who_goes_on_is_refused_for_longer_and_longer)
 }
 END_TEST
 
-START_TEST(failures_while_refused_do_not_lengthen_that)
+START_TEST(failures_while_refused_do_not_count)
 {
 	start();
 	fail_out(US, 1000, 10000);
 	for (int i = 0; i < 100000; i++)
 		ck_assert_uint_eq(fails(US, 2000, 0), 2000);
 	ck_assert(!penalties_refuses(&penalties, US, 11000));
-	/* The minute is not over: the next one is too much. */
+	for (int i = 1; i < PENALTIES_FAILURES_AGAIN; i++)
+		fails(US, 11000, 0);
 	fails(US, 11000, 20000);
+}
+END_TEST
+
+START_TEST(who_is_spared_waits_and_is_not_refused)
+{
+	start();
+	penalties_spare(&penalties, US, 5000); /* not known: nothing */
+	fail_out(US, 1000, 10000);
+	penalties_spare(&penalties, US, 5000);
+	ck_assert(!penalties_refuses(&penalties, US, 1000));
+	for (int i = 0; i < 1000; i++)
+		ck_assert_uint_eq(fails(US, 4999, 0), 2000);
+	/* And then as if it were for the first time */
+	fails(US, 5000, 10000);
+	ck_assert(penalties_refuses(&penalties, US, 14999));
+	ck_assert(!penalties_refuses(&penalties, US, 15000));
+}
+END_TEST
+
+START_TEST(who_has_authenticated_begins_anew)
+{
+	start();
+	penalties_forgive(&penalties, US); /* not known: nothing */
+	fail_out(US, 1000, 10000);
+	penalties_forgive(&penalties, US);
+	ck_assert(!penalties_refuses(&penalties, US, 1000));
+	fail_out(US, 1000, 10000);
+	/* Nobody else does. */
+	penalties_forgive(&penalties, THEM);
+	ck_assert(penalties_refuses(&penalties, US, 1000));
+	/* A success does not make the answers come sooner. */
+	start();
+	for (int i = 1; i < PENALTIES_FAILURES; i++)
+		fails(US, 1000, 0);
+	penalties_forgive(&penalties, US);
+	ck_assert_uint_eq(fails(US, 1000, 10000), 2000);
 }
 END_TEST
 
@@ -140,6 +181,6 @@ SUITE_MAIN("penalties", each_failure_takes_longer_up_to_two_seconds,
     ten_in_a_minute_are_refused_for_ten_seconds,
     failures_of_an_earlier_minute_do_not_count,
     who_goes_on_is_refused_for_longer_and_longer,
-    failures_while_refused_do_not_lengthen_that,
-    ten_quiet_minutes_wipe_the_slate_clean,
+    failures_while_refused_do_not_count, who_is_spared_waits_and_is_not_refused,
+    who_has_authenticated_begins_anew, ten_quiet_minutes_wipe_the_slate_clean,
     the_table_is_bounded_and_forgets_who_failed_longest_ago)
