@@ -23,7 +23,7 @@ static struct budget budget;
 static struct pending_visitor *visitor;
 /* The visitor's socket, and that of the client's data connection: ours and
  * theirs. */
-static int visitors[2], datas[2];
+static int visitors[2], data_ends[2];
 
 static void (*job)(void *argument);
 static void *job_argument;
@@ -63,7 +63,7 @@ set_up(void)
 	shelf_init(&context.visitors, sizeof(struct pending_visitor));
 	notices_init(&context.notices, 1);
 	sockets_tcp(&visitors[0], &visitors[1], 0);
-	sockets_tcp(&datas[0], &datas[1], 0);
+	sockets_tcp(&data_ends[0], &data_ends[1], 0);
 	visitor = shelf_take(&context.visitors);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid.bytes[3] = 7;
@@ -90,16 +90,16 @@ START_TEST(an_accepted_visitor_is_waited_for)
 	char bytes[8];
 
 	set_up();
-	session.transport = transport_of(datas[0]);
+	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
 	budget_force(context.budget, BUDGET_SESSION);
 	ck_assert(pending_put(&context.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
 	ck_assert_uint_eq(pending_count(&context.pending, &group), 0);
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 1);
-	end_both(datas[1]);
+	end_both(data_ends[1]);
 	proxy_run(&proxy); /* to the end of both */
-	ck_assert_int_eq(read(datas[1], bytes, sizeof bytes), 2);
+	ck_assert_int_eq(read(data_ends[1], bytes, sizeof bytes), 2);
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
 }
 END_TEST
@@ -111,7 +111,7 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 	struct uuid unknown = {{1}};
 
 	set_up();
-	session.transport = transport_of(datas[0]);
+	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
 	budget_force(context.budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
@@ -126,18 +126,18 @@ START_TEST(a_visitor_on_a_spare_is_waited_for)
 	char bytes[256];
 
 	set_up();
-	given.transport = transport_of(datas[0]);
+	given.transport = transport_of(data_ends[0]);
 	ck_assert_int_eq(
 	    handout_start(&context, NULL, visitor, &given, 0), ERROR_NONE);
 	/* Its thread has not begun yet. */
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 1);
-	ck_assert_int_gt(read(datas[1], bytes, sizeof bytes), 0);
+	ck_assert_int_gt(read(data_ends[1], bytes, sizeof bytes), 0);
 	ck_assert_int_eq(
-	    write(datas[1], taken, sizeof taken), (ssize_t)sizeof taken);
-	end_both(datas[1]);
+	    write(data_ends[1], taken, sizeof taken), (ssize_t)sizeof taken);
+	end_both(data_ends[1]);
 	job(job_argument);
 	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
-	ck_assert_int_eq(read(datas[1], bytes, sizeof bytes), 2);
+	ck_assert_int_eq(read(data_ends[1], bytes, sizeof bytes), 2);
 }
 END_TEST
 
