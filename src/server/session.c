@@ -423,7 +423,7 @@ play_role(
 		be_server_spare(session, &message->as.uuid);
 		break;
 	default:
-		assert(!"is_role()");
+		assert(false); /* is_role() has seen to that */
 		break;
 	}
 }

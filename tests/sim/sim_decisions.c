@@ -236,7 +236,7 @@ main(int argc, char **argv)
 	unsigned jobs = 1, case_number = 0;
 	bool has_seed = false, has_count = false, good = true;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc; i += 2) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (strcmp(argv[i], "--story") == 0) {
@@ -257,7 +257,6 @@ main(int argc, char **argv)
 		} else {
 			return usage();
 		}
-		i++;
 	}
 	if (has_seed && !has_count)
 		number = 1;

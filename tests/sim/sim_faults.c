@@ -266,15 +266,16 @@ plan_client(int64_t at_ms, int64_t end_ms)
 	case 2:
 	case 3:
 		plan(at_ms, FAULT_KILL_CLIENT, client, 0);
-		plan(end_ms, FAULT_BOOT_CLIENT, client, some_fate());
+		plan(end_ms, FAULT_BOOT_CLIENT, client, (int)some_fate());
 		break;
 	case 4:
 		plan(at_ms, FAULT_END_CLIENT, client, 0);
-		plan(end_ms, FAULT_BOOT_CLIENT, client, some_fate());
+		plan(end_ms, FAULT_BOOT_CLIENT, client, (int)some_fate());
 		break;
 	case 5:
 		plan(at_ms, FAULT_POWER_CLIENT, client, 0);
-		plan(end_ms + 3000, FAULT_BOOT_CLIENT, client, some_fate());
+		plan(
+		    end_ms + 3000, FAULT_BOOT_CLIENT, client, (int)some_fate());
 		break;
 	default:
 		plan(at_ms, FAULT_SUSPEND, client, 0);
@@ -297,16 +298,16 @@ plan_server(int64_t at_ms, int64_t end_ms)
 		break;
 	case 2:
 		plan(at_ms, FAULT_KILL_SERVER, server, 0);
-		plan(end_ms, FAULT_BOOT_SERVER, server, some_fate());
+		plan(end_ms, FAULT_BOOT_SERVER, server, (int)some_fate());
 		break;
 	case 3:
 		plan(at_ms, FAULT_END_SERVER, server, 0);
 		plan(at_ms + sim_between(1, 500), FAULT_KILL_SERVER, server, 0);
-		plan(end_ms + 500, FAULT_BOOT_SERVER, server, some_fate());
+		plan(end_ms + 500, FAULT_BOOT_SERVER, server, (int)some_fate());
 		break;
 	case 4:
 		plan(at_ms, FAULT_POWER_SERVER, server, 0);
-		plan(end_ms, FAULT_BOOT_SERVER, server, some_fate());
+		plan(end_ms, FAULT_BOOT_SERVER, server, (int)some_fate());
 		break;
 	default: /* it flaps */
 		step_ms = sim_between(200, 4000);

@@ -471,4 +471,34 @@ fcntl(int fd, int command, ...)
 
 #endif
 
+/*
+ * What the fortified objects of the library may call in their place: some
+ * compilers know the size of the array, and the headers of glibc take that as a
+ * further argument.
+ */
+int __poll_chk(struct pollfd *slots, nfds_t count, int time_ms, size_t room);
+ssize_t __recv_chk(int fd, void *bytes, size_t size, size_t room, int flags);
+ssize_t __read_chk(int fd, void *bytes, size_t size, size_t room);
+
+int
+__poll_chk(struct pollfd *slots, nfds_t count, int time_ms, size_t room)
+{
+	(void)room;
+	return poll(slots, count, time_ms);
+}
+
+ssize_t
+__recv_chk(int fd, void *bytes, size_t size, size_t room, int flags)
+{
+	(void)room;
+	return recv(fd, bytes, size, flags);
+}
+
+ssize_t
+__read_chk(int fd, void *bytes, size_t size, size_t room)
+{
+	(void)room;
+	return read(fd, bytes, size);
+}
+
 #endif
