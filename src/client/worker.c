@@ -91,7 +91,7 @@ static const char *
 limit_reason(const struct worker_context *context)
 {
 	return budget_is_limited(context->budget)
-	           ? "--max-visitors, or what memory allows"
+	           ? "as many as --max-visitors or memory allow are there"
 	           : strerror(EMFILE);
 }
 
