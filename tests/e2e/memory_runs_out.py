@@ -4,9 +4,8 @@ much, say so, do not spin, and serve who reads. --max-visitors is such a limit, 
 import os
 import socket
 import subprocess
-import time
 
-from harness import OWN_MOUNTS, Scene, ask, eventually, need, need_root, read_exactly, skip, visit
+from harness import OWN_MOUNTS, Scene, ask, does_not_spin, eventually, need, need_root, read_exactly, skip, visit
 
 LIMIT_MB = 48
 # One for 256 KiB
@@ -47,13 +46,6 @@ def reads_all(sock):
         return read_exactly(sock, len(ANSWER)) == ANSWER
     except (ConnectionError, EOFError, TimeoutError):
         return False
-
-
-def does_not_spin(*processes):
-    before = [process.cpu_s() for process in processes]
-    time.sleep(1)
-    for process, cpu in zip(processes, before):
-        assert process.cpu_s() - cpu < 0.3, (process.name, process.cpu_s() - cpu)
 
 
 def flooded(limited):

@@ -3,20 +3,12 @@
 message of the protocol is spoilt, and nothing spins."""
 import socket
 import threading
-import time
 import uuid
 
-from harness import DEADLINE_S, PATIENCE, Scene, noise, read_all, read_exactly, visit
+from harness import DEADLINE_S, Scene, does_not_spin, noise, read_all, read_exactly, visit
 
 MUCH = noise(131072)
 STREAM = noise(1_000_000)
-
-
-def does_not_spin(*processes):
-    before = [process.cpu_s() for process in processes]
-    time.sleep(1)
-    for process, cpu in zip(processes, before):
-        assert process.cpu_s() - cpu < 0.3 * PATIENCE, (process.name, process.cpu_s() - cpu)
 
 
 def urge(sock, byte):
