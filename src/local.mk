@@ -24,10 +24,10 @@ librebore_a_SOURCES = \
 	%D%/base/secret.c	%D%/base/secret.h \
 	%D%/base/u32.h \
 	%D%/base/uuid.c		%D%/base/uuid.h \
-	%D%/os/shelf.c	%D%/os/shelf.h \
-	%D%/os/stacks.c	%D%/os/stacks.h \
+	%D%/os/object_cache.c	%D%/os/object_cache.h \
+	%D%/os/thread_stack.c	%D%/os/thread_stack.h \
 	%D%/os/budget.c	%D%/os/budget.h \
-	%D%/os/crew.c		%D%/os/crew.h \
+	%D%/os/thread_pool.c		%D%/os/thread_pool.h \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
 	%D%/os/filelock.c	%D%/os/filelock.h \
@@ -40,7 +40,7 @@ librebore_a_SOURCES = \
 	%D%/os/statefile.c	%D%/os/statefile.h \
 	%D%/os/thread.c		%D%/os/thread.h \
 	%D%/os/thread_label.h	%D%/os/inherited.h \
-	%D%/os/stack.h		%D%/os/timer.h		%D%/os/wakeup.h \
+	%D%/os/stack_trim.h		%D%/os/timer.h		%D%/os/wakeup.h \
 	%D%/net/address.c	%D%/net/address.h \
 	%D%/net/crowd.c		%D%/net/crowd.h \
 	%D%/net/dial.c		%D%/net/dial.h \
@@ -57,7 +57,7 @@ librebore_a_SOURCES = \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
-	%D%/wire/scratch.c	%D%/wire/scratch.h \
+	%D%/wire/json_arena.c	%D%/wire/json_arena.h \
 	%D%/wire/principal.c	%D%/wire/principal.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
@@ -74,13 +74,13 @@ librebore_a_SOURCES = \
 	%D%/client/rekey.c	%D%/client/rekey.h \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \
-	%D%/client/arrivals.c	%D%/client/arrivals.h \
+	%D%/client/served_visitors.c	%D%/client/served_visitors.h \
 	%D%/client/visit.c	%D%/client/visit.h \
 	%D%/client/quarrel.c	%D%/client/quarrel.h \
 	%D%/client/worker.c	%D%/client/worker.h \
-	%D%/server/claim.c	%D%/server/claim.h \
-	%D%/server/claim_decide.c	%D%/server/claim_decide.h \
-	%D%/server/context.c	%D%/server/context.h \
+	%D%/server/port_claim.c	%D%/server/port_claim.h \
+	%D%/server/port_claim_decide.c	%D%/server/port_claim_decide.h \
+	%D%/server/server_state.c	%D%/server/server_state.h \
 	%D%/server/notices.c	%D%/server/notices.h \
 	%D%/server/penalties.c	%D%/server/penalties.h \
 	%D%/server/door.c	%D%/server/door.h \
@@ -88,7 +88,7 @@ librebore_a_SOURCES = \
 	%D%/server/pending.c	%D%/server/pending.h \
 	%D%/server/ports.c	%D%/server/ports.h \
 	%D%/server/proxy.c	%D%/server/proxy.h \
-	%D%/server/grants.c	%D%/server/grants.h \
+	%D%/server/port_memory.c	%D%/server/port_memory.h \
 	%D%/server/handout.c	%D%/server/handout.h \
 	%D%/server/janitor.c	%D%/server/janitor.h \
 	%D%/server/lease.c	%D%/server/lease.h \
@@ -126,9 +126,9 @@ else
 librebore_a_SOURCES += %D%/os/thread_label_none.c
 endif
 if LINUX
-librebore_a_SOURCES += %D%/os/stack_linux.c %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
+librebore_a_SOURCES += %D%/os/stack_trim_linux.c %D%/net/netwatch_linux.c %D%/net/tcp_linux.c
 else
-librebore_a_SOURCES += %D%/os/stack_none.c %D%/net/netwatch_none.c %D%/net/tcp_none.c
+librebore_a_SOURCES += %D%/os/stack_trim_none.c %D%/net/netwatch_none.c %D%/net/tcp_none.c
 endif
 if HAVE_ACCEPT4
 librebore_a_SOURCES += %D%/net/socket_flags.c
@@ -141,7 +141,7 @@ else
 librebore_a_SOURCES += %D%/relay/pipes_none.c %D%/relay/relay_nosplice.c
 endif
 EXTRA_librebore_a_SOURCES = %D%/os/inherited_closefrom.c %D%/os/inherited_proc.c %D%/os/thread_label_np.c %D%/os/thread_label_none.c \
-	%D%/net/socket_flags.c %D%/net/socket_plain.c %D%/os/stack_linux.c %D%/os/stack_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
+	%D%/net/socket_flags.c %D%/net/socket_plain.c %D%/os/stack_trim_linux.c %D%/os/stack_trim_none.c %D%/os/wakeup_eventfd.c %D%/os/wakeup_pipe.c %D%/os/timer_timerfd.c %D%/os/timer_none.c \
 	%D%/net/netwatch_linux.c %D%/net/netwatch_none.c %D%/net/tcp_linux.c %D%/net/tcp_none.c \
 	%D%/relay/pipes_linux.c %D%/relay/pipes_none.c %D%/relay/relay_splice.c %D%/relay/relay_nosplice.c
 

@@ -25,7 +25,7 @@
 #include "relay/pipes.h"
 #include "server/server.h"
 #include "status.h"
-#include "wire/scratch.h"
+#include "wire/json_arena.h"
 
 #define TEXT_SIZE 640
 
@@ -516,7 +516,7 @@ main(int argc, char **argv)
 
 	if (fd_fill_standard() != ERROR_NONE)
 		return STATUS_FAILED; /* and nowhere to say why */
-	scratch_install();
+	json_arena_install();
 	result = options_parse(argc, argv, &config, error);
 	if (result == OPTIONS_RUN)
 		result = options_read_secrets(&config, false, error);

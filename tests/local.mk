@@ -12,18 +12,18 @@ LDADD = librebore.a $(CHECK_LIBS) $(LIBS_ALL)
 
 unit_tests = \
 	%D%/unit/test_address \
-	%D%/unit/test_arrivals \
+	%D%/unit/test_served_visitors \
 	%D%/unit/test_auth \
 	%D%/unit/test_backoff \
 	%D%/unit/test_budget \
 	%D%/unit/test_buffers \
 	%D%/unit/test_channel \
 	%D%/unit/test_checksum \
-	%D%/unit/test_claim_decide \
+	%D%/unit/test_port_claim_decide \
 	%D%/unit/test_clock \
 	%D%/unit/test_condense \
 	%D%/unit/test_control_state \
-	%D%/unit/test_crew \
+	%D%/unit/test_thread_pool \
 	%D%/unit/test_crowd \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
@@ -32,7 +32,7 @@ unit_tests = \
 	%D%/unit/test_escape \
 	%D%/unit/test_farewell \
 	%D%/unit/test_frame \
-	%D%/unit/test_grants \
+	%D%/unit/test_port_memory \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
 	%D%/unit/test_janitor \
@@ -66,16 +66,16 @@ unit_tests = \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
-	%D%/unit/test_scratch \
+	%D%/unit/test_json_arena \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
 	%D%/unit/test_shares \
-	%D%/unit/test_shelf \
+	%D%/unit/test_object_cache \
 	%D%/unit/test_source \
 	%D%/unit/test_spares \
-	%D%/unit/test_stack \
+	%D%/unit/test_stack_trim \
 	%D%/unit/test_stack_use \
-	%D%/unit/test_stacks \
+	%D%/unit/test_thread_stack \
 	%D%/unit/test_statefile \
 	%D%/unit/test_tally \
 	%D%/unit/test_tcp \

@@ -22,9 +22,9 @@
 #include "net/netwatch.h"
 #include "net/resolve.h"
 #include "net/roster.h"
-#include "os/crew.h"
 #include "os/fd.h"
 #include "os/thread.h"
+#include "os/thread_pool.h"
 #include "os/timer.h"
 #include "os/wakeup.h"
 
@@ -47,7 +47,7 @@ struct client {
 	struct worker_context workers;
 	struct roster roster;   /* proxied connections */
 	struct roster controls; /* control connections */
-	struct crew *crew;
+	struct thread_pool *threads;
 	struct resolve *server_name;
 	struct resolve *local_name;
 	struct identity identity;
@@ -418,7 +418,7 @@ destroy_client(struct client *client)
 {
 	if (client == NULL)
 		return;
-	crew_destroy(client->crew);
+	thread_pool_destroy(client->threads);
 	resolve_release(client->server_name);
 	resolve_release(client->local_name);
 	netwatch_close(&client->watch);
@@ -443,7 +443,7 @@ connect_workers(struct client *client)
 	workers->spares = client->options.spares;
 	workers->local_name = client->options.local;
 	workers->local = client->local_name;
-	workers->crew = client->crew;
+	workers->threads = client->threads;
 	workers->budget = client->options.budget;
 	workers->roster = &client->roster;
 	workers->stop_fd = client->end.read_fd;
@@ -507,11 +507,11 @@ make_parts(struct client *client, const struct client_options *options,
 		error = keyring_replace(&client->keys, &options->key, 1);
 	set_rules(client);
 	client->lost_ms = clock_now_ms();
-	client->crew = crew_create("rebore-visitor");
+	client->threads = thread_pool_create("rebore-visitor");
 	client->server_name = resolve_create(&options->server, 0);
 	client->local_name = resolve_create(&options->local, LOCAL_AGE_MS);
 	if (error == ERROR_NONE &&
-	    (client->crew == NULL || client->server_name == NULL ||
+	    (client->threads == NULL || client->server_name == NULL ||
 		client->local_name == NULL))
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
@@ -583,7 +583,8 @@ client_join(struct client *client)
 	wakeup_send(&client->end);
 	resolve_stop(client->local_name);
 	roster_interrupt_all(&client->roster);
-	if (crew_stop(client->crew, clock_now_ms() + END_MS) == ERROR_NONE)
+	if (thread_pool_stop(client->threads, clock_now_ms() + END_MS) ==
+	    ERROR_NONE)
 		destroy_client(client);
 	return end;
 }

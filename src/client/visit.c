@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/relay.h"
 
-STACK_APART static void
+STACK_TRIM_APART static void
 log_end(const struct visit *visit, const struct relay *relay,
     enum relay_outcome outcome)
 {
@@ -54,7 +54,7 @@ visit_run(struct visit *visit)
 	outcome = relay_run(&relay);
 	roster_leave(visit->roster, &entry);
 	if (relay_is_broken(outcome) && relay.to_end == 0)
-		arrivals_forget(visit->arrivals, &visit->uuid);
+		served_visitors_forget(visit->served, &visit->uuid);
 	end(visit);
 	log_end(visit, &relay, outcome);
 }

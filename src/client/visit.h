@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
-#include "client/arrivals.h"
+#include "client/served_visitors.h"
 #include "net/address.h"
 #include "net/roster.h"
 #include "net/transport.h"
@@ -21,7 +21,7 @@
 struct visit {
 	/* Of the client; they outlive the visit. */
 	struct roster *roster;
-	struct arrivals *arrivals;
+	struct served_visitors *served;
 	/* Set once bytes of the visitor have reached the service. */
 	atomic_bool *carried;
 

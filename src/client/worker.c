@@ -19,7 +19,7 @@
 #include "net/tcp.h"
 #include "net/transport.h"
 #include "os/fd.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
 #include "wire/channel.h"
@@ -49,7 +49,7 @@
 struct order {
 	struct worker_context *context;
 	struct worker_session *session; /* a reference */
-	struct arrival arrival;
+	struct served_visitor visitor;
 	/* There is no descriptor for it: turn the visitor away. */
 	bool refuse;
 	/* It waits for a visitor to come; its name is not known before. */
@@ -82,8 +82,8 @@ worker_context_init(struct worker_context *context)
 {
 	lock_init(&context->lock, LOCK_RANK_WORKER);
 	memset(&context->told, 0, sizeof context->told);
-	arrivals_init(&context->arrivals);
-	shelf_init(&context->orders, sizeof(struct order));
+	served_visitors_init(&context->served);
+	object_cache_init(&context->orders, sizeof(struct order));
 }
 
 /* Why no more workers can be started, for people. */
@@ -98,8 +98,8 @@ limit_reason(const struct worker_context *context)
 void
 worker_context_destroy(struct worker_context *context)
 {
-	shelf_destroy(&context->orders);
-	arrivals_destroy(&context->arrivals);
+	object_cache_destroy(&context->orders);
+	served_visitors_destroy(&context->served);
 	lock_destroy(&context->lock);
 }
 
@@ -254,7 +254,7 @@ accept_visitor(struct worker *worker)
 {
 	struct dial *const dials[] = {&worker->local};
 	struct message message = {
-	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->order->arrival.uuid};
+	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->order->visitor.uuid};
 	enum error error;
 
 	if (dial_wait(dials, 1, true, clock_now_ms() + ACCEPT_DELAY_MS,
@@ -283,7 +283,7 @@ rest(struct worker *worker)
 	    transport_poll(&worker->transport, 0),
 	};
 
-	if (clock_now_ms() - worker->order->arrival.start_ms >=
+	if (clock_now_ms() - worker->order->visitor.start_ms >=
 	    worker->context->local_retry_ms)
 		return ERROR_TIMEOUT;
 	poll(slots, 2, LOCAL_REST_MS);
@@ -380,7 +380,7 @@ rest_since(const struct worker *worker, int64_t since_ms)
 static enum error
 reach_visitor(struct worker *worker)
 {
-	int64_t begun_ms = worker->order->arrival.start_ms;
+	int64_t begun_ms = worker->order->visitor.start_ms;
 	enum error error;
 
 	dial_server(worker, PROTOCOL_CONNECT_MS);
@@ -389,7 +389,7 @@ reach_visitor(struct worker *worker)
 	for (int i = 0; error != ERROR_NONE && error != ERROR_STOPPED; i++) {
 		int64_t now_ms = clock_now_ms();
 
-		if (now_ms - atomic_load(&worker->order->arrival.announced_ms) >
+		if (now_ms - atomic_load(&worker->order->visitor.announced_ms) >
 		    RETRY_WITHIN_MS)
 			break;
 		log_debug("%s; again", worker->reason);
@@ -446,10 +446,10 @@ begin_visit(struct worker *worker, struct visit *visit)
 
 	warn_of_loop(worker);
 	visit->roster = worker->context->roster;
-	visit->arrivals = &worker->context->arrivals;
+	visit->served = &worker->context->served;
 	visit->carried = &worker->session->carried;
-	visit->uuid = worker->order->arrival.uuid;
-	visit->start_ms = worker->order->arrival.start_ms;
+	visit->uuid = worker->order->visitor.uuid;
+	visit->start_ms = worker->order->visitor.start_ms;
 	visit->local = worker->local.peer;
 	visit->early = buffers_copy(early, visit->early_size);
 	if (visit->early == NULL && visit->early_size > 0)
@@ -489,7 +489,7 @@ await_visitor(struct worker *worker)
 		return error;
 	if (message.kind != MESSAGE_CONNECTION)
 		return ERROR_PROTOCOL;
-	worker->order->arrival.uuid = message.as.uuid;
+	worker->order->visitor.uuid = message.as.uuid;
 	return ERROR_NONE;
 }
 
@@ -499,12 +499,12 @@ take_visitor(struct worker *worker)
 {
 	const struct message taken = {.kind = MESSAGE_TAKEN};
 
-	struct arrival *arrival = &worker->order->arrival;
+	struct served_visitor *visitor = &worker->order->visitor;
 
-	arrival->start_ms = clock_now_ms();
-	atomic_store(&arrival->announced_ms, arrival->start_ms);
-	atomic_store(&worker->session->visitor_ms, arrival->start_ms);
-	if (!arrivals_enter(&worker->context->arrivals, arrival))
+	visitor->start_ms = clock_now_ms();
+	atomic_store(&visitor->announced_ms, visitor->start_ms);
+	atomic_store(&worker->session->visitor_ms, visitor->start_ms);
+	if (!served_visitors_enter(&worker->context->served, visitor))
 		return ERROR_STOPPED;
 	return channel_send(&worker->channel, &taken, answer_by(worker));
 }
@@ -593,8 +593,8 @@ go(struct worker *worker, struct visit *visit)
 
 	if (error == ERROR_NONE)
 		error = finish_local(worker);
-	arrivals_leave(
-	    &worker->context->arrivals, &order->arrival, error == ERROR_NONE);
+	served_visitors_leave(
+	    &worker->context->served, &order->visitor, error == ERROR_NONE);
 	if (error == ERROR_NONE)
 		error = begin_visit(worker, visit);
 	if (error == ERROR_NONE)
@@ -608,7 +608,7 @@ go(struct worker *worker, struct visit *visit)
 }
 
 /* Get to the visitor and to the local service. */
-STACK_APART static enum error
+STACK_TRIM_APART static enum error
 approach(struct order *order, struct visit *visit)
 {
 	struct worker worker = {.order = order,
@@ -628,7 +628,7 @@ static struct order *
 create(struct worker_context *context, struct worker_session *session,
     const struct uuid *uuid)
 {
-	struct order *order = shelf_take(&context->orders);
+	struct order *order = object_cache_take(&context->orders);
 
 	if (order == NULL)
 		return NULL;
@@ -637,9 +637,9 @@ create(struct worker_context *context, struct worker_session *session,
 	order->session = session;
 	order->is_spare = uuid == NULL;
 	if (uuid != NULL)
-		order->arrival.uuid = *uuid;
-	order->arrival.start_ms = clock_now_ms();
-	atomic_init(&order->arrival.announced_ms, order->arrival.start_ms);
+		order->visitor.uuid = *uuid;
+	order->visitor.start_ms = clock_now_ms();
+	atomic_init(&order->visitor.announced_ms, order->visitor.start_ms);
 	return order;
 }
 
@@ -674,7 +674,7 @@ run(void *argument)
 		struct visit visit;
 		enum error error = approach(order, &visit);
 
-		shelf_give(&context->orders, order);
+		object_cache_give(&context->orders, order);
 		if (error == ERROR_NONE)
 			visit_run(&visit);
 		order = error ? NULL : order_spare(context, session);
@@ -696,7 +696,7 @@ start(struct order *order)
 	order->refuse = budget_excess(budget, 0) > 0;
 	errno = EMFILE;
 	if (budget_excess(budget, 0) <= REFUSALS_MOST * BUDGET_VISITOR)
-		error = crew_do(context->crew, run, order);
+		error = thread_pool_run(context->threads, run, order);
 	if (error)
 		budget_give(budget, BUDGET_VISITOR);
 	return error;
@@ -729,7 +729,7 @@ start_spare(struct worker_context *context, struct worker_session *session)
 		return true;
 	atomic_fetch_sub(&session->spares_kept, 1);
 	worker_session_release(session);
-	shelf_give(&context->orders, order);
+	object_cache_give(&context->orders, order);
 	return false;
 }
 
@@ -774,8 +774,8 @@ worker_tend_spares(
 void
 worker_tidy(struct worker_context *context)
 {
-	crew_tidy(context->crew);
-	shelf_tidy(&context->orders);
+	thread_pool_tidy(context->threads);
+	object_cache_tidy(&context->orders);
 	buffers_tidy();
 	pipes_tidy();
 }
@@ -799,8 +799,8 @@ worker_start(struct worker_context *context, struct worker_session *session,
 		warn(context, error_text(ERROR_MEMORY));
 		return;
 	}
-	if (!arrivals_enter(&context->arrivals, &order->arrival)) {
-		shelf_give(&context->orders, order);
+	if (!served_visitors_enter(&context->served, &order->visitor)) {
+		object_cache_give(&context->orders, order);
 		return;
 	}
 	want_more_spares(session);
@@ -811,7 +811,7 @@ worker_start(struct worker_context *context, struct worker_session *session,
 	if (error == ERROR_RESOURCES)
 		warn(context,
 		    errno == EMFILE ? limit_reason(context) : strerror(errno));
-	arrivals_leave(&context->arrivals, &order->arrival, false);
+	served_visitors_leave(&context->served, &order->visitor, false);
 	worker_session_release(session);
-	shelf_give(&context->orders, order);
+	object_cache_give(&context->orders, order);
 }

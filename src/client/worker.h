@@ -13,14 +13,14 @@
 #include "base/error.h"
 #include "base/repeat.h"
 #include "base/uuid.h"
-#include "client/arrivals.h"
+#include "client/served_visitors.h"
 #include "net/address.h"
 #include "net/resolve.h"
 #include "net/roster.h"
 #include "os/budget.h"
-#include "os/crew.h"
 #include "os/lock.h"
-#include "os/shelf.h"
+#include "os/object_cache.h"
+#include "os/thread_pool.h"
 #include "wire/auth.h"
 #include "wire/keyring.h"
 
@@ -34,7 +34,7 @@ struct worker_context {
 	unsigned spares;      /* to be kept when nothing happens; 0: none */
 	struct address_name local_name;
 	struct resolve *local;
-	struct crew *crew;
+	struct thread_pool *threads;
 	struct roster *roster;
 	int stop_fd; /* readable when proxied connections are to end */
 	struct budget *budget; /* of the process */
@@ -42,8 +42,8 @@ struct worker_context {
 	int64_t local_retry_ms;
 
 	/* Each with a lock of its own. */
-	struct arrivals arrivals;
-	struct shelf orders;
+	struct served_visitors served;
+	struct object_cache orders;
 
 	struct lock lock;
 	/* Under lock. */
@@ -96,7 +96,7 @@ struct worker_session *worker_session_create(
 void worker_session_release(struct worker_session *session);
 
 /*
- * Serve the visitor that waits under uuid, in a thread of the crew. One that is
+ * Serve the visitor that waits under uuid, in a thread of the thread pool. One that is
  * announced again while a worker is on its way to it is left to that one, and so
  * is one that was accepted a moment ago: both announcements were under way.
  *

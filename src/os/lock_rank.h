@@ -20,10 +20,10 @@ enum lock_rank {
 	/* Leaves: nothing is taken under one of these. */
 	LOCK_RANK_LEAF,
 	/* Free objects of one size. */
-	LOCK_RANK_SHELF = LOCK_RANK_LEAF,
+	LOCK_RANK_OBJECT_CACHE = LOCK_RANK_LEAF,
 	/* Stacks of threads; mapping memory is done under it. */
 	/* Threads that work or wait for a job. */
-	LOCK_RANK_CREW = LOCK_RANK_LEAF,
+	LOCK_RANK_THREAD_POOL = LOCK_RANK_LEAF,
 	/* Kept buffers and pipes, and how many are lent. */
 	LOCK_RANK_BUFFERS = LOCK_RANK_LEAF,
 	LOCK_RANK_PIPES = LOCK_RANK_LEAF,
@@ -38,30 +38,30 @@ enum lock_rank {
 	/* What the log condenses. */
 	LOCK_RANK_NOTICES = LOCK_RANK_LEAF,
 	/* Penalties of sources, and when spares were reclaimed last. */
-	LOCK_RANK_CONTEXT = LOCK_RANK_LEAF,
+	LOCK_RANK_SERVER_STATE = LOCK_RANK_LEAF,
 	/* Visitors that wait, by uuid and by tunnel. */
 	LOCK_RANK_PENDING = LOCK_RANK_LEAF,
 	/* The spare connections of one client. */
 	LOCK_RANK_SPARES = LOCK_RANK_LEAF,
 	/* Ports that are granted or reserved, and to whom. */
-	LOCK_RANK_GRANTS = LOCK_RANK_LEAF,
+	LOCK_RANK_PORT_MEMORY = LOCK_RANK_LEAF,
 	/* Whether the janitor has ended. */
 	LOCK_RANK_JANITOR = LOCK_RANK_LEAF,
 	/* The client's instance, attempt and port. */
 	LOCK_RANK_IDENTITY = LOCK_RANK_LEAF,
 	/* Visitors that the client is serving or has served lately. */
-	LOCK_RANK_ARRIVALS = LOCK_RANK_LEAF,
+	LOCK_RANK_SERVED_VISITORS = LOCK_RANK_LEAF,
 	/* What workers have in common: failures that were logged. */
 	LOCK_RANK_WORKER = LOCK_RANK_LEAF,
 
 	/* Only leaves are taken under these. */
 	LOCK_RANK_OVER_LEAVES,
-	/* Ports that could not be bound; then that of grants. */
+	/* Ports that could not be bound; then that of the port memory. */
 	LOCK_RANK_PORTS = LOCK_RANK_OVER_LEAVES,
-	/* Who holds a tunnel; then that of pending, of grants. */
+	/* Who holds a tunnel; then that of pending, of the port memory. */
 	LOCK_RANK_TUNNEL = LOCK_RANK_OVER_LEAVES,
 	/* Seats of visitors and leases; then that of pending, of a roster, of a
-	 * shelf. */
+	 * object cache. */
 	LOCK_RANK_SHARES = LOCK_RANK_OVER_LEAVES,
 	/* Tunnels by port, key and instance; then that of spares. */
 	LOCK_RANK_REGISTRY = LOCK_RANK_OVER_LEAVES,

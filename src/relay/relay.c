@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "net/sockopt.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/relay_flow.h"
 
 /* Wakes poll() at an interruption even while nothing is to be read. Where the

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "net/tcp.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/relay_flow.h"
 
 /* They take two pages of the stack, which are given back while the flow
@@ -51,7 +51,7 @@ pass(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 	return error;
 }
 
-STACK_APART enum error
+STACK_TRIM_APART enum error
 relay_peek_step(struct relay_flow *flow)
 {
 	char bytes[PEEK_BYTES];

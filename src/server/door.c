@@ -29,14 +29,14 @@
 #define LOOKED_AT_PER_MS 100
 
 bool
-door_open(struct door *door, struct context *context, struct tunnel *tunnel,
+door_open(struct door *door, struct server_state *server, struct tunnel *tunnel,
     struct spares *spares, const struct listener *listener, uint16_t port)
 {
 	memset(door, 0, sizeof *door);
-	door->share = shares_open(&context->shares, port);
+	door->share = shares_open(&server->shares, port);
 	if (door->share == NULL)
 		return false;
-	door->context = context;
+	door->server = server;
 	door->tunnel = tunnel;
 	door->spares = spares;
 	door->listener = *listener;
@@ -65,7 +65,7 @@ warn_of_visitor(struct door *door, const char *what, const char *reason)
 
 	snprintf(why, sizeof why, "port %u: %s: %s", (unsigned)door->port, what,
 	    reason);
-	context_warn_shed(door->context, why);
+	server_state_warn_shed(door->server, why);
 }
 
 static void
@@ -85,11 +85,11 @@ drop_visitor(
 
 	uuid_print(&visitor->uuid, uuid);
 	address_print(&visitor->address, text);
-	notices_tell(&door->context->notices, NOTICE_VISITOR_DROPPED,
+	notices_tell(&door->server->notices, NOTICE_VISITOR_DROPPED,
 	    source_of_address(&visitor->address),
 	    "visitor %.8s from %s on port %u dropped: %s", uuid, text,
 	    (unsigned)door->port, why);
-	proxy_drop(door->context, visitor);
+	proxy_drop(door->server, visitor);
 }
 
 /*
@@ -99,19 +99,19 @@ drop_visitor(
 static bool
 has_waiting_room(struct door *door)
 {
-	struct context *context = door->context;
+	struct server_state *server = door->server;
 	struct pending_visitor *visitor;
 	int64_t now_ms = clock_now_ms();
 	unsigned count;
 
 	if (door->link != NULL)
 		return true;
-	count = pending_count(&context->pending, &door->visitors);
-	if (count < context->waiting_most)
+	count = pending_count(&server->pending, &door->visitors);
+	if (count < server->waiting_most)
 		return true;
 	if (now_ms < door->silent_ms)
 		return false;
-	visitor = pending_take_silent(&context->pending, &door->visitors);
+	visitor = pending_take_silent(&server->pending, &door->visitors);
 	if (visitor == NULL) {
 		/* A flood does not have all looked at for each visitor. */
 		door->silent_ms = now_ms + count / LOOKED_AT_PER_MS;
@@ -126,21 +126,21 @@ has_waiting_room(struct door *door)
 static bool
 offer_to_spare(struct door *door, struct pending_visitor *visitor)
 {
-	struct context *context = door->context;
+	struct server_state *server = door->server;
 	struct spare spare;
 
 	if (door->link == NULL || !spares_take(door->spares, &spare))
 		return false;
-	if (handout_start(context, door->tunnel, visitor, &spare,
+	if (handout_start(server, door->tunnel, visitor, &spare,
 		door->link->rtt_ms) == ERROR_NONE) {
 		/* From here on its descriptor is charged to the visitor. */
-		budget_give(context->budget, BUDGET_SESSION);
+		budget_give(server->budget, BUDGET_SESSION);
 		return true;
 	}
 	/* No buffer is free: the spare can wait for that, not the visitor. */
 	if (!spares_return(door->spares, &spare)) {
 		transport_close(&spare.transport);
-		budget_give(context->budget, BUDGET_SESSION);
+		budget_give(server->budget, BUDGET_SESSION);
 	}
 	return false;
 }
@@ -162,8 +162,8 @@ log_visitor(const struct pending_visitor *visitor)
 static struct pending_visitor *
 make_visitor(struct door *door, int fd, const struct address *address)
 {
-	struct context *context = door->context;
-	struct pending_visitor *visitor = shelf_take(&context->visitors);
+	struct server_state *server = door->server;
+	struct pending_visitor *visitor = object_cache_take(&server->visitors);
 
 	if (visitor == NULL)
 		return NULL;
@@ -173,10 +173,10 @@ make_visitor(struct door *door, int fd, const struct address *address)
 	visitor->address = *address;
 	visitor->public_port = door->port;
 	visitor->arrived_ms = clock_now_ms();
-	visitor->expires_ms = visitor->arrived_ms + context->hold_ms;
-	if (!shares_enter(&context->shares, door->share, &visitor->seat,
+	visitor->expires_ms = visitor->arrived_ms + server->hold_ms;
+	if (!shares_enter(&server->shares, door->share, &visitor->seat,
 		source_of_address(address))) {
-		shelf_give(&context->visitors, visitor);
+		object_cache_give(&server->visitors, visitor);
 		return NULL;
 	}
 	visitor->pulse = pulse_hold(door->pulse);
@@ -188,7 +188,7 @@ make_visitor(struct door *door, int fd, const struct address *address)
 static void
 welcome(struct door *door, int fd, const struct address *address)
 {
-	struct context *context = door->context;
+	struct server_state *server = door->server;
 	struct pending_visitor *visitor;
 
 	if (!has_waiting_room(door)) {
@@ -197,14 +197,14 @@ welcome(struct door *door, int fd, const struct address *address)
 		return;
 	}
 	if (!room_for_visitor(
-		context, door->share, source_of_address(address))) {
+		server, door->share, source_of_address(address))) {
 		turn_away(door, fd, "visitor turned away",
-		    budget_reason(context->budget));
+		    budget_reason(server->budget));
 		return;
 	}
 	visitor = make_visitor(door, fd, address);
 	if (visitor == NULL) {
-		budget_give(context->budget, BUDGET_VISITOR);
+		budget_give(server->budget, BUDGET_VISITOR);
 		turn_away(door, fd, "visitor turned away", strerror(ENOMEM));
 		return;
 	}
@@ -213,9 +213,9 @@ welcome(struct door *door, int fd, const struct address *address)
 	log_visitor(visitor);
 	if (offer_to_spare(door, visitor))
 		return;
-	proxy_expect(context, visitor, true);
-	if (!pending_put(&context->pending, &door->visitors, visitor))
-		proxy_drop(context, visitor);
+	proxy_expect(server, visitor, true);
+	if (!pending_put(&server->pending, &door->visitors, visitor))
+		proxy_drop(server, visitor);
 }
 
 /* How long an announced visitor waits to be accepted: its client dials, perhaps
@@ -236,7 +236,7 @@ door_announce(struct door *door)
 		return;
 	expires_ms = clock_now_ms() + accept_within_ms(door);
 	while (link_has_room(door->link) &&
-	       pending_announce(&door->context->pending, &door->visitors,
+	       pending_announce(&door->server->pending, &door->visitors,
 		   expires_ms, &message.as.uuid))
 		link_put(door->link, &message);
 }
@@ -266,7 +266,7 @@ accept_visitors(struct door *door)
 		} else if (error != ERROR_RESET && error != ERROR_AGAIN) {
 			warn_of_visitor(
 			    door, "cannot accept a visitor", strerror(errno));
-			crowd_interrupt_one(&door->context->silent);
+			crowd_interrupt_one(&door->server->silent);
 			door->rest_ms = clock_now_ms() + REST_MS;
 		}
 	}
@@ -277,7 +277,7 @@ static void
 drop_those_who_left(struct door *door)
 {
 	struct pending_visitor *visitor =
-	    pending_take_reset(&door->context->pending, &door->visitors);
+	    pending_take_reset(&door->server->pending, &door->visitors);
 
 	while (visitor != NULL) {
 		struct pending_visitor *next = pending_next(visitor);
@@ -290,7 +290,7 @@ drop_those_who_left(struct door *door)
 static void
 drop_expired(struct door *door, int64_t now_ms)
 {
-	struct pending *pending = &door->context->pending;
+	struct pending *pending = &door->server->pending;
 	struct pending_visitor *visitor;
 	char why[64] = "the client did not come back in time";
 
@@ -326,11 +326,11 @@ door_destroy(struct door *door)
 {
 	struct pending_visitor *visitor;
 
-	while ((visitor = pending_expire(&door->context->pending,
+	while ((visitor = pending_expire(&door->server->pending,
 		    &door->visitors, CLOCK_NEVER)) != NULL)
 		drop_visitor(door, visitor, "its tunnel has ended");
 	door_close(door);
-	shares_close(&door->context->shares, door->share);
+	shares_close(&door->server->shares, door->share);
 	principal_release(door->principal);
 	pulse_release(door->pulse);
 }
@@ -338,7 +338,7 @@ door_destroy(struct door *door)
 void
 door_attach(struct door *door, struct link *link)
 {
-	struct pending *pending = &door->context->pending;
+	struct pending *pending = &door->server->pending;
 	struct principal *principal = link_principal(link);
 
 	door->link = link;
@@ -348,7 +348,7 @@ door_attach(struct door *door, struct link *link)
 	principal_release(door->principal);
 	door->principal = principal;
 	pending_rewind(
-	    pending, &door->visitors, clock_now_ms() + door->context->hold_ms);
+	    pending, &door->visitors, clock_now_ms() + door->server->hold_ms);
 	door_announce(door);
 }
 
@@ -356,8 +356,8 @@ void
 door_detach(struct door *door)
 {
 	door->link = NULL;
-	pending_rewind(&door->context->pending, &door->visitors,
-	    clock_now_ms() + door->context->hold_ms);
+	pending_rewind(&door->server->pending, &door->visitors,
+	    clock_now_ms() + door->server->hold_ms);
 }
 
 void
@@ -392,7 +392,7 @@ door_due_ms(const struct door *door)
 
 	if (door->is_holding)
 		return CLOCK_NEVER;
-	due_ms = pending_next_expiry(&door->context->pending, &door->visitors);
+	due_ms = pending_next_expiry(&door->server->pending, &door->visitors);
 	/* While the client is away, some of those who wait may leave. */
 	if (door->link == NULL && due_ms != CLOCK_NEVER)
 		due_ms = clock_earlier(due_ms, door->sweep_ms);
@@ -417,14 +417,14 @@ door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
 bool
 door_readmit(struct door *door, struct pending_visitor *visitor)
 {
-	visitor->expires_ms = clock_now_ms() + door->context->hold_ms;
-	return pending_put(&door->context->pending, &door->visitors, visitor);
+	visitor->expires_ms = clock_now_ms() + door->server->hold_ms;
+	return pending_put(&door->server->pending, &door->visitors, visitor);
 }
 
 unsigned
 door_count(const struct door *door)
 {
-	return pending_count(&door->context->pending, &door->visitors);
+	return pending_count(&door->server->pending, &door->visitors);
 }
 
 bool

@@ -16,10 +16,10 @@
 
 #include "base/uuid.h"
 #include "net/listen.h"
-#include "server/context.h"
 #include "server/link.h"
 #include "server/pending.h"
 #include "server/pulse.h"
+#include "server/server_state.h"
 #include "server/spares.h"
 #include "server/tunnel_calls.h"
 
@@ -28,7 +28,7 @@
 
 /* Fields are private. */
 struct door {
-	struct context *context;
+	struct server_state *server;
 	struct tunnel *tunnel; /* for those who give a visitor back */
 	struct spares *spares;
 	uint16_t port;
@@ -51,7 +51,7 @@ struct door {
  * spares: of its client; kept.
  * Returns false when there is no memory; then nothing is to be closed.
  */
-bool door_open(struct door *door, struct context *context,
+bool door_open(struct door *door, struct server_state *server,
     struct tunnel *tunnel, struct spares *spares,
     const struct listener *listener, uint16_t port);
 

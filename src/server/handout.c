@@ -11,7 +11,7 @@
 #include "base/protocol_times.h"
 #include "net/tcp.h"
 #include "net/transport.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "server/proxy.h"
 #include "wire/channel.h"
@@ -27,7 +27,7 @@
 #define LOOK_MS       500
 
 struct handout {
-	struct context *context;
+	struct server_state *server;
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
 	struct principal *principal; /* the visitor's, a reference */
@@ -197,12 +197,12 @@ give_kept(struct handout *handout)
 static void
 give_back(struct handout *handout)
 {
-	proxy_expect(handout->context, handout->visitor, true);
+	proxy_expect(handout->server, handout->visitor, true);
 	give_kept(handout);
 	skip_sent(handout->visitor, 0);
-	if (handout->visitor_lost || !handout->context->tunnels->readmit(
+	if (handout->visitor_lost || !handout->server->tunnels->readmit(
 					 handout->tunnel, handout->visitor))
-		proxy_drop(handout->context, handout->visitor);
+		proxy_drop(handout->server, handout->visitor);
 }
 
 static void
@@ -210,7 +210,7 @@ release_handout(struct handout *handout)
 {
 	buffers_return(handout->kept);
 	principal_release(handout->principal);
-	handout->context->tunnels->release(handout->tunnel);
+	handout->server->tunnels->release(handout->tunnel);
 }
 
 /* Have the visitor served over the spare. Releases the handout. Returns false
@@ -221,7 +221,7 @@ serve_over(struct handout *handout, struct proxy *proxy)
 	const char *rest = channel_rest(&handout->channel, &proxy->early_size);
 	bool good;
 
-	proxy->context = handout->context;
+	proxy->server = handout->server;
 	proxy->visitor = handout->visitor;
 	proxy->data = handout->transport;
 	proxy->early = buffers_copy(rest, proxy->early_size);
@@ -229,14 +229,14 @@ serve_over(struct handout *handout, struct proxy *proxy)
 	if (!good) {
 		if (proxy->is_entered) {
 			shares_unbind(
-			    &handout->context->shares, &handout->visitor->seat);
-			roster_leave(&handout->context->active, handout->entry);
+			    &handout->server->shares, &handout->visitor->seat);
+			roster_leave(&handout->server->active, handout->entry);
 		}
 		if (proxy->is_expected)
-			roster_arrive(&handout->context->active);
+			roster_arrive(&handout->server->active);
 		transport_reset(&handout->transport);
 		transport_close(&handout->transport);
-		proxy_drop(handout->context, handout->visitor);
+		proxy_drop(handout->server, handout->visitor);
 	}
 	release_handout(handout);
 	return good;
@@ -256,7 +256,7 @@ static void
 condemn(struct handout *handout)
 {
 	if (!handout->condemned)
-		handout->context->tunnels->condemn_spares(
+		handout->server->tunnels->condemn_spares(
 		    handout->tunnel, handout->serial);
 	handout->condemned = true;
 }
@@ -279,7 +279,7 @@ condemn_if_dead(struct handout *handout)
 static enum error
 await_late(struct handout *handout, const struct uuid *uuid)
 {
-	struct pending *pending = &handout->context->pending;
+	struct pending *pending = &handout->server->pending;
 	int64_t end_ms =
 	    clock_now_ms() + patience_answer_ms(LATE_MS, 2 * handout->rtt_ms);
 	int look_ms = LOOK_FIRST_MS;
@@ -304,7 +304,7 @@ await_late(struct handout *handout, const struct uuid *uuid)
 static void
 leave_for_proxy(struct handout *handout, struct proxy *proxy)
 {
-	struct roster *roster = &handout->context->active;
+	struct roster *roster = &handout->server->active;
 
 	proxy->is_expected = true;
 	roster_expect(roster);
@@ -315,20 +315,20 @@ leave_for_proxy(struct handout *handout, struct proxy *proxy)
 static bool
 outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 {
-	struct context *context = handout->context;
+	struct server_state *server = handout->server;
 	struct pending_visitor *visitor = NULL;
 	size_t sent = handout->sent;
 	struct transport transport = handout->transport;
 
-	if (roster_enter(&context->active, handout->entry,
+	if (roster_enter(&server->active, handout->entry,
 		transport_fd(&transport), -1)) {
 		if (await_late(handout, uuid) == ERROR_NONE)
 			visitor = pending_accept(
-			    &context->pending, uuid, handout->principal);
+			    &server->pending, uuid, handout->principal);
 		if (visitor != NULL)
 			leave_for_proxy(handout, proxy);
 		else
-			roster_leave(&context->active, handout->entry);
+			roster_leave(&server->active, handout->entry);
 	}
 	if (visitor != NULL) {
 		skip_sent(visitor, sent);
@@ -345,8 +345,8 @@ outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 static bool
 deliver(struct handout *handout, struct proxy *proxy)
 {
-	struct roster *roster = &handout->context->active;
-	struct shares *shares = &handout->context->shares;
+	struct roster *roster = &handout->server->active;
+	struct shares *shares = &handout->server->shares;
 	struct share_seat *seat = &handout->visitor->seat;
 	struct uuid uuid = handout->visitor->uuid;
 	unsigned entered = roster_enter(roster, handout->entry,
@@ -383,11 +383,11 @@ max_u32(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-STACK_APART static bool
+STACK_TRIM_APART static bool
 run_order(const struct handout_order *order, struct proxy *proxy)
 {
 	struct handout handout = {
-	    .context = order->context,
+	    .server = order->server,
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
 	    .principal = principal_hold(order->visitor->principal),
@@ -411,11 +411,11 @@ static void
 run_handout(void *argument)
 {
 	struct handout_order *order = argument;
-	struct context *context = order->context;
+	struct server_state *server = order->server;
 	struct proxy proxy = {.is_entered = false};
 	bool has_proxy = run_order(order, &proxy);
 
-	shelf_give(&context->handouts, order);
+	object_cache_give(&server->handouts, order);
 	if (has_proxy)
 		proxy_run(&proxy);
 }
@@ -453,36 +453,36 @@ begin_handout(struct handout_order *order)
 }
 
 enum error
-handout_start(struct context *context, struct tunnel *tunnel,
+handout_start(struct server_state *server, struct tunnel *tunnel,
     struct pending_visitor *visitor, const struct spare *spare, uint32_t rtt_ms)
 {
-	struct handout_order *order = shelf_take(&context->handouts);
+	struct handout_order *order = object_cache_take(&server->handouts);
 	char *kept = buffers_borrow();
 
 	if (order == NULL || kept == NULL) {
 		buffers_return(kept);
-		shelf_give(&context->handouts, order);
+		object_cache_give(&server->handouts, order);
 		return ERROR_MEMORY;
 	}
-	*order = (struct handout_order){.context = context,
+	*order = (struct handout_order){.server = server,
 	    .tunnel = tunnel,
 	    .visitor = visitor,
 	    .spare = *spare,
 	    .rtt_ms = rtt_ms,
 	    .kept = kept};
-	context->tunnels->hold(tunnel);
-	roster_expect(&context->active); /* as its thread may be late */
+	server->tunnels->hold(tunnel);
+	roster_expect(&server->active); /* as its thread may be late */
 	begin_handout(order);
-	if (crew_do(context->crew, run_handout, order) == ERROR_NONE)
+	if (thread_pool_run(server->threads, run_handout, order) == ERROR_NONE)
 		return ERROR_NONE;
-	roster_arrive(&context->active);
-	context_warn_shed(context, "no thread for a visitor");
-	crowd_shrink(&context->silent, clock_now_ms());
+	roster_arrive(&server->active);
+	server_state_warn_shed(server, "no thread for a visitor");
+	crowd_shrink(&server->silent, clock_now_ms());
 	buffers_return(kept);
-	proxy_drop(context, visitor);
+	proxy_drop(server, visitor);
 	transport_reset(&order->spare.transport);
 	transport_close(&order->spare.transport);
-	context->tunnels->release(tunnel);
-	shelf_give(&context->handouts, order);
+	server->tunnels->release(tunnel);
+	object_cache_give(&server->handouts, order);
 	return ERROR_NONE;
 }

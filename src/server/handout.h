@@ -11,12 +11,12 @@
 #ifndef REBORE_SERVER_HANDOUT_H
 #define REBORE_SERVER_HANDOUT_H
 
-#include "server/context.h"
+#include "server/server_state.h"
 #include "server/spares.h"
 
-/* What a context's shelf of handouts has on it. */
+/* What a server's cache of handouts holds. */
 struct handout_order {
-	struct context *context;
+	struct server_state *server;
 	struct tunnel *tunnel; /* a reference */
 	struct pending_visitor *visitor;
 	struct spare spare;
@@ -30,14 +30,14 @@ struct handout_order {
 };
 
 /*
- * Serve a visitor over a spare, in a thread of the crew.
+ * Serve a visitor over a spare, in a thread of the thread pool.
  *
  * visitor, spare: taken on success.
  * rtt_ms: the round trip of the control connection; 0: not known.
  * Returns an error when there is no memory for it. Where there is no thread, the
  * client has heard of the visitor already: it is dropped, with a warning.
  */
-enum error handout_start(struct context *context, struct tunnel *tunnel,
+enum error handout_start(struct server_state *server, struct tunnel *tunnel,
     struct pending_visitor *visitor, const struct spare *spare,
     uint32_t rtt_ms);
 

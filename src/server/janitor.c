@@ -17,24 +17,25 @@
 static void
 tidy_if_due(struct janitor *janitor)
 {
-	struct context *context = janitor->context;
+	struct server_state *server = janitor->server;
 	int64_t now_ms = clock_now_ms();
 
-	if (atomic_load(&context->tunnels_now) > 0)
+	if (atomic_load(&server->tunnels_now) > 0)
 		janitor->tidies = TIDIES_AFTER;
 	if (janitor->tidies == 0 || now_ms < janitor->tidy_ms)
 		return;
 	janitor->tidies--;
 	janitor->tidy_ms = now_ms + TIDY_MS;
-	context_tidy(context);
+	server_state_tidy(server);
 }
 
 static int64_t
 janitor_due_ms(struct janitor *janitor)
 {
-	struct context *context = janitor->context;
-	int64_t wake_ms = clock_earlier(
-	    grants_due_ms(&context->grants), notices_due_ms(&context->notices));
+	struct server_state *server = janitor->server;
+	int64_t wake_ms =
+	    clock_earlier(port_memory_due_ms(&server->port_memory),
+		notices_due_ms(&server->notices));
 
 	if (janitor->tidies > 0)
 		wake_ms = clock_earlier(wake_ms, janitor->tidy_ms);
@@ -45,11 +46,11 @@ static void *
 run_janitor(void *argument)
 {
 	struct janitor *janitor = argument;
-	struct context *context = janitor->context;
+	struct server_state *server = janitor->server;
 	struct pollfd slots[] = {
 	    {.fd = janitor->stop.read_fd, .events = POLLIN},
-	    {.fd = context->opened.read_fd, .events = POLLIN},
-	    {.fd = grants_fd(&context->grants), .events = POLLIN},
+	    {.fd = server->opened.read_fd, .events = POLLIN},
+	    {.fd = port_memory_fd(&server->port_memory), .events = POLLIN},
 	};
 
 	while (slots[0].revents == 0) {
@@ -57,12 +58,12 @@ run_janitor(void *argument)
 		    -1)
 			continue;
 		if (slots[1].revents != 0)
-			wakeup_clear(&context->opened);
+			wakeup_clear(&server->opened);
 		tidy_if_due(janitor);
-		notices_write_counts(&context->notices);
-		grants_save_if_due(&context->grants);
+		notices_write_counts(&server->notices);
+		port_memory_save_if_due(&server->port_memory);
 	}
-	grants_save(&context->grants);
+	port_memory_save(&server->port_memory);
 	lock_take(&janitor->lock);
 	janitor->ended = true;
 	lock_condition_tell(&janitor->over);
@@ -80,14 +81,14 @@ release_janitor(struct janitor *janitor)
 }
 
 enum error
-janitor_start(struct janitor *janitor, struct context *context)
+janitor_start(struct janitor *janitor, struct server_state *server)
 {
 	enum error error = wakeup_open(&janitor->stop);
 
 	janitor->started = false;
 	if (error)
 		return error;
-	janitor->context = context;
+	janitor->server = server;
 	janitor->ended = false;
 	janitor->tidies = 0;
 	janitor->tidy_ms = 0;

@@ -15,12 +15,12 @@
 #include "base/error.h"
 #include "os/lock.h"
 #include "os/wakeup.h"
-#include "server/context.h"
+#include "server/server_state.h"
 
 /* Fields are private; all zero is one that was not started. */
 struct janitor {
 	/* Set before the thread starts, then read-only. */
-	struct context *context;
+	struct server_state *server;
 	struct wakeup stop;
 	pthread_t thread;
 	bool started;
@@ -39,18 +39,18 @@ struct janitor {
 /*
  * Start it.
  *
- * context: its grants are the janitor's to save, and nobody else's, until
+ * server: its port memory is the janitor's to save, and nobody else's, until
  * janitor_stop().
  * Returns an error with errno; then nothing is started.
  */
-enum error janitor_start(struct janitor *janitor, struct context *context);
+enum error janitor_start(struct janitor *janitor, struct server_state *server);
 
 /*
  * Have what is due written, and end the thread. Legal on one that was not
  * started, and again after ERROR_TIMEOUT.
  *
  * Returns ERROR_TIMEOUT when the disk has not done it by deadline_ms: then the
- * thread lives on, and so must janitor and context.
+ * thread lives on, and so must janitor and server.
  */
 enum error janitor_stop(struct janitor *janitor, int64_t deadline_ms);
 

@@ -41,7 +41,7 @@ adapt(struct link *link)
 }
 
 struct link *
-link_create(struct context *context, struct transport transport,
+link_create(struct server_state *server, struct transport transport,
     const struct channel *channel, const struct address *peer)
 {
 	struct link *link = calloc(1, sizeof *link);
@@ -49,7 +49,7 @@ link_create(struct context *context, struct transport transport,
 	if (link == NULL)
 		return NULL;
 	link->name = random_uuid();
-	link->context = context;
+	link->server = server;
 	link->transport = transport;
 	link->channel = *channel;
 	link->address = *peer;
@@ -58,7 +58,7 @@ link_create(struct context *context, struct transport transport,
 	link->heard_ms = link->start_ms;
 	atomic_init(&link->said_ms, link->start_ms);
 	link->reason = "";
-	tcp_limit_silence(transport_fd(&transport), context->unacknowledged_ms);
+	tcp_limit_silence(transport_fd(&transport), server->unacknowledged_ms);
 	adapt(link);
 	return link;
 }
@@ -68,10 +68,10 @@ link_destroy(struct link *link)
 {
 	if (link == NULL)
 		return;
-	registry_remove_instance(&link->context->registry, &link->entry);
+	registry_remove_instance(&link->server->registry, &link->entry);
 	transport_close(&link->transport);
-	keyring_release(&link->context->keys, link->key);
-	budget_give(link->context->budget, BUDGET_SESSION);
+	keyring_release(&link->server->keys, link->key);
+	budget_give(link->server->budget, BUDGET_SESSION);
 	free(link);
 }
 
@@ -81,7 +81,7 @@ link_enter(struct link *link)
 	assert(link->announced && link->entry.link == NULL);
 	link->entry.uuid = link->who.instance;
 	link->entry.link = link;
-	registry_put_instance(&link->context->registry, &link->entry);
+	registry_put_instance(&link->server->registry, &link->entry);
 }
 
 bool
@@ -112,7 +112,7 @@ skip(struct link *link, const struct message *message)
 	if (link->told_unknown)
 		return;
 	link->told_unknown = true;
-	notices_tell(&link->context->notices, NOTICE_SKIPPED,
+	notices_tell(&link->server->notices, NOTICE_SKIPPED,
 	    source_of_address(&link->address),
 	    "%s sent %s behind its Hello; it is skipped, and so are further "
 	    "ones",
@@ -236,16 +236,16 @@ link_put_announce(struct link *link)
 
 	message.as.announce = (struct message_announce){
 	    .can = MESSAGE_CAN_HEARTBEAT,
-	    .lease_ms = link->context->lease_ms,
+	    .lease_ms = link->server->lease_ms,
 	};
 	if ((link->who.can & MESSAGE_CAN_SPARE) != 0 &&
-	    link->context->spares_most > 0) {
+	    link->server->spares_most > 0) {
 		message.as.announce.can |= MESSAGE_CAN_SPARE;
-		message.as.announce.spares = link->context->spares_most;
+		message.as.announce.spares = link->server->spares_most;
 		message.as.announce.has_key = true;
 		message.as.announce.key = link->name;
 	}
-	if (link->context->lease_ms > 0)
+	if (link->server->lease_ms > 0)
 		message.as.announce.can |= MESSAGE_CAN_LEASE;
 	link_put(link, &message);
 }
@@ -279,7 +279,7 @@ lost_ms(const struct link *link)
 {
 	return link->heard_ms +
 	       patience_answer_ms(
-		   link->context->client_timeout_ms, link->rtt_ms);
+		   link->server->client_timeout_ms, link->rtt_ms);
 }
 
 enum error
@@ -340,7 +340,7 @@ link_part(struct link *link, const struct message_bye *bye)
 void
 link_begin_end(struct link *link)
 {
-	registry_remove_instance(&link->context->registry, &link->entry);
+	registry_remove_instance(&link->server->registry, &link->entry);
 	(void)transport_end(&link->transport);
 }
 

@@ -15,12 +15,12 @@
 
 #include "net/address.h"
 #include "net/transport.h"
-#include "server/context.h"
+#include "server/server_state.h"
 #include "wire/channel.h"
 
 struct link {
 	/* Set by link_create(), then read-only. */
-	struct context *context;
+	struct server_state *server;
 	char peer[ADDRESS_TEXT_SIZE];
 	struct address address;
 	int64_t start_ms;
@@ -68,8 +68,9 @@ enum link_event {
  * transport: the link's on success. channel: over it; copied.
  * Returns NULL when there is no memory.
  */
-struct link *link_create(struct context *context, struct transport transport,
-    const struct channel *channel, const struct address *peer);
+struct link *link_create(struct server_state *server,
+    struct transport transport, const struct channel *channel,
+    const struct address *peer);
 
 /* Enter it in the registry, as a connection of its instance. It must have
  * announced itself, and not be entered yet. */
@@ -113,7 +114,7 @@ bool link_has_room(const struct link *link);
 /* Queue a message. The caller knows that there is room (link_has_room()). */
 void link_put(struct link *link, const struct message *message);
 
-/* Queue our own Announce, with what the server grants. */
+/* Queue our own Announce, with what the server port_memory. */
 void link_put_announce(struct link *link);
 
 /*

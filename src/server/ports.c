@@ -37,11 +37,11 @@ struct search {
 
 void
 ports_init(struct ports *ports, const struct address *address,
-    const struct ports_range *range, struct grants *grants)
+    const struct ports_range *range, struct port_memory *port_memory)
 {
 	ports->address = *address;
 	ports->range = *range;
-	ports->grants = grants;
+	ports->port_memory = port_memory;
 	ports->control = 0;
 	lock_init(&ports->lock, LOCK_RANK_PORTS);
 	memset(ports->taken, 0, sizeof ports->taken);
@@ -91,8 +91,8 @@ candidates(const struct search *search, unsigned word)
 		bits &=
 		    ~span(word, search->ephemeral_low, search->ephemeral_high);
 	if (bits != 0) /* its lock is a leaf below ours */
-		bits &= grants_free(
-		    ports->grants, word, search->worst >= LIKING_RESERVED);
+		bits &= port_memory_free(
+		    ports->port_memory, word, search->worst >= LIKING_RESERVED);
 	return bits;
 }
 

@@ -1,7 +1,7 @@
 /*
  * ports - chooses and opens the public port of a tunnel.
  *
- * Which ports our own tunnels have is known (grants.h), and those of others are
+ * Which ports our own tunnels have is known (port_memory.h), and those of others are
  * remembered once they were met: a port that is not free costs no system call.
  */
 #ifndef REBORE_SERVER_PORTS_H
@@ -13,7 +13,7 @@
 #include "net/address.h"
 #include "net/listen.h"
 #include "os/lock.h"
-#include "server/grants.h"
+#include "server/port_memory.h"
 
 /* The public ports that clients may have. */
 struct ports_range {
@@ -26,23 +26,23 @@ struct ports {
 	/* Set before other threads come, then read-only. */
 	struct address address;
 	struct ports_range range;
-	struct grants *grants;
+	struct port_memory *port_memory;
 	uint16_t control;
 
-	struct lock lock; /* before that of grants */
+	struct lock lock; /* before that of port_memory */
 	/* Under lock. A set: who had them was none of ours when we asked. */
-	uint64_t taken[GRANTS_WORDS];
+	uint64_t taken[PORT_MEMORY_WORDS];
 	/* Behind which port of them the next question goes. */
 	uint16_t asked_again;
 };
 
 /*
  * address: where to listen; its port is ignored.
- * grants: what our own tunnels have, and what is kept for clients that may
+ * port_memory: what our own tunnels have, and what is kept for clients that may
  * return.
  */
 void ports_init(struct ports *ports, const struct address *address,
-    const struct ports_range *range, struct grants *grants);
+    const struct ports_range *range, struct port_memory *port_memory);
 void ports_destroy(struct ports *ports);
 
 /* Never give the number of the control port to a client: also where public ports

@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/relay.h"
 
-STACK_APART static void
+STACK_TRIM_APART static void
 log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
     enum relay_outcome outcome)
 {
@@ -27,54 +27,54 @@ log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
 }
 
 void
-proxy_expect(
-    struct context *context, struct pending_visitor *visitor, bool expecting)
+proxy_expect(struct server_state *server, struct pending_visitor *visitor,
+    bool expecting)
 {
 	if (expecting && !visitor->expecting)
-		budget_expect(context->budget);
+		budget_expect(server->budget);
 	else if (!expecting && visitor->expecting)
-		budget_arrive(context->budget);
+		budget_arrive(server->budget);
 	visitor->expecting = expecting;
 }
 
 static void
-finish_visitor(struct context *context, struct pending_visitor *visitor)
+finish_visitor(struct server_state *server, struct pending_visitor *visitor)
 {
-	proxy_expect(context, visitor, false);
+	proxy_expect(server, visitor, false);
 	transport_close(&visitor->transport);
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
 	principal_release(visitor->principal);
-	budget_give(context->budget, BUDGET_VISITOR);
-	shares_leave(&context->shares, &visitor->seat);
-	shelf_give(&context->visitors, visitor);
+	budget_give(server->budget, BUDGET_VISITOR);
+	shares_leave(&server->shares, &visitor->seat);
+	object_cache_give(&server->visitors, visitor);
 }
 
 void
-proxy_drop(struct context *context, struct pending_visitor *visitor)
+proxy_drop(struct server_state *server, struct pending_visitor *visitor)
 {
 	transport_reset(&visitor->transport);
-	finish_visitor(context, visitor);
+	finish_visitor(server, visitor);
 }
 
 /* Returns false when the server has ended. */
 static bool
 enter_active(struct proxy *proxy)
 {
-	struct context *context = proxy->context;
+	struct server_state *server = proxy->server;
 	struct share_seat *seat = &proxy->visitor->seat;
 
 	if (!proxy->is_entered) {
 		proxy->is_entered =
-		    roster_enter(&context->active, &proxy->entry,
+		    roster_enter(&server->active, &proxy->entry,
 			transport_fd(&proxy->data),
 			transport_fd(&proxy->visitor->transport)) > 0;
 		if (proxy->is_entered)
-			shares_bind(&context->shares, seat, &context->active,
+			shares_bind(&server->shares, seat, &server->active,
 			    &proxy->entry);
 	}
 	if (proxy->is_expected)
-		roster_arrive(&context->active);
+		roster_arrive(&server->active);
 	proxy->is_expected = false;
 	return proxy->is_entered;
 }
@@ -82,7 +82,7 @@ enter_active(struct proxy *proxy)
 void
 proxy_run(struct proxy *proxy)
 {
-	struct context *context = proxy->context;
+	struct server_state *server = proxy->server;
 	struct pending_visitor *visitor = proxy->visitor;
 	struct relay relay = {
 	    .data = proxy->data,
@@ -96,22 +96,22 @@ proxy_run(struct proxy *proxy)
 	};
 	enum relay_outcome outcome;
 
-	proxy_expect(context, visitor, false);
+	proxy_expect(server, visitor, false);
 	pulse_beat(
 	    visitor->pulse); /* the client has just said Accept or Taken */
 	if (enter_active(proxy)) {
 		visitor->kept = NULL; /* the relay takes it */
 		outcome = relay_run(&relay);
-		shares_unbind(&context->shares, &visitor->seat);
-		roster_leave(&context->active, &proxy->entry);
+		shares_unbind(&server->shares, &visitor->seat);
+		roster_leave(&server->active, &proxy->entry);
 		log_proxy_end(visitor, &relay, outcome);
 		transport_close(
 		    &proxy->data); /* before the budget has it again */
-		finish_visitor(context, visitor);
+		finish_visitor(server, visitor);
 	} else {
 		transport_reset(&proxy->data);
 		buffers_return(proxy->early);
 		transport_close(&proxy->data);
-		proxy_drop(context, visitor);
+		proxy_drop(server, visitor);
 	}
 }

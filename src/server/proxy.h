@@ -9,12 +9,12 @@
 
 #include "base/uuid.h"
 #include "net/transport.h"
-#include "server/context.h"
+#include "server/server_state.h"
 
 /* A visitor and its data connection; proxy_run() closes both. Kept small, since it
  * is on a stack for as long as the visitor is connected. */
 struct proxy {
-	struct context *context;
+	struct server_state *server;
 	struct pending_visitor *visitor;
 	struct transport data;
 	/* What the client has sent behind its last frame, the first bytes that
@@ -33,10 +33,10 @@ struct proxy {
 void proxy_run(struct proxy *proxy);
 
 /* Count that a visitor waits for its data connection, or does not any more. */
-void proxy_expect(
-    struct context *context, struct pending_visitor *visitor, bool expecting);
+void proxy_expect(struct server_state *server, struct pending_visitor *visitor,
+    bool expecting);
 
 /* Reset and forget a visitor that nobody serves, and give its budget back. */
-void proxy_drop(struct context *context, struct pending_visitor *visitor);
+void proxy_drop(struct server_state *server, struct pending_visitor *visitor);
 
 #endif

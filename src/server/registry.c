@@ -185,13 +185,13 @@ registry_remove_instance(
 void
 registry_visit_older(struct registry *registry,
     const struct registry_entry *entry,
-    bool (*visit)(const struct link *link, void *context), void *context)
+    bool (*visit)(const struct link *link, void *server), void *server)
 {
 	const struct registry_entry *older;
 
 	lock_take(&registry->lock);
 	older = seek(entry->next, &entry->uuid);
-	while (older != NULL && visit(older->link, context))
+	while (older != NULL && visit(older->link, server))
 		older = seek(older->next, &entry->uuid);
 	lock_give(&registry->lock);
 }

@@ -105,7 +105,7 @@ void registry_remove_instance(
  */
 void registry_visit_older(struct registry *registry,
     const struct registry_entry *entry,
-    bool (*visit)(const struct link *link, void *context), void *context);
+    bool (*visit)(const struct link *link, void *server), void *server);
 
 /* Call visit for each tunnel, with argument; under the lock, so visit must not
  * block. */

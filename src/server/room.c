@@ -15,7 +15,7 @@
 
 /* Those who were sent away for a newcomer. */
 struct departures {
-	struct context *context;
+	struct server_state *server;
 	unsigned count;
 	struct departure {
 		/* One that waited, and is closed by us. */
@@ -51,7 +51,7 @@ send_lease_away(struct departures *departures, struct share_seat *seat)
 	one->visitor = NULL;
 	one->is_lease = true;
 	one->source = shares_source_of(seat);
-	shares_send_away(&departures->context->shares, seat, BUDGET_TUNNEL);
+	shares_send_away(&departures->server->shares, seat, BUDGET_TUNNEL);
 	one->port = lease_of(seat)->port;
 	wakeup_send(lease_of(seat)->wakeup);
 }
@@ -59,17 +59,17 @@ send_lease_away(struct departures *departures, struct share_seat *seat)
 static void
 send_visitor_away(struct departures *departures, struct share_seat *seat)
 {
-	struct context *context = departures->context;
+	struct server_state *server = departures->server;
 	struct departure *one = &departures->list[departures->count++];
 	struct pending_visitor *visitor = visitor_of(seat);
 
 	one->is_lease = false;
 	one->source = shares_source_of(seat);
 	one->port = shares_port_of(seat);
-	shares_send_away(&context->shares, seat, BUDGET_VISITOR);
-	one->visitor = pending_take(&context->pending, &visitor->uuid);
+	shares_send_away(&server->shares, seat, BUDGET_VISITOR);
+	one->visitor = pending_take(&server->pending, &visitor->uuid);
 	if (one->visitor == NULL && seat->entry != NULL)
-		roster_interrupt(&context->active, seat->entry);
+		roster_interrupt(&server->active, seat->entry);
 }
 
 static void
@@ -94,12 +94,12 @@ tell_departure(struct notices *notices, const struct departure *one)
 static void
 see_departures_off(const struct departures *departures)
 {
-	struct context *context = departures->context;
+	struct server_state *server = departures->server;
 
 	for (unsigned i = 0; i < departures->count; i++) {
 		if (departures->list[i].visitor != NULL)
-			proxy_drop(context, departures->list[i].visitor);
-		tell_departure(&context->notices, &departures->list[i]);
+			proxy_drop(server, departures->list[i].visitor);
+		tell_departure(&server->notices, &departures->list[i]);
 	}
 }
 
@@ -108,7 +108,7 @@ static bool
 send_one_away(
     struct departures *departures, const struct share *share, uint64_t source)
 {
-	struct shares *shares = &departures->context->shares;
+	struct shares *shares = &departures->server->shares;
 	struct share_seat *seat = shares_find_lease(shares);
 
 	if (seat != NULL) {
@@ -124,10 +124,10 @@ send_one_away(
 /* Whether what the newcomer takes is there, or will be when those who were sent
  * away have closed. */
 static bool
-is_covered(struct context *context, unsigned count)
+is_covered(struct server_state *server, unsigned count)
 {
-	lock_assert_held(&context->shares.lock);
-	return budget_excess(context->budget, count) <= context->shares.owed;
+	lock_assert_held(&server->shares.lock);
+	return budget_excess(server->budget, count) <= server->shares.owed;
 }
 
 /* Send away until there is room, and take it. */
@@ -135,13 +135,13 @@ static bool
 take_room(struct departures *departures, unsigned count,
     const struct share *share, uint64_t source)
 {
-	struct context *context = departures->context;
-	struct shares *shares = &context->shares;
+	struct server_state *server = departures->server;
+	struct shares *shares = &server->shares;
 	int64_t deadline_ms = clock_now_ms() + ROOM_WAIT_MS;
 	bool goes_on = true;
 	bool covered;
 
-	while (!(covered = is_covered(context, count) &&
+	while (!(covered = is_covered(server, count) &&
 	                   shares->owed <= OWED_MOST) &&
 	       goes_on) {
 		if (shares->owed >= OWED_MOST)
@@ -152,38 +152,38 @@ take_room(struct departures *departures, unsigned count,
 			          send_one_away(departures, share, source);
 	}
 	if (covered)
-		budget_force(context->budget, count);
+		budget_force(server->budget, count);
 	return covered;
 }
 
 static bool
-make_room(struct context *context, unsigned count, const struct share *share,
-    uint64_t source)
+make_room(struct server_state *server, unsigned count,
+    const struct share *share, uint64_t source)
 {
-	struct departures departures = {.context = context};
+	struct departures departures = {.server = server};
 	bool taken;
 
-	lock_take(&context->shares.lock);
+	lock_take(&server->shares.lock);
 	taken = take_room(&departures, count, share, source);
-	lock_give(&context->shares.lock);
+	lock_give(&server->shares.lock);
 	see_departures_off(&departures);
 	return taken;
 }
 
 bool
 room_for_visitor(
-    struct context *context, const struct share *share, uint64_t source)
+    struct server_state *server, const struct share *share, uint64_t source)
 {
-	return context_take(context, BUDGET_VISITOR) ||
-	       make_room(context, BUDGET_VISITOR, share, source);
+	return server_state_take(server, BUDGET_VISITOR) ||
+	       make_room(server, BUDGET_VISITOR, share, source);
 }
 
 /* There are as many tunnels as there may be: have a lease end. */
 static bool
-replace_lease(struct context *context)
+replace_lease(struct server_state *server)
 {
-	struct departures departures = {.context = context};
-	struct shares *shares = &context->shares;
+	struct departures departures = {.server = server};
+	struct shares *shares = &server->shares;
 	struct share_seat *seat = NULL;
 	bool has_room;
 
@@ -199,9 +199,9 @@ replace_lease(struct context *context)
 }
 
 bool
-room_for_tunnel(struct context *context)
+room_for_tunnel(struct server_state *server)
 {
-	return replace_lease(context) &&
-	       (context_take(context, BUDGET_TUNNEL) ||
-		   make_room(context, BUDGET_TUNNEL, NULL, 0));
+	return replace_lease(server) &&
+	       (server_state_take(server, BUDGET_TUNNEL) ||
+		   make_room(server, BUDGET_TUNNEL, NULL, 0));
 }

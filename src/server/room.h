@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "os/wakeup.h"
-#include "server/context.h"
+#include "server/server_state.h"
 
 /* A lease that may be taken away: what room knows of the tunnel. */
 struct room_lease {
@@ -30,10 +30,10 @@ struct room_lease {
  * visitor that has to go.
  */
 bool room_for_visitor(
-    struct context *context, const struct share *share, uint64_t source);
+    struct server_state *server, const struct share *share, uint64_t source);
 
 /* Take BUDGET_TUNNEL for a new tunnel; as above. */
-bool room_for_tunnel(struct context *context);
+bool room_for_tunnel(struct server_state *server);
 
 #define ROOM_WAIT_MS 250
 

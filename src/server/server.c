@@ -17,9 +17,9 @@
 #include "os/memory.h"
 #include "os/thread.h"
 #include "os/wakeup.h"
-#include "server/context.h"
 #include "server/handout.h"
 #include "server/janitor.h"
+#include "server/server_state.h"
 #include "server/session.h"
 #include "server/spares.h"
 #include "server/tunnel.h"
@@ -50,7 +50,7 @@ struct server {
 	struct listener listener;
 	pthread_t acceptor;
 	struct janitor janitor;
-	struct context context;
+	struct server_state state;
 };
 
 /* Take connections that have come, up to a bound: the acceptor has more to do.
@@ -58,7 +58,7 @@ struct server {
 static int
 accept_clients(struct server *server)
 {
-	struct context *context = &server->context;
+	struct server_state *state = &server->state;
 	enum error error = ERROR_NONE;
 	struct address peer;
 	char why[160];
@@ -69,14 +69,14 @@ accept_clients(struct server *server)
 	     i++) {
 		error = listen_accept(&server->listener, &fd, &peer);
 		if (error == ERROR_NONE)
-			session_start(context, transport_of(fd), &peer);
+			session_start(state, transport_of(fd), &peer);
 	}
 	if (error == ERROR_NONE || error == ERROR_RESET || error == ERROR_AGAIN)
 		return 0;
 	snprintf(
 	    why, sizeof why, "cannot accept a connection: %s", strerror(errno));
-	context_warn_shed(context, why);
-	crowd_interrupt_one(&context->silent);
+	server_state_warn_shed(state, why);
+	crowd_interrupt_one(&state->silent);
 	return REST_MS;
 }
 
@@ -108,28 +108,28 @@ run_acceptor(void *argument)
 static void
 destroy(struct server *server)
 {
-	struct context *context;
+	struct server_state *state;
 
 	if (server == NULL)
 		return;
-	context = &server->context;
-	crew_destroy(context->crew);
-	lock_destroy(&context->lock);
-	shelf_destroy(&context->visitors);
-	shelf_destroy(&context->handouts);
-	shelf_destroy(&context->sessions);
-	roster_destroy(&context->active);
-	roster_destroy(&context->claiming);
-	shares_destroy(&context->shares);
-	crowd_destroy(&context->silent);
-	notices_destroy(&context->notices);
-	pending_destroy(&context->pending);
-	registry_destroy(&context->registry);
-	keyring_destroy(&context->keys);
-	ports_destroy(&context->ports);
-	grants_end(&context->grants);
+	state = &server->state;
+	thread_pool_destroy(state->threads);
+	lock_destroy(&state->lock);
+	object_cache_destroy(&state->visitors);
+	object_cache_destroy(&state->handouts);
+	object_cache_destroy(&state->sessions);
+	roster_destroy(&state->active);
+	roster_destroy(&state->claiming);
+	shares_destroy(&state->shares);
+	crowd_destroy(&state->silent);
+	notices_destroy(&state->notices);
+	pending_destroy(&state->pending);
+	registry_destroy(&state->registry);
+	keyring_destroy(&state->keys);
+	ports_destroy(&state->ports);
+	port_memory_end(&state->port_memory);
 	listen_close(&server->listener);
-	wakeup_close(&context->opened);
+	wakeup_close(&state->opened);
 	wakeup_close(&server->stop);
 	free(server);
 }
@@ -141,59 +141,59 @@ random_seed(void)
 }
 
 static void
-fill_context(struct server *server)
+fill_state(struct server *server)
 {
-	struct context *context = &server->context;
+	struct server_state *state = &server->state;
 	const struct server_options *options = &server->options;
 	const struct ports_range range = {options->min_port, options->max_port};
 
-	context->has_secret = options->has_secret;
-	context->tunnels = &tunnel_calls;
-	context->unacknowledged_ms = UNACKNOWLEDGED_MS;
-	context->client_timeout_ms = options->client_timeout_s * 1000;
-	context->lease_ms = options->lease_s * 1000;
-	context->hold_ms = options->hold_s * 1000;
-	context->waiting_most = options->max_waiting;
-	atomic_init(&context->tunnels_now, 0);
-	atomic_init(&context->stopping, false);
-	atomic_init(&context->ending, false);
-	registry_init(&context->registry, &tunnel_calls);
-	keyring_init(&context->keys);
+	state->has_secret = options->has_secret;
+	state->tunnels = &tunnel_calls;
+	state->unacknowledged_ms = UNACKNOWLEDGED_MS;
+	state->client_timeout_ms = options->client_timeout_s * 1000;
+	state->lease_ms = options->lease_s * 1000;
+	state->hold_ms = options->hold_s * 1000;
+	state->waiting_most = options->max_waiting;
+	atomic_init(&state->tunnels_now, 0);
+	atomic_init(&state->stopping, false);
+	atomic_init(&state->ending, false);
+	registry_init(&state->registry, &tunnel_calls);
+	keyring_init(&state->keys);
 	ports_init(
-	    &context->ports, &options->tunnels, &range, &context->grants);
-	context->budget = options->budget;
-	context->spares_most = budget_most(context->budget) / SPARES_SHARE;
-	if (context->spares_most > SPARES_MOST)
-		context->spares_most = SPARES_MOST;
-	pending_init(&context->pending);
-	roster_init(&context->active);
-	roster_init(&context->claiming);
-	shelf_init(&context->sessions, sizeof(struct session_order));
-	shelf_init(&context->handouts, sizeof(struct handout_order));
-	shelf_init(&context->visitors, sizeof(struct pending_visitor));
-	lock_init(&context->lock, LOCK_RANK_CONTEXT);
-	notices_init(&context->notices, random_seed());
-	context->penalties.seed = random_seed();
+	    &state->ports, &options->tunnels, &range, &state->port_memory);
+	state->budget = options->budget;
+	state->spares_most = budget_most(state->budget) / SPARES_SHARE;
+	if (state->spares_most > SPARES_MOST)
+		state->spares_most = SPARES_MOST;
+	pending_init(&state->pending);
+	roster_init(&state->active);
+	roster_init(&state->claiming);
+	object_cache_init(&state->sessions, sizeof(struct session_order));
+	object_cache_init(&state->handouts, sizeof(struct handout_order));
+	object_cache_init(&state->visitors, sizeof(struct pending_visitor));
+	lock_init(&state->lock, LOCK_RANK_SERVER_STATE);
+	notices_init(&state->notices, random_seed());
+	state->penalties.seed = random_seed();
 }
 
 static enum error
-init_silent(struct context *context)
+init_silent(struct server_state *state)
 {
 	uint64_t fitting = memory_limit() / SILENT_MEMORY_SHARE / SILENT_BYTES;
-	unsigned most = budget_most(context->budget) / SILENT_SHARE;
+	unsigned most = budget_most(state->budget) / SILENT_SHARE;
 
 	if (most > SILENT_MOST)
 		most = SILENT_MOST;
 	if (most > fitting)
 		most = (unsigned)fitting;
-	return crowd_init(&context->silent, most > 0 ? most : 1, random_seed());
+	return crowd_init(&state->silent, most > 0 ? most : 1, random_seed());
 }
 
 static enum error
 fill(struct server *server, const struct server_options *options,
     struct server_failure *failure)
 {
-	struct context *context = &server->context;
+	struct server_state *state = &server->state;
 	struct address address;
 	enum error error;
 
@@ -201,30 +201,30 @@ fill(struct server *server, const struct server_options *options,
 	secret_wipe(server->options.keys, sizeof server->options.keys);
 	server->listener = (struct listener)LISTENER_INITIALIZER;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
-	context->opened = (struct wakeup)WAKEUP_INITIALIZER;
-	fill_context(server);
-	error = grants_start(
-	    &context->grants, options->state_path, &failure->holder);
+	state->opened = (struct wakeup)WAKEUP_INITIALIZER;
+	fill_state(server);
+	error = port_memory_start(
+	    &state->port_memory, options->state_path, &failure->holder);
 	failure->of_state_file = error != ERROR_NONE;
 	if (error == ERROR_NONE)
-		error = init_silent(context);
+		error = init_silent(state);
 	if (error == ERROR_NONE &&
-	    !shares_init(&context->shares, budget_most(context->budget)))
+	    !shares_init(&state->shares, budget_most(state->budget)))
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = keyring_replace(
-		    &context->keys, options->keys, options->key_count);
-	context->crew = crew_create("rebore-session");
-	if (error == ERROR_NONE && context->crew == NULL)
+		    &state->keys, options->keys, options->key_count);
+	state->threads = thread_pool_create("rebore-session");
+	if (error == ERROR_NONE && state->threads == NULL)
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = wakeup_open(&server->stop);
 	if (error == ERROR_NONE)
-		error = wakeup_open(&context->opened);
+		error = wakeup_open(&state->opened);
 	if (error == ERROR_NONE)
 		error = listen_open(&options->control, &server->listener);
 	if (error == ERROR_NONE && listen_address(&server->listener, &address))
-		ports_keep_control(&context->ports, address_port(&address));
+		ports_keep_control(&state->ports, address_port(&address));
 	return error;
 }
 
@@ -242,7 +242,7 @@ server_start(const struct server_options *options, struct server **server,
 		return ERROR_MEMORY;
 	error = fill(made, options, failure);
 	if (error == ERROR_NONE)
-		error = janitor_start(&made->janitor, &made->context);
+		error = janitor_start(&made->janitor, &made->state);
 	if (error == ERROR_NONE)
 		error = thread_start(&made->acceptor, "rebore-accept",
 		    THREAD_STACK_BYTES, run_acceptor, made);
@@ -268,7 +268,7 @@ enum error
 server_set_keys(struct server *server, const struct auth_key *keys,
     unsigned count, unsigned *left)
 {
-	struct keyring *ring = &server->context.keys;
+	struct keyring *ring = &server->state.keys;
 	enum error error = keyring_replace(ring, keys, count);
 
 	*left = keyring_outdated(ring);
@@ -278,31 +278,31 @@ server_set_keys(struct server *server, const struct auth_key *keys,
 void
 server_stop(struct server *server)
 {
-	struct context *context;
+	struct server_state *state;
 	enum error error;
 	unsigned left;
 
 	if (server == NULL)
 		return;
-	context = &server->context;
+	state = &server->state;
 	wakeup_send(&server->stop);
 	thread_join(server->acceptor);
 	listen_close(&server->listener);
-	context->leaving = atomic_load(&context->tunnels_now);
-	atomic_store(&context->stopping, true);
-	registry_visit(&context->registry, tunnel_wake, NULL);
-	crowd_interrupt_all(&context->silent);
-	roster_interrupt_all(&context->claiming);
-	left = roster_wait_empty(&context->active,
+	state->leaving = atomic_load(&state->tunnels_now);
+	atomic_store(&state->stopping, true);
+	registry_visit(&state->registry, tunnel_wake, NULL);
+	crowd_interrupt_all(&state->silent);
+	roster_interrupt_all(&state->claiming);
+	left = roster_wait_empty(&state->active,
 	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
 	if (left > 0 && server->options.drain_s > 0)
 		log_warning("visitors have not finished in %u s and are cut "
 			    "off: %u",
 		    server->options.drain_s, left);
-	atomic_store(&context->ending, true);
-	registry_visit(&context->registry, tunnel_wake, NULL);
-	roster_interrupt_all(&context->active);
-	error = crew_stop(context->crew, clock_now_ms() + END_MS);
+	atomic_store(&state->ending, true);
+	registry_visit(&state->registry, tunnel_wake, NULL);
+	roster_interrupt_all(&state->active);
+	error = thread_pool_stop(state->threads, clock_now_ms() + END_MS);
 	/* Last: until then ports may be granted. */
 	if (janitor_stop(&server->janitor, clock_now_ms() + END_MS)) {
 		log_warning("the state file is not written: the disk does not "
@@ -312,5 +312,5 @@ server_stop(struct server *server)
 	if (error == ERROR_NONE)
 		destroy(server);
 	else /* threads are left that use the rest: wipe what nobody holds */
-		(void)keyring_replace(&context->keys, server->options.keys, 0);
+		(void)keyring_replace(&state->keys, server->options.keys, 0);
 }

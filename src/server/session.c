@@ -14,9 +14,9 @@
 #include "net/sockopt.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "os/stack.h"
+#include "os/stack_trim.h"
 #include "relay/buffers.h"
-#include "server/claim.h"
+#include "server/port_claim.h"
 #include "server/proxy.h"
 #include "server/tunnel.h"
 #include "wire/auth.h"
@@ -41,7 +41,7 @@ struct role {
 };
 
 struct session {
-	struct context *context;
+	struct server_state *server;
 	struct transport transport;
 	const struct uuid *challenge;
 	struct address address;
@@ -59,12 +59,12 @@ struct session {
 static void
 end_session(struct session *session)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 
 	transport_close(&session->transport);
-	keyring_release(&context->keys, session->key);
+	keyring_release(&server->keys, session->key);
 	session->key = NULL;
-	budget_give(context->budget, BUDGET_SESSION);
+	budget_give(server->budget, BUDGET_SESSION);
 }
 
 static void
@@ -99,31 +99,31 @@ static const struct rejection {
 /* Whoever is within, and a source that has a tunnel, cannot be shut out by what
  * others do at the same address. */
 static bool
-is_exempt(struct context *context, uint64_t source)
+is_exempt(struct server_state *server, uint64_t source)
 {
 	return source_is_loopback(source) ||
-	       crowd_is_settled(&context->silent, source);
+	       crowd_is_settled(&server->silent, source);
 }
 
 /* Whether it has failed to authenticate too often of late. */
 static bool
-is_refused(struct context *context, uint64_t source)
+is_refused(struct server_state *server, uint64_t source)
 {
 	bool refuses = false;
 
-	if (context->has_secret) {
-		lock_take(&context->lock);
+	if (server->has_secret) {
+		lock_take(&server->lock);
 		refuses = penalties_refuses(
-		    &context->penalties, source, clock_now_ms());
-		lock_give(&context->lock);
+		    &server->penalties, source, clock_now_ms());
+		lock_give(&server->lock);
 	}
-	return refuses && !is_exempt(context, source);
+	return refuses && !is_exempt(server, source);
 }
 
 static void
 shut_out(struct session *session, unsigned refused_ms)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	char source[SOURCE_TEXT_SIZE];
 
 	source_print(session->source, source);
@@ -131,15 +131,14 @@ shut_out(struct session *session, unsigned refused_ms)
 	 * for another secret. The first time all others go on as well; what
 	 * they send is looked at while the source has a place to wait in. */
 	if (refused_ms > PENALTIES_REFUSED_MS) {
-		notices_tell(&context->notices, NOTICE_SHUT_OUT,
-		    session->source,
+		notices_tell(&server->notices, NOTICE_SHUT_OUT, session->source,
 		    "%s goes on failing to authenticate; its connections are "
 		    "closed for %u s",
 		    source, refused_ms / 1000);
-		crowd_interrupt_source(&context->silent, session->source);
+		crowd_interrupt_source(&server->silent, session->source);
 		return;
 	}
-	notices_tell(&context->notices, NOTICE_SHUT_OUT, session->source,
+	notices_tell(&server->notices, NOTICE_SHUT_OUT, session->source,
 	    "%s failed to authenticate %d times within a minute; its "
 	    "connections are closed for %u s",
 	    source, PENALTIES_FAILURES, refused_ms / 1000);
@@ -150,19 +149,19 @@ shut_out(struct session *session, unsigned refused_ms)
 static void
 punish(struct session *session, unsigned refused_ms, int64_t now_ms)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	int64_t spared_until_ms = now_ms;
 
-	if (!is_exempt(context, session->source))
-		spared_until_ms = grants_expected_until_ms(
-		    &context->grants, &session->address);
+	if (!is_exempt(server, session->source))
+		spared_until_ms = port_memory_expected_until_ms(
+		    &server->port_memory, &session->address);
 	if (spared_until_ms == 0) {
 		shut_out(session, refused_ms);
 		return;
 	}
-	lock_take(&context->lock);
-	penalties_spare(&context->penalties, session->source, spared_until_ms);
-	lock_give(&context->lock);
+	lock_take(&server->lock);
+	penalties_spare(&server->penalties, session->source, spared_until_ms);
+	lock_give(&server->lock);
 }
 
 /* Whoever has failed to authenticate waits for the answer, so that guessing takes
@@ -170,16 +169,16 @@ punish(struct session *session, unsigned refused_ms, int64_t now_ms)
 static bool
 make_wait(struct session *session)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	int64_t now_ms = clock_now_ms();
-	bool may_wait = crowd_linger(&context->silent, &session->entry);
+	bool may_wait = crowd_linger(&server->silent, &session->entry);
 	unsigned refused_ms;
 	unsigned delay_ms;
 
-	lock_take(&context->lock);
+	lock_take(&server->lock);
 	delay_ms = penalties_fail(
-	    &context->penalties, session->source, now_ms, &refused_ms);
-	lock_give(&context->lock);
+	    &server->penalties, session->source, now_ms, &refused_ms);
+	lock_give(&server->lock);
 	if (refused_ms > 0)
 		punish(session, refused_ms, now_ms);
 	return may_wait &&
@@ -191,18 +190,18 @@ make_wait(struct session *session)
 static void
 reject_as(struct session *session, const struct rejection *rejection)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 
 	if (rejection->error == ERROR_TIMEOUT)
-		notices_tell(&context->notices, rejection->notice,
+		notices_tell(&server->notices, rejection->notice,
 		    session->source, "%s %s for %u s", session->peer,
 		    rejection->what, (unsigned)(session->patience_ms / 1000));
 	else
-		notices_tell(&context->notices, rejection->notice,
+		notices_tell(&server->notices, rejection->notice,
 		    session->source, "%s %s", session->peer, rejection->what);
 	if (rejection->text == NULL)
 		return;
-	if (rejection->is_failure && context->has_secret && !make_wait(session))
+	if (rejection->is_failure && server->has_secret && !make_wait(session))
 		return;
 	refuse_peer(session, rejection->text);
 }
@@ -218,7 +217,7 @@ reject_peer(struct session *session, enum error error)
 			reject_as(session, &rejections[i]);
 			return;
 		}
-	notices_tell(&session->context->notices, NOTICE_BROKEN, session->source,
+	notices_tell(&session->server->notices, NOTICE_BROKEN, session->source,
 	    "%s dropped: %s", session->peer,
 	    error == ERROR_MEMORY ? error_text(error) : strerror(errno));
 }
@@ -235,11 +234,11 @@ hint(struct session *session)
 	size_t size;
 
 	channel_rest(&session->channel, &size);
-	if (size > 0 || !pending_is_quiet(&session->context->pending,
+	if (size > 0 || !pending_is_quiet(&session->server->pending,
 			    clock_now_ms() - QUIET_MS))
 		return;
 	session->hinted = true;
-	notices_tell(&session->context->notices, NOTICE_HINT, session->source,
+	notices_tell(&session->server->notices, NOTICE_HINT, session->source,
 	    "%s is silent: it may wait for a challenge, as a client with a "
 	    "secret does; this server has none",
 	    session->peer);
@@ -267,23 +266,23 @@ hear_anybody(struct session *session, struct message *message)
 static enum error
 hear_role(struct session *session, struct message *message)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	bool is_valid = false;
 	enum error error;
 
-	if (!context->has_secret)
+	if (!server->has_secret)
 		return hear_anybody(session, message);
 	error = auth_await_answer(
 	    &session->channel, message, clock_now_ms() + session->patience_ms);
 	if (error)
 		return error;
 	/* Whoever has opened many connections beforehand cannot guess on all. */
-	session->ignored = is_refused(context, session->source) &&
-	                   !crowd_linger(&context->silent, &session->entry);
+	session->ignored = is_refused(server, session->source) &&
+	                   !crowd_linger(&server->silent, &session->entry);
 	if (session->ignored)
 		return ERROR_DENIED;
 	session->key = keyring_find(
-	    &context->keys, session->challenge, message->as.text, &is_valid);
+	    &server->keys, session->challenge, message->as.text, &is_valid);
 	if (session->key == NULL)
 		return ERROR_DENIED;
 	error = channel_receive(
@@ -298,25 +297,25 @@ hear_role(struct session *session, struct message *message)
 static void
 forgive(struct session *session)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 
-	if (!context->has_secret)
+	if (!server->has_secret)
 		return;
-	lock_take(&context->lock);
-	penalties_forgive(&context->penalties, session->source);
-	lock_give(&context->lock);
+	lock_take(&server->lock);
+	penalties_forgive(&server->penalties, session->source);
+	lock_give(&server->lock);
 }
 
 /* Be a tunnel's thread, or give the connection to one. Ends the session. */
 static struct tunnel *
 be_tunnel(struct session *session, uint16_t asked)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	struct link *link = link_create(
-	    context, session->transport, &session->channel, &session->address);
+	    server, session->transport, &session->channel, &session->address);
 
 	if (link == NULL) {
-		notices_tell(&context->notices, NOTICE_BROKEN, session->source,
+		notices_tell(&server->notices, NOTICE_BROKEN, session->source,
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
 		end_session(session);
 		return NULL;
@@ -327,9 +326,9 @@ be_tunnel(struct session *session, uint16_t asked)
 	session->transport = (struct transport)TRANSPORT_INITIALIZER;
 	link->key = session->key;
 	session->key = NULL;
-	budget_force(context->budget, BUDGET_SESSION);
+	budget_force(server->budget, BUDGET_SESSION);
 	end_session(session);
-	return claim_port(link, asked);
+	return port_claim(link, asked);
 }
 
 /* Have a visitor served, if it still waits. Ends the session. Returns whether
@@ -337,22 +336,22 @@ be_tunnel(struct session *session, uint16_t asked)
 static bool
 be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	const char *rest;
 
 	rest = channel_rest(&session->channel, &proxy->early_size);
-	proxy->context = context;
+	proxy->server = server;
 	proxy->data = session->transport;
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	proxy->visitor = NULL;
 	/* A drain waits for a visitor that has left those who wait. */
 	proxy->is_expected = true;
-	roster_expect(&context->active);
+	roster_expect(&server->active);
 	if (proxy->early != NULL || proxy->early_size == 0) {
 		proxy->visitor = pending_accept(
-		    &context->pending, uuid, keyring_principal(session->key));
+		    &server->pending, uuid, keyring_principal(session->key));
 		if (proxy->visitor == NULL)
-			notices_tell(&context->notices, NOTICE_NOT_WAITING,
+			notices_tell(&server->notices, NOTICE_NOT_WAITING,
 			    session->source,
 			    "%s accepts a visitor that does not wait any more",
 			    session->peer);
@@ -362,7 +361,7 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 		    TRANSPORT_INITIALIZER; /* it was charged to the visitor */
 	else {
 		buffers_return(proxy->early);
-		roster_arrive(&context->active);
+		roster_arrive(&server->active);
 	}
 	end_session(session);
 	return proxy->visitor != NULL;
@@ -373,17 +372,17 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 static void
 be_server_spare(struct session *session, const struct uuid *key)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	const struct principal *principal = keyring_principal(session->key);
 	struct tunnel *tunnel =
-	    registry_find_key(&context->registry, key, principal);
+	    registry_find_key(&server->registry, key, principal);
 	size_t size;
 
 	channel_rest(&session->channel, &size);
-	if (tunnel != NULL && size == 0 && budget_is_ample(context->budget) &&
+	if (tunnel != NULL && size == 0 && budget_is_ample(server->budget) &&
 	    tunnel_add_spare(tunnel, session->transport, principal)) {
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
-		budget_force(context->budget, BUDGET_SESSION); /* its own */
+		budget_force(server->budget, BUDGET_SESSION); /* its own */
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
@@ -397,7 +396,7 @@ is_role(struct session *session, const struct message *message)
 	if (message->kind == MESSAGE_HELLO || message->kind == MESSAGE_ACCEPT ||
 	    message->kind == MESSAGE_SPARE)
 		return true;
-	notices_tell(&session->context->notices, NOTICE_BEGAN_WITH,
+	notices_tell(&session->server->notices, NOTICE_BEGAN_WITH,
 	    session->source, "%s dropped: it began with %s", session->peer,
 	    message->kind == MESSAGE_UNKNOWN ? message->as.text
 					     : message_name(message->kind));
@@ -432,20 +431,20 @@ play_role(
 static void
 converse(struct session *session, struct role *role)
 {
-	struct context *context = session->context;
+	struct server_state *server = session->server;
 	struct message message;
 	enum error error;
 	bool goes_on;
 	bool made_room;
 
-	if (crowd_enter(&context->silent, &session->entry,
+	if (crowd_enter(&server->silent, &session->entry,
 		transport_fd(&session->transport), session->source,
 		&made_room)) {
 		end_session(session);
 		return;
 	}
 	if (made_room)
-		context_warn_shed(context,
+		server_state_warn_shed(server,
 		    "too many connections have said nothing yet; the oldest "
 		    "of the source that has most is dropped");
 	error = hear_role(session, &message);
@@ -456,7 +455,7 @@ converse(struct session *session, struct role *role)
 		reject_peer(session, error); /* may still have to make room */
 	else
 		goes_on = is_role(session, &message);
-	crowd_leave(&context->silent, &session->entry);
+	crowd_leave(&server->silent, &session->entry);
 	/* In the last moment, too: such a connection is not read to its end. */
 	if (goes_on && error == ERROR_NONE &&
 	    !crowd_interrupted(&session->entry))
@@ -466,10 +465,10 @@ converse(struct session *session, struct role *role)
 }
 
 /* Find out what the connection is. */
-STACK_APART static void
+STACK_TRIM_APART static void
 receive(const struct session_order *order, struct role *role)
 {
-	struct session session = {.context = order->context,
+	struct session session = {.server = order->server,
 	    .transport = order->transport,
 	    .challenge = &order->challenge,
 	    .patience_ms = patience_answer_ms(PROTOCOL_HANDSHAKE_MS,
@@ -486,11 +485,11 @@ static void
 run_session(void *argument)
 {
 	struct session_order *order = argument;
-	struct context *context = order->context;
+	struct server_state *server = order->server;
 	struct role role = {.tunnel = NULL, .is_proxy = false};
 
 	receive(order, &role);
-	shelf_give(&context->sessions, order);
+	object_cache_give(&server->sessions, order);
 	if (role.tunnel != NULL)
 		tunnel_run(role.tunnel);
 	else if (role.is_proxy)
@@ -504,7 +503,7 @@ challenge(struct session_order *order)
 	struct channel channel;
 
 	sockopt_prepare_accepted(transport_fd(&order->transport));
-	if (!order->context->has_secret)
+	if (!order->server->has_secret)
 		return ERROR_NONE;
 	channel_init(&channel, order->transport);
 	return auth_challenge(&channel, &order->challenge);
@@ -515,33 +514,33 @@ challenge(struct session_order *order)
 static enum error
 start_session(struct session_order *order)
 {
-	struct context *context = order->context;
+	struct server_state *server = order->server;
 	enum error error = ERROR_NONE;
 
-	if (!budget_force(context->budget, BUDGET_SESSION) &&
-	    budget_excess(context->budget, 0) > OVER_MOST) {
-		context_reclaim(context);
-		crowd_interrupt_one(&context->silent);
+	if (!budget_force(server->budget, BUDGET_SESSION) &&
+	    budget_excess(server->budget, 0) > OVER_MOST) {
+		server_state_reclaim(server);
+		crowd_interrupt_one(&server->silent);
 	}
 	error = challenge(order);
 	if (error == ERROR_NONE)
-		error = crew_do(context->crew, run_session, order);
+		error = thread_pool_run(server->threads, run_session, order);
 	if (error)
-		budget_give(context->budget, BUDGET_SESSION);
+		budget_give(server->budget, BUDGET_SESSION);
 	return error;
 }
 
 /* Whether the peer is to be sent away at once; logs that. */
 static bool
-is_shut_out(struct context *context, const struct address *peer)
+is_shut_out(struct server_state *server, const struct address *peer)
 {
 	uint64_t source = source_of_address(peer);
 	char text[SOURCE_TEXT_SIZE];
 
-	if (!is_refused(context, source))
+	if (!is_refused(server, source))
 		return false;
 	source_print(source, text);
-	notices_tell(&context->notices, NOTICE_SHUT_OUT, source,
+	notices_tell(&server->notices, NOTICE_SHUT_OUT, source,
 	    "%s has failed to authenticate too often; its connections are "
 	    "closed for a while",
 	    text);
@@ -549,23 +548,22 @@ is_shut_out(struct context *context, const struct address *peer)
 }
 
 void
-session_start(struct context *context, struct transport transport,
+session_start(struct server_state *server, struct transport transport,
     const struct address *peer)
 {
 	struct session_order *order;
 	enum error error = ERROR_MEMORY;
 	char why[160];
 
-	if (is_shut_out(context, peer)) {
+	if (is_shut_out(server, peer)) {
 		transport_reset(&transport);
 		transport_close(&transport);
 		return;
 	}
-	order = shelf_take(&context->sessions);
+	order = object_cache_take(&server->sessions);
 	if (order != NULL) {
-		*order = (struct session_order){.context = context,
-		    .transport = transport,
-		    .address = *peer};
+		*order = (struct session_order){
+		    .server = server, .transport = transport, .address = *peer};
 		error = start_session(order);
 	}
 	if (error == ERROR_NONE)
@@ -575,9 +573,9 @@ session_start(struct context *context, struct transport transport,
 		snprintf(why, sizeof why, "a connection was turned away: %s",
 		    error == ERROR_RESOURCES ? strerror(errno)
 					     : error_text(error));
-		context_warn_shed(context, why);
-		crowd_shrink(&context->silent, clock_now_ms());
+		server_state_warn_shed(server, why);
+		crowd_shrink(&server->silent, clock_now_ms());
 	}
 	transport_close(&transport);
-	shelf_give(&context->sessions, order);
+	object_cache_give(&server->sessions, order);
 }

@@ -11,11 +11,11 @@
 
 #include "net/address.h"
 #include "net/transport.h"
-#include "server/context.h"
+#include "server/server_state.h"
 
-/* What a context's shelf of sessions has on it. */
+/* What a server's cache of sessions holds. */
 struct session_order {
-	struct context *context;
+	struct server_state *server;
 	struct transport transport;
 	struct address address;
 	struct uuid challenge; /* that was sent, where there is a secret */
@@ -26,7 +26,7 @@ struct session_order {
  *
  * transport: the session's from then on, also where it cannot be started.
  */
-void session_start(struct context *context, struct transport transport,
+void session_start(struct server_state *server, struct transport transport,
     const struct address *peer);
 
 #endif

@@ -70,7 +70,7 @@ shares_init(struct shares *shares, unsigned most)
 	shares->most = most;
 	lock_init(&shares->lock, LOCK_RANK_SHARES);
 	lock_condition_init(&shares->eased);
-	shelf_init(&shares->sources, sizeof(struct share_source));
+	object_cache_init(&shares->sources, sizeof(struct share_source));
 	return true;
 }
 
@@ -79,7 +79,7 @@ shares_destroy(struct shares *shares)
 {
 	if (shares->leases[0] == NULL)
 		return;
-	shelf_destroy(&shares->sources);
+	object_cache_destroy(&shares->sources);
 	lock_condition_destroy(&shares->eased);
 	lock_destroy(&shares->lock);
 	free(shares->leases[0]);
@@ -138,7 +138,7 @@ find_or_make(struct shares *shares, struct share *share, uint64_t source)
 
 	if (made != NULL)
 		return made;
-	made = shelf_take(&shares->sources);
+	made = object_cache_take(&shares->sources);
 	if (made == NULL)
 		return NULL;
 	memset(made, 0, sizeof *made);
@@ -221,7 +221,7 @@ unseat(struct shares *shares, struct share_seat *seat)
 		return;
 	link = find(shares, share, source->source);
 	*link = source->next_in_bucket;
-	shelf_give(&shares->sources, source);
+	object_cache_give(&shares->sources, source);
 	if (share->closed && share->entry.count == 0)
 		free(share);
 }

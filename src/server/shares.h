@@ -8,7 +8,7 @@
  *
  * What is decided here is done by room.h, under the lock of the shares, so that
  * nobody who is chosen can leave meanwhile. That lock comes before those of
- * pending, of a roster and of a shelf.
+ * pending, of a roster and of an object cache.
  */
 #ifndef REBORE_SERVER_SHARES_H
 #define REBORE_SERVER_SHARES_H
@@ -19,7 +19,7 @@
 
 #include "net/roster.h"
 #include "os/lock.h"
-#include "os/shelf.h"
+#include "os/object_cache.h"
 #include "server/tally.h"
 
 /* A power of two. */
@@ -52,7 +52,7 @@ struct shares {
 	struct tally tunnels; /* of shares */
 	struct share *leases[2];
 	struct share_source *buckets[SHARES_BUCKETS];
-	struct shelf sources;
+	struct object_cache sources;
 	unsigned open;         /* tunnels */
 	unsigned leases_going; /* tunnels that are sent away */
 	unsigned owed;         /* descriptors of those sent away */

@@ -22,7 +22,7 @@
 
 struct tunnel {
 	/* Set before the tunnel is known to other threads, then read-only. */
-	struct context *context;
+	struct server_state *server;
 	uint16_t port;
 	struct wakeup wakeup;
 
@@ -81,7 +81,7 @@ publish_holder(struct tunnel *tunnel)
 	principal_hold(link_principal(link));
 	principal_release(tunnel->holder_principal);
 	tunnel->holder_principal = link_principal(link);
-	grants_own(&tunnel->context->grants, tunnel->port,
+	port_memory_own(&tunnel->server->port_memory, tunnel->port,
 	    link->announced ? &link->who.instance : NULL, &link->address);
 }
 
@@ -105,7 +105,7 @@ step_and_publish(struct tunnel *tunnel, const struct lease_event *event)
 }
 
 struct tunnel *
-tunnel_create(struct context *context, const struct listener *listener,
+tunnel_create(struct server_state *server, const struct listener *listener,
     uint16_t port, struct link *link)
 {
 	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
@@ -115,19 +115,19 @@ tunnel_create(struct context *context, const struct listener *listener,
 		free(tunnel);
 		return NULL;
 	}
-	if (!door_open(&tunnel->door, context, tunnel, &tunnel->spares,
-		listener, port)) {
+	if (!door_open(&tunnel->door, server, tunnel, &tunnel->spares, listener,
+		port)) {
 		wakeup_close(&tunnel->wakeup);
 		free(tunnel);
 		return NULL;
 	}
-	tunnel->context = context;
+	tunnel->server = server;
 	tunnel->port = port;
 	tunnel->seat.port = port;
 	tunnel->seat.wakeup = &tunnel->wakeup;
 	atomic_init(&tunnel->references, 1);
 	lock_init(&tunnel->lock, LOCK_RANK_TUNNEL);
-	spares_init(&tunnel->spares, context->budget, context->spares_most);
+	spares_init(&tunnel->spares, server->budget, server->spares_most);
 	tunnel->link = link;
 	lease_init(&tunnel->lease, &client);
 	/* It has just said Hello. */
@@ -166,9 +166,9 @@ static struct lease_claim
 gather(struct tunnel *tunnel, const struct link *newcomer)
 {
 	const struct lease_client client = client_of(newcomer);
-	bool trusted =
-	    context_trusts(tunnel->holder_principal, &tunnel->holder_address,
-		link_principal(newcomer), &newcomer->address);
+	bool trusted = server_state_trusts(tunnel->holder_principal,
+	    &tunnel->holder_address, link_principal(newcomer),
+	    &newcomer->address);
 	enum tcp_verdict tcp = TCP_UNKNOWN;
 
 	lock_assert_held(&tunnel->lock);
@@ -313,14 +313,14 @@ welcome_announced(struct tunnel *tunnel)
 	tunnel->key.tunnel = tunnel;
 	tunnel->key.principal = link_principal(link);
 	spares_open(&tunnel->spares, link_principal(link));
-	registry_put_key(&tunnel->context->registry, &tunnel->key);
+	registry_put_key(&tunnel->server->registry, &tunnel->key);
 }
 
 /* The control session is over, and so are its spares. */
 static void
 close_spares(struct tunnel *tunnel)
 {
-	registry_remove_key(&tunnel->context->registry, &tunnel->key);
+	registry_remove_key(&tunnel->server->registry, &tunnel->key);
 	spares_close(&tunnel->spares);
 }
 
@@ -329,7 +329,7 @@ close_spares(struct tunnel *tunnel)
 static void
 settle(struct tunnel *tunnel)
 {
-	struct crowd *silent = &tunnel->context->silent;
+	struct crowd *silent = &tunnel->server->silent;
 	uint64_t source = source_of_address(&tunnel->link->address);
 
 	if (tunnel->is_settled && source == tunnel->source)
@@ -357,15 +357,15 @@ greet(struct tunnel *tunnel)
 static void
 log_loss(const struct tunnel *tunnel, const char *reason, uint32_t lease_ms)
 {
-	struct context *context = tunnel->context;
+	struct server_state *server = tunnel->server;
 
-	if (lease_ms > 0 && !atomic_load(&context->stopping))
-		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+	if (lease_ms > 0 && !atomic_load(&server->stopping))
+		notices_tell(&server->notices, NOTICE_GONE, tunnel->source,
 		    "client %s is gone (%s); port %u is kept for %.0f s",
 		    tunnel->peer, reason, (unsigned)tunnel->port,
 		    (double)lease_ms / 1000);
 	else
-		notices_tell(&context->notices, NOTICE_GONE, tunnel->source,
+		notices_tell(&server->notices, NOTICE_GONE, tunnel->source,
 		    "client %s is gone (%s)", tunnel->peer, reason);
 }
 
@@ -378,7 +378,7 @@ detach_link(struct tunnel *tunnel, bool keep_lease)
 	    .kind = LEASE_LOSE,
 	    .now_ms = clock_now_ms(),
 	    .length_ms = keep_lease && link_can(link, MESSAGE_CAN_LEASE)
-	                     ? tunnel->context->lease_ms
+	                     ? tunnel->server->lease_ms
 	                     : 0,
 	};
 
@@ -403,11 +403,11 @@ log_adoption(const struct tunnel *tunnel, const struct link *old,
 	struct lease_client now = client_of(link);
 
 	if (lease_same_instance(&before, &now))
-		notices_tell(&tunnel->context->notices, NOTICE_HAS_PORT,
+		notices_tell(&tunnel->server->notices, NOTICE_HAS_PORT,
 		    tunnel->source, "client %s has port %u, in place of %s",
 		    link->peer, (unsigned)tunnel->port, tunnel->peer);
 	else
-		notices_tell(&tunnel->context->notices, NOTICE_HAS_PORT,
+		notices_tell(&tunnel->server->notices, NOTICE_HAS_PORT,
 		    tunnel->source,
 		    "client %s has port %u, in place of %s, another client "
 		    "that was silent for %.1f s",
@@ -595,7 +595,7 @@ is_unused(struct tunnel *tunnel)
 static void
 offer_lease(struct tunnel *tunnel)
 {
-	struct shares *shares = &tunnel->context->shares;
+	struct shares *shares = &tunnel->server->shares;
 	bool unused = is_unused(tunnel);
 
 	if (unused && !tunnel->is_seated)
@@ -620,11 +620,11 @@ gives_way(struct tunnel *tunnel)
 static bool
 is_at_end(struct tunnel *tunnel)
 {
-	struct context *context = tunnel->context;
+	struct server_state *server = tunnel->server;
 	const struct lease_event event = {
 	    .kind = LEASE_LOOK,
 	    .now_ms = clock_now_ms(),
-	    .ending = atomic_load(&context->ending),
+	    .ending = atomic_load(&server->ending),
 	    .gives_way = gives_way(tunnel),
 	};
 	bool over;
@@ -632,8 +632,8 @@ is_at_end(struct tunnel *tunnel)
 	lock_take(&tunnel->lock);
 	over = lease_step(&tunnel->lease, &event) == LEASE_OVER;
 	/* Before the port can be had by another, who would be forgotten. */
-	if (over && !atomic_load(&context->stopping))
-		grants_remove(&context->grants, tunnel->port);
+	if (over && !atomic_load(&server->stopping))
+		port_memory_remove(&server->port_memory, tunnel->port);
 	/* Before anybody sees the end. */
 	if (over)
 		door_close(&tunnel->door);
@@ -648,7 +648,7 @@ part(struct tunnel *tunnel)
 {
 	const struct message_bye bye = {
 	    .retry_ms =
-		farewell_retry_ms(tunnel->context->leaving, random_u32())};
+		farewell_retry_ms(tunnel->server->leaving, random_u32())};
 
 	step_lease(tunnel, &(const struct lease_event){.kind = LEASE_PART});
 	door_hold(&tunnel->door);
@@ -669,7 +669,7 @@ turn(struct tunnel *tunnel)
 		serve_link(tunnel);
 	else
 		feel_pulse(tunnel);
-	if (atomic_load(&tunnel->context->stopping) &&
+	if (atomic_load(&tunnel->server->stopping) &&
 	    (tunnel->lease.state != LEASE_PARTED || tunnel->link != NULL))
 		part(tunnel);
 	door_sweep(&tunnel->door);
@@ -681,7 +681,7 @@ turn(struct tunnel *tunnel)
 static void
 close_all(struct tunnel *tunnel)
 {
-	struct context *context = tunnel->context;
+	struct server_state *server = tunnel->server;
 	struct link *left;
 
 	lock_take(&tunnel->lock);
@@ -694,31 +694,31 @@ close_all(struct tunnel *tunnel)
 	link_destroy(tunnel->link);
 	door_destroy(&tunnel->door);
 	if (tunnel->is_settled)
-		crowd_unsettle(&context->silent, tunnel->source);
-	budget_give(context->budget, BUDGET_TUNNEL);
+		crowd_unsettle(&server->silent, tunnel->source);
+	budget_give(server->budget, BUDGET_TUNNEL);
 	if (tunnel->is_seated)
-		shares_leave(&context->shares, &tunnel->seat.seat);
+		shares_leave(&server->shares, &tunnel->seat.seat);
 }
 
 void
 tunnel_run(struct tunnel *tunnel)
 {
-	struct context *context = tunnel->context;
+	struct server_state *server = tunnel->server;
 
-	if (atomic_fetch_add(&context->tunnels_now, 1) == 0)
-		wakeup_send(&context->opened);
+	if (atomic_fetch_add(&server->tunnels_now, 1) == 0)
+		wakeup_send(&server->opened);
 	settle(tunnel);
-	notices_tell(&context->notices, NOTICE_HAS_PORT, tunnel->source,
+	notices_tell(&server->notices, NOTICE_HAS_PORT, tunnel->source,
 	    "client %s has port %u", tunnel->link->peer,
 	    (unsigned)tunnel->port);
 	greet(tunnel);
 	while (!is_at_end(tunnel))
 		turn(tunnel);
 	close_spares(tunnel);
-	registry_remove(&context->registry, tunnel->port, tunnel);
+	registry_remove(&server->registry, tunnel->port, tunnel);
 	close_all(tunnel);
-	atomic_fetch_sub(&context->tunnels_now, 1);
-	notices_tell(&context->notices, NOTICE_PORT_FREE, tunnel->source,
+	atomic_fetch_sub(&server->tunnels_now, 1);
+	notices_tell(&server->notices, NOTICE_PORT_FREE, tunnel->source,
 	    "port %u is free", (unsigned)tunnel->port);
 	tunnel_release(tunnel);
 }

@@ -13,9 +13,9 @@
 
 #include "net/listen.h"
 #include "net/transport.h"
-#include "server/context.h"
 #include "server/lease.h"
 #include "server/link.h"
+#include "server/server_state.h"
 #include "server/tunnel_calls.h"
 
 struct tunnel;
@@ -27,7 +27,7 @@ struct tunnel;
  * link: the tunnel's on success.
  * Returns the tunnel with one reference, or NULL: no memory or descriptor.
  */
-struct tunnel *tunnel_create(struct context *context,
+struct tunnel *tunnel_create(struct server_state *server,
     const struct listener *listener, uint16_t port, struct link *link);
 
 /* Take or give back a reference. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "wire/json_arena.h"
 #include "wire/payload.h"
-#include "wire/scratch.h"
 
 enum payload {
 	PAYLOAD_NONE,
@@ -177,15 +177,15 @@ decode(const char *json, size_t size, struct message *message)
 enum error
 message_decode(const char *json, size_t size, struct message *message)
 {
-	struct scratch scratch;
+	struct json_arena arena;
 	enum error error;
 
 	if (size > MESSAGE_JSON_MOST || memchr(json, '\0', size) != NULL ||
 	    is_too_deep(json, size))
 		return ERROR_PROTOCOL;
-	scratch_begin(&scratch);
+	json_arena_begin(&arena);
 	error = decode(json, size, message);
-	scratch_end();
+	json_arena_end();
 	return error;
 }
 
@@ -303,11 +303,11 @@ size_t
 message_encode(
     const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 {
-	struct scratch scratch;
+	struct json_arena arena;
 	size_t size;
 
-	scratch_begin(&scratch);
+	json_arena_begin(&arena);
 	size = encode(message, frame);
-	scratch_end();
+	json_arena_end();
 	return size;
 }

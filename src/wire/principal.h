@@ -33,7 +33,7 @@ bool principal_same(const struct principal *a, const struct principal *b);
  * Whether newcomer may have what holder has left. Every principal has the same
  * rights today: whoever knows one secret of a server may take over from whoever
  * knew another. Nobody may take over from nobody: their addresses decide that
- * (context_trusts()).
+ * (server_state_trusts()).
  */
 bool principal_may_succeed(
     const struct principal *holder, const struct principal *newcomer);

@@ -286,7 +286,7 @@ shake_due_ms(const struct shake *shake)
 	return SIM_NEVER;
 }
 
-/* --- Visitors, as worker.c with arrivals.c */
+/* --- Visitors, as worker.c with served_visitors.c */
 
 static bool
 is_known_visitor(const struct sim_client *client, uint32_t visitor)

@@ -1,14 +1,14 @@
 /*
  * sim_server - what session.c, claim.c, link.c and tunnel.c do, with the
- * decisions of lease.h and claim_decide.h; see sim.h
+ * decisions of lease.h and port_claim_decide.h; see sim.h
  */
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/patience.h"
-#include "server/claim_decide.h"
 #include "server/farewell.h"
+#include "server/port_claim_decide.h"
 #include "sim.h"
 
 #define HANDSHAKE_MS      3000
@@ -21,7 +21,7 @@
 #define HOLD_MS           15000
 #define ACCEPT_WITHIN_MS  10000
 #define TWINS_MOST        8
-/* Of the state file, grants.h */
+/* Of the state file, port_memory.h */
 #define FILE_DELAY_MS 1000
 #define RESERVED_MS   90000
 /* The server's side of a connection */
@@ -82,17 +82,17 @@ server_is_listening(int server)
 	return here->is_running && !here->is_stopping;
 }
 
-/* --- The state file, as grants.c */
+/* --- The state file, as port_memory.c */
 
 static void
-grants_change(struct sim_server *server)
+port_memory_change(struct sim_server *server)
 {
 	if (server->has_state_file && server->file_due_ms == SIM_NEVER)
 		server->file_due_ms = world.now_ms + FILE_DELAY_MS;
 }
 
 static void
-grants_save(struct sim_server *server)
+port_memory_save(struct sim_server *server)
 {
 	bool expected = world.now_ms < server->reserved_until_ms;
 
@@ -107,25 +107,25 @@ grants_save(struct sim_server *server)
 }
 
 static void
-grants_save_if_due(struct sim_server *server)
+port_memory_save_if_due(struct sim_server *server)
 {
 	if (world.now_ms >= server->file_due_ms)
-		grants_save(server);
+		port_memory_save(server);
 }
 
 static void
-grants_put(struct sim_server *server, uint16_t port, bool in)
+port_memory_put(struct sim_server *server, uint16_t port, bool in)
 {
 	struct grant *grant = &server->grants[port];
 
 	grant->is_granted = in;
 	if (in)
 		grant->was_before = false;
-	grants_change(server);
+	port_memory_change(server);
 }
 
 static void
-grants_own(
+port_memory_own(
     struct sim_server *server, uint16_t port, uint32_t instance, int host)
 {
 	struct grant *grant = &server->grants[port];
@@ -134,25 +134,25 @@ grants_own(
 		return;
 	grant->instance = instance;
 	grant->host = host;
-	grants_change(server);
+	port_memory_change(server);
 }
 
 static bool
-grants_reserved(const struct sim_server *server, uint16_t port)
+port_memory_reserved(const struct sim_server *server, uint16_t port)
 {
 	return server->grants[port].was_before &&
 	       world.now_ms < server->reserved_until_ms;
 }
 
 static struct lease_return
-grants_match(
+port_memory_match(
     const struct sim_server *server, uint16_t port, const struct sim_link *link)
 {
 	const struct grant *grant = &server->grants[port];
 	bool is_known = grant->instance != 0 || grant->host != SIM_NONE;
 
 	return (struct lease_return){
-	    .reserved = grants_reserved(server, port) && is_known &&
+	    .reserved = port_memory_reserved(server, port) && is_known &&
 	                server->lease_s > 0,
 	    .same_instance = link->announced && grant->instance != 0 &&
 	                     link->who.instance == grant->instance,
@@ -211,7 +211,7 @@ publish(struct sim_tunnel *tunnel)
 		return;
 	link = &world.links[number];
 	tunnel->holder_host = host_of(link);
-	grants_own(&world.servers[tunnel->server], tunnel->port,
+	port_memory_own(&world.servers[tunnel->server], tunnel->port,
 	    link->announced ? link->who.instance : 0, host_of(link));
 }
 
@@ -611,7 +611,7 @@ compare(const struct link *entered, void *context)
 	};
 
 	search->verdict =
-	    claim_graver_copy(search->verdict, lease_judge_twin(&twin));
+	    port_claim_graver_copy(search->verdict, lease_judge_twin(&twin));
 	return search->verdict != LEASE_COPY && --search->left > 0;
 }
 
@@ -625,7 +625,8 @@ any_port(const struct sim_server *server, int number)
 	     reserved_too++)
 		for (uint16_t port = 1; port <= world.ports; port++)
 			if (!server->grants[port].is_granted &&
-			    (reserved_too || !grants_reserved(server, port)) &&
+			    (reserved_too ||
+				!port_memory_reserved(server, port)) &&
 			    find_tunnel(number, port) == SIM_NONE &&
 			    sim_below(++seen) == 0)
 				found = port;
@@ -680,7 +681,7 @@ open_tunnel(struct sim_link *link)
 	tell_lease(tunnel, (struct lease_event){.kind = LEASE_HEAR});
 	give_link(link, tunnel);
 	publish(tunnel);
-	grants_put(server, port, true);
+	port_memory_put(server, port, true);
 	sim_tell("server %d: port %u opened for host %d, instance %u attempt "
 		 "%llu",
 	    link->server, port, host_of(link), link->who.instance,
@@ -764,34 +765,34 @@ hand_over_to(int number, struct sim_link *link)
 static void
 act(struct sim_link *link)
 {
-	const struct claim_facts facts = {
+	const struct port_claim_facts facts = {
 	    .has_holder = link->has_holder,
 	    .verdict = link->verdict,
-	    .kept =
-		grants_match(&world.servers[link->server], link->asked, link),
+	    .kept = port_memory_match(
+		&world.servers[link->server], link->asked, link),
 	    .has_time = has_time(link),
 	};
-	enum claim_step step = claim_decide(&facts);
+	enum port_claim_step step = port_claim_decide(&facts);
 	struct say more = {.kind = SAY_BYE};
 
-	if (step == CLAIM_HANDS_OVER && !hand_over_to(link->tunnel, link))
-		step = CLAIM_OPENS;
+	if (step == PORT_CLAIM_HANDS_OVER && !hand_over_to(link->tunnel, link))
+		step = PORT_CLAIM_OPENS;
 	release_turnstile(link);
 	switch (step) {
-	case CLAIM_HANDS_OVER:
+	case PORT_CLAIM_HANDS_OVER:
 		break;
-	case CLAIM_OPENS:
+	case PORT_CLAIM_OPENS:
 		open_tunnel(link);
 		break;
-	case CLAIM_LOOKS_AGAIN:
+	case PORT_CLAIM_LOOKS_AGAIN:
 		link->phase = LINK_LOOKING;
-		wait_until(link, world.now_ms + CLAIM_ASK_AGAIN_MS);
+		wait_until(link, world.now_ms + PORT_CLAIM_ASK_AGAIN_MS);
 		break;
-	case CLAIM_TELLS_ATTEMPT:
+	case PORT_CLAIM_TELLS_ATTEMPT:
 		more.attempt = link->told_attempt;
 		refuse(link, SIM_ERROR_IN_USE, &more);
 		break;
-	case CLAIM_REFUSES:
+	case PORT_CLAIM_REFUSES:
 		refuse(link, SIM_ERROR_IN_USE, NULL);
 		break;
 	}
@@ -811,7 +812,7 @@ compare_all(struct sim_link *link)
 	if (search.verdict == LEASE_COPY) {
 		refuse(link, SIM_ERROR_IN_USE, &more);
 	} else if (search.verdict == LEASE_UNCLEAR && has_time(link)) {
-		wait_until(link, world.now_ms + CLAIM_ASK_AGAIN_MS);
+		wait_until(link, world.now_ms + PORT_CLAIM_ASK_AGAIN_MS);
 	} else if (link->asked == 0 || link->asked > world.ports) {
 		open_tunnel(link);
 	} else {
@@ -833,7 +834,7 @@ hear(struct sim_link *link)
 		return;
 	}
 	if (asks_for_one) {
-		kept = grants_match(
+		kept = port_memory_match(
 		    &world.servers[link->server], link->asked, link);
 		is_contested =
 		    find_tunnel(link->server, link->asked) != SIM_NONE ||
@@ -855,8 +856,8 @@ begin_claim(struct sim_link *link, uint16_t asked)
 {
 	link->asked = asked;
 	link->start_ms = link->heard_ms = link->said_ms = world.now_ms;
-	link->claim_deadline_ms = world.now_ms + CLAIM_VERDICT_MS;
-	link->deadline_ms = world.now_ms + CLAIM_ANNOUNCE_WAIT_MS;
+	link->claim_deadline_ms = world.now_ms + PORT_CLAIM_VERDICT_MS;
+	link->deadline_ms = world.now_ms + PORT_CLAIM_ANNOUNCE_WAIT_MS;
 	conn_of(link)->ends[SIDE].user_timeout_ms = UNACKNOWLEDGED_MS;
 	adapt(link);
 	link->phase = LINK_HEARING;
@@ -1071,7 +1072,7 @@ is_over(struct sim_tunnel *tunnel)
 	    tell_lease(tunnel, (struct lease_event){.kind = LEASE_LOOK});
 
 	if (now == LEASE_OVER && before != LEASE_OVER && !server->is_stopping)
-		grants_put(server, tunnel->port, false);
+		port_memory_put(server, tunnel->port, false);
 	return now == LEASE_OVER;
 }
 
@@ -1142,7 +1143,7 @@ server_step_tunnel(int number)
 
 	if (!tunnel->used)
 		return;
-	grants_save_if_due(server); /* which is the janitor's */
+	port_memory_save_if_due(server); /* which is the janitor's */
 	see_off(tunnel);
 	adopt(tunnel);
 	if (tunnel->link != SIM_NONE)
@@ -1257,5 +1258,5 @@ server_ask_to_stop(int number)
 		if (world.tunnels[i].used && world.tunnels[i].server == number)
 			server_step_tunnel(i);
 	if (server->has_state_file)
-		grants_save(server);
+		port_memory_save(server);
 }

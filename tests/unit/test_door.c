@@ -17,7 +17,7 @@ static void spares_sweep_counted(struct spares *spares);
 #define HOLD_MS 300
 
 static struct budget budget;
-static struct context context;
+static struct server_state server;
 static struct spares spares;
 static struct door door;
 static struct address public_address;
@@ -37,24 +37,24 @@ set_up(unsigned waiting_most, unsigned hold_ms)
 	struct address any;
 
 	ck_assert_int_eq(random_start(), ERROR_NONE);
-	memset(&context, 0, sizeof context);
-	context.tunnels = &tunnel_calls;
-	context.waiting_most = waiting_most;
-	context.hold_ms = hold_ms;
-	pending_init(&context.pending);
-	registry_init(&context.registry, &tunnel_calls);
-	keyring_init(&context.keys);
+	memset(&server, 0, sizeof server);
+	server.tunnels = &tunnel_calls;
+	server.waiting_most = waiting_most;
+	server.hold_ms = hold_ms;
+	pending_init(&server.pending);
+	registry_init(&server.registry, &tunnel_calls);
+	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	context.budget = &budget;
-	ck_assert(shares_init(&context.shares, 1024));
-	roster_init(&context.active);
-	shelf_init(&context.visitors, sizeof(struct pending_visitor));
-	notices_init(&context.notices, 1);
-	spares_init(&spares, context.budget, SPARES_MOST);
+	server.budget = &budget;
+	ck_assert(shares_init(&server.shares, 1024));
+	roster_init(&server.active);
+	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
+	notices_init(&server.notices, 1);
+	spares_init(&spares, server.budget, SPARES_MOST);
 	ck_assert(address_parse("127.0.0.1", 0, &any));
 	ck_assert_int_eq(listen_open(&any, &listener), ERROR_NONE);
 	ck_assert(listen_address(&listener, &public_address));
-	ck_assert(door_open(&door, &context, NULL, &spares, &listener,
+	ck_assert(door_open(&door, &server, NULL, &spares, &listener,
 	    address_port(&public_address)));
 	sweeps = 0;
 }
@@ -120,9 +120,9 @@ make_link(int *theirs)
 
 	sockets_tcp(&ours, theirs, 0);
 	channel_init(&channel, transport_of(ours));
-	budget_force(context.budget, BUDGET_SESSION);
-	link = link_create(
-	    &context, transport_of(ours), &channel, &public_address);
+	budget_force(server.budget, BUDGET_SESSION);
+	link =
+	    link_create(&server, transport_of(ours), &channel, &public_address);
 	ck_assert_ptr_nonnull(link);
 	return link;
 }
@@ -369,20 +369,20 @@ START_TEST(visitors_are_for_the_principal_of_the_client)
 	set_up(10, 60000);
 	auth_key_derive("red", 3, &keys[0]);
 	auth_key_derive("blue", 4, &keys[1]);
-	ck_assert_int_eq(keyring_replace(&context.keys, keys, 2), ERROR_NONE);
+	ck_assert_int_eq(keyring_replace(&server.keys, keys, 2), ERROR_NONE);
 	visit();
 	visitor = door.visitors.oldest;
 	ck_assert_ptr_null(visitor->principal);
 	link = make_link(&theirs);
 	auth_tag(&keys[1], &challenge, tag);
-	link->key = keyring_find(&context.keys, &challenge, tag, &is_valid);
+	link->key = keyring_find(&server.keys, &challenge, tag, &is_valid);
 	ck_assert_ptr_nonnull(link->key);
 	door_attach(&door, link);
 	ck_assert_ptr_eq(visitor->principal, link_principal(link));
 	visit();
 	ck_assert_ptr_eq(door.visitors.newest->principal, link_principal(link));
 	ck_assert_ptr_null(
-	    pending_accept(&context.pending, &visitor->uuid, NULL));
+	    pending_accept(&server.pending, &visitor->uuid, NULL));
 	door_destroy(&door);
 	link_destroy(link);
 }
@@ -399,7 +399,7 @@ START_TEST(one_that_is_given_back_waits_and_is_announced_again)
 	door_attach(&door, link);
 	visit();
 	ck_assert_uint_eq(announced(link, theirs), 1);
-	visitor = pending_take(&context.pending, &door.visitors.oldest->uuid);
+	visitor = pending_take(&server.pending, &door.visitors.oldest->uuid);
 	ck_assert_uint_eq(door_count(&door), 0);
 	ck_assert(door_readmit(&door, visitor));
 	ck_assert_uint_eq(door_count(&door), 1);

@@ -4,20 +4,20 @@
  * handout.c are part of this program: what they do between the two is looked at
  * from inside.
  */
-#include "os/crew.h"
+#include "os/thread_pool.h"
 
-static enum error crew_do_later(
-    struct crew *crew, void (*run)(void *argument), void *argument);
+static enum error thread_pool_run_later(
+    struct thread_pool *threads, void (*run)(void *argument), void *argument);
 
-#define crew_do crew_do_later
+#define thread_pool_run thread_pool_run_later
 #include "server/handout.c" /* NOLINT(bugprone-suspicious-include) */
-#undef crew_do
+#undef thread_pool_run
 #include "server/session.c" /* NOLINT(bugprone-suspicious-include) */
 #include "server/tunnel.h"
 #include "sockets.h"
 #include "suite.h"
 
-static struct context context;
+static struct server_state server;
 static struct pending_group group;
 static struct budget budget;
 static struct pending_visitor *visitor;
@@ -30,9 +30,10 @@ static void *job_argument;
 
 /* The thread is late. */
 static enum error
-crew_do_later(struct crew *crew, void (*do_it)(void *argument), void *argument)
+thread_pool_run_later(
+    struct thread_pool *threads, void (*do_it)(void *argument), void *argument)
 {
-	(void)crew;
+	(void)threads;
 	job = do_it;
 	job_argument = argument;
 	return ERROR_NONE;
@@ -49,29 +50,29 @@ static const struct tunnel_calls calls = {.hold = ignore, .release = ignore};
 static void
 set_up(void)
 {
-	memset(&context, 0, sizeof context);
-	pending_init(&context.pending);
+	memset(&server, 0, sizeof server);
+	pending_init(&server.pending);
 	pending_group_init(&group);
-	context.tunnels = &calls;
-	registry_init(&context.registry, &calls);
-	shelf_init(&context.handouts, sizeof(struct handout_order));
-	keyring_init(&context.keys);
+	server.tunnels = &calls;
+	registry_init(&server.registry, &calls);
+	object_cache_init(&server.handouts, sizeof(struct handout_order));
+	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	context.budget = &budget;
-	ck_assert(shares_init(&context.shares, 1024));
-	roster_init(&context.active);
-	shelf_init(&context.visitors, sizeof(struct pending_visitor));
-	notices_init(&context.notices, 1);
+	server.budget = &budget;
+	ck_assert(shares_init(&server.shares, 1024));
+	roster_init(&server.active);
+	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
+	notices_init(&server.notices, 1);
 	sockets_tcp(&visitors[0], &visitors[1], 0);
 	sockets_tcp(&data_ends[0], &data_ends[1], 0);
-	visitor = shelf_take(&context.visitors);
+	visitor = object_cache_take(&server.visitors);
 	memset(visitor, 0, sizeof *visitor);
 	visitor->uuid.bytes[3] = 7;
 	visitor->transport = transport_of(visitors[0]);
-	ck_assert(shares_enter(&context.shares,
-	    shares_open(&context.shares, 80), &visitor->seat, 1));
-	budget_force(context.budget, BUDGET_VISITOR);
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
+	ck_assert(shares_enter(&server.shares, shares_open(&server.shares, 80),
+	    &visitor->seat, 1));
+	budget_force(server.budget, BUDGET_VISITOR);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 }
 
 /* The visitor and the client have said all that they had to say. */
@@ -85,37 +86,37 @@ end_both(int data)
 
 START_TEST(an_accepted_visitor_is_waited_for)
 {
-	struct session session = {.context = &context};
+	struct session session = {.server = &server};
 	struct proxy proxy = {.is_entered = false};
 	char bytes[8];
 
 	set_up();
 	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(context.budget, BUDGET_SESSION);
-	ck_assert(pending_put(&context.pending, &group, visitor));
+	budget_force(server.budget, BUDGET_SESSION);
+	ck_assert(pending_put(&server.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
-	ck_assert_uint_eq(pending_count(&context.pending, &group), 0);
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 1);
+	ck_assert_uint_eq(pending_count(&server.pending, &group), 0);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 1);
 	end_both(data_ends[1]);
 	proxy_run(&proxy); /* to the end of both */
 	ck_assert_int_eq(read(data_ends[1], bytes, sizeof bytes), 2);
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 }
 END_TEST
 
 START_TEST(one_that_does_not_wait_is_not_waited_for)
 {
-	struct session session = {.context = &context};
+	struct session session = {.server = &server};
 	struct proxy proxy = {.is_entered = false};
 	struct uuid unknown = {{1}};
 
 	set_up();
 	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(context.budget, BUDGET_SESSION);
+	budget_force(server.budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 }
 END_TEST
 
@@ -128,15 +129,15 @@ START_TEST(a_visitor_on_a_spare_is_waited_for)
 	set_up();
 	given.transport = transport_of(data_ends[0]);
 	ck_assert_int_eq(
-	    handout_start(&context, NULL, visitor, &given, 0), ERROR_NONE);
+	    handout_start(&server, NULL, visitor, &given, 0), ERROR_NONE);
 	/* Its thread has not begun yet. */
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 1);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 1);
 	ck_assert_int_gt(read(data_ends[1], bytes, sizeof bytes), 0);
 	ck_assert_int_eq(
 	    write(data_ends[1], taken, sizeof taken), (ssize_t)sizeof taken);
 	end_both(data_ends[1]);
 	job(job_argument);
-	ck_assert_uint_eq(roster_wait_empty(&context.active, 0), 0);
+	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 	ck_assert_int_eq(read(data_ends[1], bytes, sizeof bytes), 2);
 }
 END_TEST

@@ -14,21 +14,21 @@ static int fsync_slow(int fd);
 #include "os/statefile.c" /* NOLINT(bugprone-suspicious-include) */
 #undef fsync
 
-#include "server/context.h"
+#include "server/server_state.h"
 
-static void context_tidy_counted(struct context *context);
+static void server_state_tidy_counted(struct server_state *server);
 
-#define context_tidy context_tidy_counted
+#define server_state_tidy server_state_tidy_counted
 #include "server/janitor.c" /* NOLINT(bugprone-suspicious-include) */
-#undef context_tidy
+#undef server_state_tidy
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "folder.h"
 #include "os/lock.h"
-#include "server/context.h"
 #include "server/janitor.h"
 #include "server/server.h"
+#include "server/server_state.h"
 #include "sockets.h"
 
 /* Until when an fsync() that is stuck is waited for. */
@@ -66,24 +66,24 @@ fsync_slow(int fd)
 static atomic_uint tidied;
 
 static void
-context_tidy_counted(struct context *unused)
+server_state_tidy_counted(struct server_state *unused)
 {
 	(void)unused;
 	atomic_fetch_add(&tidied, 1);
 }
 
-static struct context context;
-static struct grants *const grants = &context.grants;
+static struct server_state shared;
+static struct port_memory *const port_memory = &shared.port_memory;
 static struct janitor janitor;
 static struct budget budget;
 
 static void
 prepare_context(void)
 {
-	memset(&context, 0, sizeof context);
-	atomic_init(&context.tunnels_now, 0);
-	ck_assert_int_eq(wakeup_open(&context.opened), ERROR_NONE);
-	notices_init(&context.notices, 1);
+	memset(&shared, 0, sizeof shared);
+	atomic_init(&shared.tunnels_now, 0);
+	ck_assert_int_eq(wakeup_open(&shared.opened), ERROR_NONE);
+	notices_init(&shared.notices, 1);
 }
 
 static void
@@ -104,8 +104,8 @@ start(bool stuck)
 
 	prepare(stuck);
 	ck_assert_int_eq(
-	    grants_start(grants, folder_file, &holder), ERROR_NONE);
-	ck_assert_int_eq(janitor_start(&janitor, &context), ERROR_NONE);
+	    port_memory_start(port_memory, folder_file, &holder), ERROR_NONE);
+	ck_assert_int_eq(janitor_start(&janitor, &shared), ERROR_NONE);
 }
 
 static void
@@ -136,13 +136,13 @@ finish(void)
 {
 	ck_assert_int_eq(
 	    janitor_stop(&janitor, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
-	grants_end(grants);
+	port_memory_end(port_memory);
 }
 
 START_TEST(a_change_is_written_without_being_asked_for)
 {
 	start(false);
-	grants_add(grants, 4711);
+	port_memory_add(port_memory, 4711);
 	await(&disk.done, 1);
 	finish();
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[4711]"));
@@ -153,7 +153,7 @@ END_TEST
 START_TEST(the_stop_writes_what_is_due)
 {
 	start(false);
-	grants_add(grants, 80);
+	port_memory_add(port_memory, 80);
 	finish();
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[80]"));
 	ck_assert_uint_ge(disk.done, 1);
@@ -164,11 +164,11 @@ END_TEST
 START_TEST(who_grants_does_not_wait_and_the_stop_not_for_ever)
 {
 	start(true);
-	grants_add(grants, 80);
+	port_memory_add(port_memory, 80);
 	await(&disk.begun, 1);
 	/* In time, or the case would end by its timeout. */
-	grants_add(grants, 81);
-	ck_assert(!grants_is_reserved(grants, 81));
+	port_memory_add(port_memory, 81);
+	ck_assert(!port_memory_is_reserved(port_memory, 81));
 	ck_assert_int_eq(
 	    janitor_stop(&janitor, clock_now_ms() + 100), ERROR_TIMEOUT);
 	set_disk(false, false);
@@ -182,7 +182,7 @@ START_TEST(what_finds_the_disk_full_is_tried_again)
 {
 	start(false);
 	set_disk(false, true);
-	grants_add(grants, 80);
+	port_memory_add(port_memory, 80);
 	await(&disk.done, 1);
 	/* Nothing changes any more, but that there is room again. */
 	set_disk(false, false);
@@ -198,9 +198,10 @@ START_TEST(without_a_state_file_there_is_nothing_to_write)
 	pid_t holder;
 
 	prepare(false);
-	ck_assert_int_eq(grants_start(grants, NULL, &holder), ERROR_NONE);
-	ck_assert_int_eq(janitor_start(&janitor, &context), ERROR_NONE);
-	grants_add(grants, 80);
+	ck_assert_int_eq(
+	    port_memory_start(port_memory, NULL, &holder), ERROR_NONE);
+	ck_assert_int_eq(janitor_start(&janitor, &shared), ERROR_NONE);
+	port_memory_add(port_memory, 80);
 	finish();
 	ck_assert_uint_eq(disk.begun, 0);
 	folder_remove();
@@ -215,13 +216,13 @@ START_TEST(memory_is_looked_after_while_there_are_tunnels)
 	start(false);
 	poll(NULL, 0, 100);
 	ck_assert_uint_eq(atomic_load(&tidied), 0);
-	atomic_store(&context.tunnels_now, 1);
-	wakeup_send(&context.opened);
+	atomic_store(&shared.tunnels_now, 1);
+	wakeup_send(&shared.opened);
 	while (atomic_load(&tidied) < 1 && clock_now_ms() < deadline_ms)
 		poll(NULL, 0, 10);
 	/* Once in a while, and not each time that it wakes up. */
 	for (int i = 0; i < 20; i++) {
-		wakeup_send(&context.opened);
+		wakeup_send(&shared.opened);
 		poll(NULL, 0, 5);
 	}
 	ck_assert_uint_le(
@@ -231,7 +232,7 @@ START_TEST(memory_is_looked_after_while_there_are_tunnels)
 	ck_assert_uint_ge(atomic_load(&tidied), 3);
 	/* A little longer, and then not any more. */
 	before = atomic_load(&tidied);
-	atomic_store(&context.tunnels_now, 0);
+	atomic_store(&shared.tunnels_now, 0);
 	while (atomic_load(&tidied) == before && clock_now_ms() < deadline_ms)
 		poll(NULL, 0, 10);
 	ck_assert_uint_gt(atomic_load(&tidied), before);

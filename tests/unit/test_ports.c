@@ -25,7 +25,7 @@ static enum error listen_counted(
 #define RANGE_LOW  ((uint16_t)(10000 + getpid() % 50 * RANGE))
 #define RANGE_HIGH ((uint16_t)(RANGE_LOW + RANGE - 1))
 
-static struct grants grants;
+static struct port_memory port_memory;
 static struct ports ports;
 static struct address here;
 static uint16_t given;
@@ -46,7 +46,8 @@ start(void)
 	pid_t holder;
 
 	ck_assert_int_eq(random_start(), ERROR_NONE);
-	ck_assert_int_eq(grants_start(&grants, NULL, &holder), ERROR_NONE);
+	ck_assert_int_eq(
+	    port_memory_start(&port_memory, NULL, &holder), ERROR_NONE);
 	ck_assert(address_parse("127.0.0.1", 9, &here));
 }
 
@@ -62,7 +63,7 @@ ask(uint16_t min, uint16_t max, uint16_t asked)
 	given = 0;
 	opened = 0;
 	if (ports.range.min != min || ports.range.max != max)
-		ports_init(&ports, &here, &range, &grants);
+		ports_init(&ports, &here, &range, &port_memory);
 	error = ports_open(&ports, asked, &listener, &given);
 	fd = listener.fds[0];
 	ck_assert_int_eq(listener.fds[1], -1);
@@ -280,18 +281,18 @@ START_TEST(what_our_tunnels_have_is_not_asked_for)
 {
 	start();
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
-		grants_add(&grants, (uint16_t)port);
+		port_memory_add(&port_memory, (uint16_t)port);
 	ck_assert_int_eq(ask(1, UINT16_MAX, 0), ERROR_IN_USE);
 	ck_assert_uint_eq(opened, 0);
 	/* All but one, at the ends of words and of the range too. */
 	for (uint16_t port = RANGE_LOW; port <= RANGE_HIGH; port++) {
-		grants_remove(&grants, port);
+		port_memory_remove(&port_memory, port);
 		if (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE)
 			ck_assert_uint_eq(given, port);
 		close(fd);
 		ck_assert_uint_ge(opened, 1);
 		ck_assert_uint_le(opened, 2); /* others may have it */
-		grants_add(&grants, port);
+		port_memory_add(&port_memory, port);
 		ck_assert_int_eq(ask(RANGE_LOW, RANGE_HIGH, 0), ERROR_IN_USE);
 		ck_assert_uint_eq(opened, 0);
 	}
@@ -347,14 +348,14 @@ END_TEST
 START_TEST(reserved_ports_are_given_last)
 {
 	start();
-	grants.before[RANGE_LOW / 64] |= (uint64_t)1 << RANGE_LOW % 64;
-	grants.reserved_until_ms = INT64_MAX;
+	port_memory.before[RANGE_LOW / 64] |= (uint64_t)1 << RANGE_LOW % 64;
+	port_memory.reserved_until_ms = INT64_MAX;
 	for (int i = 0; i < 20; i++)
 		if (ask(RANGE_LOW, RANGE_LOW + 1, 0) == ERROR_NONE) {
 			ck_assert_uint_eq(given, RANGE_LOW + 1);
 			close(fd);
 		}
-	grants_add(&grants, (uint16_t)(RANGE_LOW + 1));
+	port_memory_add(&port_memory, (uint16_t)(RANGE_LOW + 1));
 	if (ask(RANGE_LOW, RANGE_LOW + 1, 0) == ERROR_NONE)
 		ck_assert_uint_eq(given, RANGE_LOW);
 }

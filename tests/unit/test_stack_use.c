@@ -32,8 +32,8 @@
 #include "sockets.h"
 #include "suite.h"
 #include "wire/auth.h"
+#include "wire/json_arena.h"
 #include "wire/message.h"
-#include "wire/scratch.h"
 
 #define PAINT ((unsigned char)0xa7)
 /* What paints and looks needs so much for itself. */
@@ -425,7 +425,7 @@ measure_messages(void)
 
 START_TEST(messages_with_a_scratch)
 {
-	scratch_install();
+	json_arena_install();
 	measure_messages();
 }
 END_TEST
@@ -774,7 +774,7 @@ run_stage(unsigned spares)
 START_TEST(a_server_and_a_client)
 {
 	start();
-	scratch_install();
+	json_arena_install();
 	log_nowhere(LOG_FORMAT_JSON);
 	run_stage(0);
 }
@@ -783,7 +783,7 @@ END_TEST
 START_TEST(a_server_and_a_client_with_spares)
 {
 	start();
-	scratch_install();
+	json_arena_install();
 	log_nowhere(LOG_FORMAT_JSON);
 	run_stage(2);
 }

@@ -1,9 +1,9 @@
 /*
- * claim - gives a client the public port that it asks for: a free one, one that
+ * port_claim - gives a client the public port that it asks for: a free one, one that
  * it held before, or one whose holder is gone.
  */
-#ifndef REBORE_SERVER_CLAIM_H
-#define REBORE_SERVER_CLAIM_H
+#ifndef REBORE_SERVER_PORT_CLAIM_H
+#define REBORE_SERVER_PORT_CLAIM_H
 
 #include <stdint.h>
 
@@ -19,6 +19,6 @@
  * Returns a new tunnel, to be given to tunnel_run(). NULL: link was handed over to
  * an existing tunnel, was refused, or is gone.
  */
-struct tunnel *claim_port(struct link *link, uint16_t asked);
+struct tunnel *port_claim(struct link *link, uint16_t asked);
 
 #endif

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "os/stack.h"
-#include "os/stacks.h"
+#include "os/stack_trim.h"
 #include "os/thread.h"
+#include "os/thread_stack.h"
 #include "suite.h"
 
 #define THREADS 9
@@ -103,7 +103,7 @@ run(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin(finding->lowest);
+		stack_trim_begin(finding->lowest);
 	look(finding);
 	return NULL;
 }
@@ -121,7 +121,7 @@ static void
 take(struct finding *finding)
 {
 	memset(finding, 0, sizeof *finding);
-	finding->lowest = stacks_take();
+	finding->lowest = thread_stack_map();
 	ck_assert_ptr_nonnull(finding->lowest);
 }
 
@@ -141,7 +141,7 @@ assert_goes_in_a_thread(bool begins, bool goes)
 	take(&finding);
 	start(&finding, run, begins);
 	thread_join(finding.thread);
-	stacks_give(finding.lowest);
+	thread_stack_unmap(finding.lowest);
 	assert_goes(&finding, goes);
 }
 
@@ -196,7 +196,7 @@ run_descent(void *argument)
 {
 	struct finding *finding = argument;
 
-	stack_begin(finding->lowest);
+	stack_trim_begin(finding->lowest);
 	finding->spoilt = descend(200);
 	return NULL;
 }
@@ -210,7 +210,7 @@ START_TEST(wherever_a_frame_ends_it_stays)
 	start(&finding, run_descent, true);
 	thread_join(finding.thread);
 	ck_assert_uint_eq(finding.spoilt, 0);
-	stacks_give(finding.lowest);
+	thread_stack_unmap(finding.lowest);
 }
 END_TEST
 
@@ -248,7 +248,7 @@ run_beside(void *argument)
 	struct finding *finding = argument;
 
 	if (finding->begins)
-		stack_begin(finding->lowest);
+		stack_trim_begin(finding->lowest);
 	stand_by(finding);
 	look(finding);
 	return NULL;

@@ -1,6 +1,6 @@
 /*
- * What crew.h promises: each job is done once, by few threads, and what has ended
- * is given back. crew.c is part of this program: its parked threads are told, and
+ * What thread_pool.h promises: each job is done once, by few threads, and what has ended
+ * is given back. pool.c is part of this program: its parked threads are told, and
  * get tired, when a case says so, and all that it takes and gives is counted.
  */
 #include <dirent.h>
@@ -15,10 +15,10 @@
 
 #include "base/clock.h"
 #include "os/lock.h"
-#include "os/shelf.h"
-#include "os/stack.h"
-#include "os/stacks.h"
+#include "os/object_cache.h"
+#include "os/stack_trim.h"
 #include "os/thread.h"
+#include "os/thread_stack.h"
 #include "suite.h"
 
 static int64_t clock_moved_ms(void);
@@ -31,36 +31,36 @@ static void join_counted(pthread_t thread);
 static void begin_noted(void *lowest);
 static void *take_counted(void);
 static void give_counted(void *lowest);
-static void *shelf_take_counted(struct shelf *shelf);
-static void shelf_give_counted(struct shelf *shelf, void *object);
+static void *object_cache_take_counted(struct object_cache *shelf);
+static void object_cache_give_counted(struct object_cache *shelf, void *object);
 
 #define clock_now_ms        clock_moved_ms
-#define stack_begin         begin_noted
+#define stack_trim_begin    begin_noted
 #define lock_condition_wait wait_counted
 #define lock_condition_tell tell_counted
 #define thread_start_on     start_counted
 #define thread_join         join_counted
-#define stacks_take         take_counted
-#define stacks_give         give_counted
-#define shelf_take          shelf_take_counted
-#define shelf_give          shelf_give_counted
-#include "os/crew.c" /* NOLINT(bugprone-suspicious-include) */
+#define thread_stack_map    take_counted
+#define thread_stack_unmap  give_counted
+#define object_cache_take   object_cache_take_counted
+#define object_cache_give   object_cache_give_counted
+#include "os/thread_pool.c" /* NOLINT(bugprone-suspicious-include) */
 #undef clock_now_ms
-#undef stack_begin
+#undef stack_trim_begin
 #undef lock_condition_wait
 #undef lock_condition_tell
 #undef thread_start_on
 #undef thread_join
-#undef stacks_take
-#undef stacks_give
-#undef shelf_take
-#undef shelf_give
+#undef thread_stack_map
+#undef thread_stack_unmap
+#undef object_cache_take
+#undef object_cache_give
 
 #define PATIENCE_MS 20000
 #define MANY        200
 #define WAITS_MOST  16
 
-static struct crew *crew;
+static struct thread_pool *pool;
 
 /* A gate at which jobs wait until they are let through. */
 static struct {
@@ -95,7 +95,7 @@ static struct {
 /* What is refused; set and read by one thread. */
 static bool refuses_start, refuses_stack, refuses_member;
 
-/* How far the clock of the crew is ahead. */
+/* How far the clock of the pool is ahead. */
 static _Atomic int64_t ahead_ms;
 
 static int64_t
@@ -130,7 +130,7 @@ wait_counted(
 {
 	bool is_tired;
 
-	if (condition == &crew->fewer)
+	if (condition == &pool->fewer)
 		return lock_condition_wait(condition, lock, deadline_ms);
 	lock_take(&gate.lock);
 	if (gate.waits < WAITS_MOST)
@@ -148,7 +148,7 @@ wait_counted(
 static void
 tell_counted(struct lock_condition *condition)
 {
-	if (condition == &crew->fewer)
+	if (condition == &pool->fewer)
 		count(&gate.ended);
 	lock_condition_tell(condition);
 }
@@ -175,7 +175,7 @@ begin_noted(void *lowest)
 	gate.begun = lowest;
 	gate.begins = pthread_self();
 	lock_give(&gate.lock);
-	stack_begin(lowest);
+	stack_trim_begin(lowest);
 }
 
 static void
@@ -193,32 +193,32 @@ take_counted(void)
 		return NULL;
 	}
 	count(&gate.stacks_taken);
-	return stacks_take();
+	return thread_stack_map();
 }
 
 static void
 give_counted(void *lowest)
 {
 	count(&gate.stacks_given);
-	stacks_give(lowest);
+	thread_stack_unmap(lowest);
 }
 
 static void *
-shelf_take_counted(struct shelf *shelf)
+object_cache_take_counted(struct object_cache *shelf)
 {
 	if (refuses_member) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	count(&gate.members_taken);
-	return shelf_take(shelf);
+	return object_cache_take(shelf);
 }
 
 static void
-shelf_give_counted(struct shelf *shelf, void *object)
+object_cache_give_counted(struct object_cache *shelf, void *object)
 {
 	count(&gate.members_given);
-	shelf_give(shelf, object);
+	object_cache_give(shelf, object);
 }
 
 static void
@@ -226,8 +226,8 @@ start(void)
 {
 	lock_init(&gate.lock, LOCK_RANK_OF_TESTS);
 	lock_condition_init(&gate.changed);
-	crew = crew_create("crew-name");
-	ck_assert_ptr_nonnull(crew);
+	pool = thread_pool_create("pool-name");
+	ck_assert_ptr_nonnull(pool);
 }
 
 /* All threads have been joined, and what they had was given back. */
@@ -243,9 +243,9 @@ static void
 end(void)
 {
 	ck_assert_int_eq(
-	    crew_stop(crew, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
+	    thread_pool_stop(pool, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
 	assert_all_given_back();
-	crew_destroy(crew);
+	thread_pool_destroy(pool);
 }
 
 static unsigned
@@ -305,7 +305,7 @@ do_at_once(unsigned count_of_jobs)
 
 	set_gate(false);
 	for (unsigned i = 0; i < count_of_jobs; i++)
-		ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
+		ck_assert_int_eq(thread_pool_run(pool, pass, NULL), ERROR_NONE);
 	wait_for(&gate.arrived, arrived + count_of_jobs);
 	set_gate(true);
 	wait_for(&gate.done, done + count_of_jobs);
@@ -317,11 +317,11 @@ find_parked(unsigned n)
 {
 	struct place *place;
 
-	lock_take(&crew->lock);
-	place = crew->parked;
+	lock_take(&pool->lock);
+	place = pool->parked;
 	while (place != NULL && n-- > 0)
 		place = place->next;
-	lock_give(&crew->lock);
+	lock_give(&pool->lock);
 	return place != NULL ? &place->given : NULL;
 }
 
@@ -365,10 +365,10 @@ START_TEST(a_job_is_done_in_a_thread_with_the_name_of_the_crew)
 
 	start();
 	set_gate(true);
-	ck_assert_int_eq(crew_do(crew, pass, &done), ERROR_NONE);
+	ck_assert_int_eq(thread_pool_run(pool, pass, &done), ERROR_NONE);
 	wait_for(&gate.done, 1);
 	ck_assert_uint_eq(done, 1);
-	ck_assert_str_eq(gate.name, "crew-name");
+	ck_assert_str_eq(gate.name, "pool-name");
 	ck_assert(!pthread_equal(gate.last, pthread_self()));
 	end();
 }
@@ -396,7 +396,7 @@ START_TEST(jobs_do_not_wait_for_each_other)
 	start();
 	for (unsigned i = 0; i < MANY; i++)
 		ck_assert_int_eq(
-		    crew_do(crew, pass, &gate.seen[i]), ERROR_NONE);
+		    thread_pool_run(pool, pass, &gate.seen[i]), ERROR_NONE);
 	/* All are inside before one may go on. */
 	wait_for(&gate.arrived, MANY);
 	set_gate(true);
@@ -429,19 +429,19 @@ START_TEST(more_than_may_park_end_and_the_others_serve_on)
 {
 	start();
 	for (unsigned round = 1; round <= 5; round++) {
-		do_at_once(2 * CREW_PARKED_MOST);
-		wait_for_parked(CREW_PARKED_MOST);
-		wait_for(&gate.ended, round * CREW_PARKED_MOST);
+		do_at_once(2 * THREAD_POOL_PARKED_MOST);
+		wait_for_parked(THREAD_POOL_PARKED_MOST);
+		wait_for(&gate.ended, round * THREAD_POOL_PARKED_MOST);
 		ck_assert_uint_eq(
-		    look(&gate.starts), (round + 1) * CREW_PARKED_MOST);
+		    look(&gate.starts), (round + 1) * THREAD_POOL_PARKED_MOST);
 		/* Each gives back what those before it had, or leaves it. */
-		crew_tidy(crew);
+		thread_pool_tidy(pool);
 		ck_assert_uint_eq(
 		    look(&gate.stacks_taken) - look(&gate.stacks_given),
-		    CREW_PARKED_MOST);
+		    THREAD_POOL_PARKED_MOST);
 		ck_assert_uint_eq(
 		    look(&gate.members_taken) - look(&gate.members_given),
-		    CREW_PARKED_MOST);
+		    THREAD_POOL_PARKED_MOST);
 	}
 	end();
 }
@@ -452,18 +452,18 @@ END_TEST
 START_TEST(what_has_ended_is_given_back_by_tidying)
 {
 	start();
-	do_at_once(CREW_PARKED_MOST + 30);
-	wait_for_parked(CREW_PARKED_MOST);
+	do_at_once(THREAD_POOL_PARKED_MOST + 30);
+	wait_for_parked(THREAD_POOL_PARKED_MOST);
 	wait_for(&gate.ended, 30);
 	for (int i = 0; i < 2; i++) {
-		crew_tidy(crew);
+		thread_pool_tidy(pool);
 		ck_assert_uint_eq(look(&gate.joins), 30);
 		ck_assert_uint_eq(look(&gate.stacks_given), 30);
 		ck_assert_uint_eq(look(&gate.members_given), 30);
 	}
 	/* Those who are parked go on. */
-	do_at_once(CREW_PARKED_MOST);
-	ck_assert_uint_eq(look(&gate.starts), CREW_PARKED_MOST + 30);
+	do_at_once(THREAD_POOL_PARKED_MOST);
+	ck_assert_uint_eq(look(&gate.starts), THREAD_POOL_PARKED_MOST + 30);
 	end();
 }
 END_TEST
@@ -506,20 +506,20 @@ START_TEST(the_stop_leaves_no_thread)
 	do_at_once(1);
 	wait_for_parked(1);
 	before = count_tasks() - 1;
-	do_at_once(CREW_PARKED_MOST + 30);
-	wait_for_parked(CREW_PARKED_MOST);
+	do_at_once(THREAD_POOL_PARKED_MOST + 30);
+	wait_for_parked(THREAD_POOL_PARKED_MOST);
 	wait_for(&gate.ended, 30);
 	set_gate(false);
-	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
-	wait_for(&gate.arrived, CREW_PARKED_MOST + 32);
-	ck_assert_int_eq(crew_stop(crew, 0), ERROR_TIMEOUT);
+	ck_assert_int_eq(thread_pool_run(pool, pass, NULL), ERROR_NONE);
+	wait_for(&gate.arrived, THREAD_POOL_PARKED_MOST + 32);
+	ck_assert_int_eq(thread_pool_stop(pool, 0), ERROR_TIMEOUT);
 	set_gate(true);
 	ck_assert_int_eq(
-	    crew_stop(crew, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
+	    thread_pool_stop(pool, clock_now_ms() + PATIENCE_MS), ERROR_NONE);
 	assert_all_given_back();
 	if (before >= 0)
 		wait_for_tasks(before);
-	crew_destroy(crew);
+	thread_pool_destroy(pool);
 }
 END_TEST
 
@@ -534,8 +534,10 @@ START_TEST(a_parked_thread_waits_for_as_long_as_it_is_said)
 	do_at_once(1);
 	wait_for_parked(1);
 	now_ms = clock_now_ms();
-	ck_assert_int_ge(gate.wait[0].deadline_ms, before_ms + CREW_IDLE_MS);
-	ck_assert_int_le(gate.wait[0].deadline_ms, now_ms + CREW_IDLE_MS);
+	ck_assert_int_ge(
+	    gate.wait[0].deadline_ms, before_ms + THREAD_POOL_IDLE_MS);
+	ck_assert_int_le(
+	    gate.wait[0].deadline_ms, now_ms + THREAD_POOL_IDLE_MS);
 	end();
 }
 END_TEST
@@ -549,7 +551,7 @@ START_TEST(who_is_told_for_nothing_goes_on_waiting)
 	id = look(&gate.last_id);
 	wait_for_parked(1);
 	for (unsigned i = 1; i < 5; i++) {
-		atomic_fetch_add(&ahead_ms, CREW_IDLE_MS / 10);
+		atomic_fetch_add(&ahead_ms, THREAD_POOL_IDLE_MS / 10);
 		lock_condition_tell(find_parked(0));
 		wait_for(&gate.waits, i + 1);
 	}
@@ -603,7 +605,7 @@ START_TEST(who_waits_in_vain_ends_and_the_next_has_its_stack)
 	wait_for_parked(1);
 	give_up(0);
 	wait_for(&gate.ended, 2);
-	crew_tidy(crew);
+	thread_pool_tidy(pool);
 	assert_all_given_back();
 	do_at_once(1);
 	ck_assert_uint_eq(look(&gate.stacks_taken), 2);
@@ -618,7 +620,7 @@ assert_ends(unsigned which)
 	lock_take(&gate.lock);
 	gate.ended = gate.starts = gate.joins = 0;
 	lock_give(&gate.lock);
-	crew = crew_create("crew-name");
+	pool = thread_pool_create("pool-name");
 	do_at_once(3);
 	wait_for_parked(3);
 	give_up(which);
@@ -637,7 +639,7 @@ assert_ends(unsigned which)
 START_TEST(whoever_waits_in_vain_the_others_do_not)
 {
 	start();
-	crew_destroy(crew);
+	thread_pool_destroy(pool);
 	for (unsigned i = 0; i < 3; i++)
 		assert_ends(i);
 }
@@ -656,8 +658,8 @@ START_TEST(others_may_park_where_one_has_waited_in_vain)
 	lock_take(&gate.lock);
 	gate.tired = NULL;
 	lock_give(&gate.lock);
-	do_at_once(CREW_PARKED_MOST);
-	wait_for_parked(CREW_PARKED_MOST);
+	do_at_once(THREAD_POOL_PARKED_MOST);
+	wait_for_parked(THREAD_POOL_PARKED_MOST);
 	ck_assert_uint_eq(look(&gate.ended), 2);
 	end();
 }
@@ -671,7 +673,7 @@ assert_refused(void)
 	unsigned done = 0;
 
 	errno = 0;
-	ck_assert_int_eq(crew_do(crew, pass, &done), ERROR_RESOURCES);
+	ck_assert_int_eq(thread_pool_run(pool, pass, &done), ERROR_RESOURCES);
 	ck_assert(errno == EAGAIN || errno == ENOMEM);
 	ck_assert_uint_eq(done, 0);
 	assert_all_given_back();
@@ -706,8 +708,8 @@ START_TEST(the_stop_does_not_wait_for_one_that_never_started)
 	start();
 	refuses_start = true;
 	assert_refused();
-	ck_assert_int_eq(crew_stop(crew, 0), ERROR_NONE);
-	crew_destroy(crew);
+	ck_assert_int_eq(thread_pool_stop(pool, 0), ERROR_NONE);
+	thread_pool_destroy(pool);
 	refuses_start = false;
 }
 END_TEST
@@ -719,12 +721,12 @@ START_TEST(no_job_is_taken_after_the_stop)
 	unsigned done = 0;
 
 	start();
-	ck_assert_int_eq(crew_stop(crew, 0), ERROR_NONE);
-	ck_assert_int_eq(crew_do(crew, pass, &done), ERROR_STOPPED);
+	ck_assert_int_eq(thread_pool_stop(pool, 0), ERROR_NONE);
+	ck_assert_int_eq(thread_pool_run(pool, pass, &done), ERROR_STOPPED);
 	ck_assert_uint_eq(done, 0);
-	ck_assert_int_eq(crew_stop(crew, 0), ERROR_NONE);
-	crew_destroy(crew);
-	crew_destroy(NULL);
+	ck_assert_int_eq(thread_pool_stop(pool, 0), ERROR_NONE);
+	thread_pool_destroy(pool);
+	thread_pool_destroy(NULL);
 }
 END_TEST
 
@@ -733,12 +735,12 @@ START_TEST(the_stop_waits_for_running_jobs_until_its_deadline)
 	int64_t deadline_ms;
 
 	start();
-	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_NONE);
+	ck_assert_int_eq(thread_pool_run(pool, pass, NULL), ERROR_NONE);
 	wait_for(&gate.arrived, 1);
 	deadline_ms = clock_now_ms() + 100;
-	ck_assert_int_eq(crew_stop(crew, deadline_ms), ERROR_TIMEOUT);
+	ck_assert_int_eq(thread_pool_stop(pool, deadline_ms), ERROR_TIMEOUT);
 	ck_assert_int_ge(clock_now_ms(), deadline_ms);
-	ck_assert_int_eq(crew_do(crew, pass, NULL), ERROR_STOPPED);
+	ck_assert_int_eq(thread_pool_run(pool, pass, NULL), ERROR_STOPPED);
 	set_gate(true);
 	end();
 	ck_assert_uint_eq(gate.done, 1);
@@ -759,7 +761,7 @@ static void *
 give_jobs(void *argument)
 {
 	for (int i = 0; i < 500; i++)
-		if (crew_do(crew, pass, NULL))
+		if (thread_pool_run(pool, pass, NULL))
 			return argument;
 	return NULL;
 }
@@ -772,7 +774,7 @@ START_TEST(many_threads_may_give_jobs)
 	set_gate(true);
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(
-		    pthread_create(&threads[i], NULL, give_jobs, crew), 0);
+		    pthread_create(&threads[i], NULL, give_jobs, pool), 0);
 	for (int i = 0; i < 4; i++) {
 		void *failed;
 
@@ -818,12 +820,13 @@ START_TEST(threads_that_have_ended_give_their_memory_back_by_themselves)
 	start();
 	for (unsigned i = 0; i < MANY; i++)
 		ck_assert_int_eq(
-		    crew_do(crew, pass_and_tell, &places[i]), ERROR_NONE);
+		    thread_pool_run(pool, pass_and_tell, &places[i]),
+		    ERROR_NONE);
 	wait_for(&gate.arrived, MANY);
 	ck_assert_uint_eq(count_there(places), MANY);
 	set_gate(true);
 	wait_for(&gate.done, MANY);
-	while (count_there(places) > CREW_PARKED_MOST + 1) {
+	while (count_there(places) > THREAD_POOL_PARKED_MOST + 1) {
 		ck_assert(clock_now_ms() < end_ms);
 		nanosleep(&pause, NULL);
 	}
@@ -831,7 +834,7 @@ START_TEST(threads_that_have_ended_give_their_memory_back_by_themselves)
 }
 END_TEST
 
-SUITE_MAIN("crew", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
+SUITE_MAIN("pool", a_job_is_done_in_a_thread_with_the_name_of_the_crew,
     a_thread_knows_where_its_stack_ends, jobs_do_not_wait_for_each_other,
     a_thread_that_has_done_its_job_takes_the_next,
     more_than_may_park_end_and_the_others_serve_on,

@@ -1,9 +1,9 @@
-/* stack for Linux - see stack.h */
+/* stack_trim for Linux - see stack_trim.h */
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "os/stack.h"
+#include "os/stack_trim.h"
 
 /* So many bytes below the frame are spared: they are those of this call, and
  * the red zone of the ABI. No signal handler can run there meanwhile, as
@@ -14,14 +14,14 @@
 static _Thread_local void *lowest;
 
 void
-stack_begin(void *lowest_address)
+stack_trim_begin(void *lowest_address)
 {
 	lowest = lowest_address;
 }
 
 /* Link-time optimization must not inline this: then the frame address would be
  * the caller's, whose frame reaches further down than MARGIN. */
-STACK_APART void
+STACK_TRIM_APART void
 stack_trim(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);

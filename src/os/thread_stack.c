@@ -1,5 +1,5 @@
-/* stacks - see stacks.h */
-#include "os/stacks.h"
+/* thread_stack - see thread_stack.h */
+#include "os/thread_stack.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -27,7 +27,7 @@ guard_bytes(void)
 }
 
 void *
-stacks_take(void)
+thread_stack_map(void)
 {
 	size_t size = guard_bytes() + THREAD_STACK_BYTES;
 	char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -48,7 +48,7 @@ stacks_take(void)
 }
 
 void
-stacks_give(void *lowest)
+thread_stack_unmap(void *lowest)
 {
 	munmap(
 	    (char *)lowest - guard_bytes(), guard_bytes() + THREAD_STACK_BYTES);

@@ -1,5 +1,5 @@
-/* claim - see claim.h */
-#include "server/claim.h"
+/* port_claim - see port_claim.h */
+#include "server/port_claim.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include "base/protocol_times.h"
 #include "net/source.h"
 #include "net/tcp.h"
-#include "server/claim_decide.h"
+#include "server/port_claim_decide.h"
 #include "server/room.h"
 
 /* Connections of one instance that a newcomer is compared with: there is one, or
@@ -18,7 +18,7 @@
 #define TWINS_MOST 8
 
 /* A newcomer, and what becomes of it. */
-struct claim {
+struct port_claim {
 	struct link *link; /* NULL: it was handed over, or is gone */
 	uint16_t asked;
 	int64_t deadline_ms;
@@ -33,26 +33,26 @@ struct claim {
 
 /* Let a stop interrupt the claim, unless it has come already. */
 static void
-enter_claim(struct claim *claim)
+enter_claim(struct port_claim *claim)
 {
 	claim->is_entered =
-	    roster_enter(&claim->link->context->claiming, &claim->entry,
+	    roster_enter(&claim->link->server->claiming, &claim->entry,
 		transport_fd(&claim->link->transport), -1) > 0;
 	claim->is_stopped = !claim->is_entered;
 }
 
 /* Before others may use the link, or it is closed. */
 static void
-leave_claim(struct claim *claim)
+leave_claim(struct port_claim *claim)
 {
 	if (!claim->is_entered)
 		return;
-	roster_leave(&claim->link->context->claiming, &claim->entry);
+	roster_leave(&claim->link->server->claiming, &claim->entry);
 	claim->is_entered = false;
 }
 
 static bool
-is_stopped(struct claim *claim)
+is_stopped(struct port_claim *claim)
 {
 	if (claim->is_entered && roster_interrupted(&claim->entry))
 		claim->is_stopped = true;
@@ -60,7 +60,7 @@ is_stopped(struct claim *claim)
 }
 
 static void
-end_claim(struct claim *claim)
+end_claim(struct port_claim *claim)
 {
 	leave_claim(claim);
 	link_destroy(claim->link);
@@ -70,14 +70,14 @@ end_claim(struct claim *claim)
 /* Ends the link. A server that stops says nothing: the client is to come back,
  * whatever would have become of it. */
 static void
-refuse_newcomer(struct claim *claim, const char *refusal)
+refuse_newcomer(struct port_claim *claim, const char *refusal)
 {
 	struct message bye = {.kind = MESSAGE_BYE, .as.bye = claim->bye};
 	bool has_more = claim->bye.copy || claim->bye.attempt > 0;
 
 	/* It is nobody's twin any more while it reads that. */
 	registry_remove_instance(
-	    &claim->link->context->registry, &claim->link->entry);
+	    &claim->link->server->registry, &claim->link->entry);
 	if (!is_stopped(claim))
 		channel_refuse(&claim->link->channel, refusal,
 		    has_more ? &bye : NULL,
@@ -87,45 +87,45 @@ refuse_newcomer(struct claim *claim, const char *refusal)
 
 /* Open the port and make a tunnel of it. */
 static enum error
-open_tunnel(struct claim *claim)
+open_tunnel(struct port_claim *claim)
 {
-	struct context *context = claim->link->context;
+	struct server_state *server = claim->link->server;
 	uint16_t port;
 	struct listener listener;
 	enum error error =
-	    ports_open(&context->ports, claim->asked, &listener, &port);
+	    ports_open(&server->ports, claim->asked, &listener, &port);
 
 	if (error)
 		return error;
-	if (!room_for_tunnel(context)) {
+	if (!room_for_tunnel(server)) {
 		listen_close(&listener);
 		errno = EMFILE;
 		return ERROR_RESOURCES;
 	}
-	claim->tunnel = tunnel_create(context, &listener, port, claim->link);
+	claim->tunnel = tunnel_create(server, &listener, port, claim->link);
 	if (claim->tunnel == NULL) {
-		budget_give(context->budget, BUDGET_TUNNEL);
+		budget_give(server->budget, BUDGET_TUNNEL);
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
 	leave_claim(claim);
 	claim->link = NULL;
-	registry_put(&context->registry, port, claim->tunnel);
-	grants_add(&context->grants, port);
+	registry_put(&server->registry, port, claim->tunnel);
+	port_memory_add(&server->port_memory, port);
 	return ERROR_NONE;
 }
 
 /* Wait a little before what is not clear is asked again. Returns whether there is
  * time for that. */
 static bool
-wait_a_little(struct claim *claim)
+wait_a_little(struct port_claim *claim)
 {
 	/* The newcomer may lose patience meanwhile. */
 	struct pollfd slot = transport_poll(&claim->link->transport, 0);
 
 	if (clock_now_ms() >= claim->deadline_ms)
 		return false;
-	poll(&slot, 1, CLAIM_ASK_AGAIN_MS);
+	poll(&slot, 1, PORT_CLAIM_ASK_AGAIN_MS);
 	return slot.revents == 0 && !is_stopped(claim);
 }
 
@@ -139,9 +139,9 @@ struct search {
 };
 
 static bool
-compare(const struct link *older, void *context)
+compare(const struct link *older, void *server)
 {
-	struct search *search = context;
+	struct search *search = server;
 	const struct link *newcomer = search->newcomer;
 	int64_t now_ms = clock_now_ms();
 	const struct lease_twin twin = {
@@ -158,7 +158,7 @@ compare(const struct link *older, void *context)
 	};
 	enum lease_copy verdict = lease_judge_twin(&twin);
 
-	search->verdict = claim_graver_copy(search->verdict, verdict);
+	search->verdict = port_claim_graver_copy(search->verdict, verdict);
 	if (verdict == LEASE_COPY)
 		snprintf(search->peer, sizeof search->peer, "%s", older->peer);
 	return verdict != LEASE_COPY && --search->left > 0;
@@ -167,7 +167,7 @@ compare(const struct link *older, void *context)
 /* Whether the instance of the newcomer is alive in another process; if so it is
  * refused. */
 static bool
-is_copy(struct claim *claim)
+is_copy(struct port_claim *claim)
 {
 	const struct link *link = claim->link;
 	struct search search = {.newcomer = link};
@@ -176,11 +176,11 @@ is_copy(struct claim *claim)
 		search.verdict = LEASE_NO_COPY;
 		search.left = TWINS_MOST;
 		registry_visit_older(
-		    &link->context->registry, &link->entry, compare, &search);
+		    &link->server->registry, &link->entry, compare, &search);
 	} while (search.verdict == LEASE_UNCLEAR && wait_a_little(claim));
 	if (search.verdict != LEASE_COPY)
 		return false;
-	notices_tell(&link->context->notices, NOTICE_COPY,
+	notices_tell(&link->server->notices, NOTICE_COPY,
 	    source_of_address(&link->address),
 	    "%s refused: %s is connected with the same identity, so the state "
 	    "file of one is a copy of the other's; the later one is told to "
@@ -194,24 +194,25 @@ is_copy(struct claim *claim)
 
 /* What is remembered of a port that nobody holds. */
 static struct lease_return
-remember(const struct claim *claim)
+remember(const struct port_claim *claim)
 {
 	const struct link *link = claim->link;
-	struct context *context = link->context;
-	struct grants_match match = grants_match(&context->grants, claim->asked,
-	    link->announced ? &link->who.instance : NULL, &link->address);
+	struct server_state *server = link->server;
+	struct port_memory_match match =
+	    port_memory_match(&server->port_memory, claim->asked,
+		link->announced ? &link->who.instance : NULL, &link->address);
 
 	return (struct lease_return){
-	    .reserved = match.is_owned && context->lease_ms > 0,
+	    .reserved = match.is_owned && server->lease_ms > 0,
 	    .same_instance = match.same_instance,
 	    .trusted = link_principal(link) != NULL || match.same_address,
 	};
 }
 
-static struct claim_facts
-gather_facts(struct claim *claim, struct tunnel *holder)
+static struct port_claim_facts
+gather_facts(struct port_claim *claim, struct tunnel *holder)
 {
-	struct claim_facts facts = {
+	struct port_claim_facts facts = {
 	    .has_holder = holder != NULL,
 	    .has_time = clock_now_ms() < claim->deadline_ms,
 	};
@@ -230,7 +231,7 @@ gather_facts(struct claim *claim, struct tunnel *holder)
 
 /* Returns false when the tunnel has ended meanwhile. */
 static bool
-hand_over(struct claim *claim, struct tunnel *holder)
+hand_over(struct port_claim *claim, struct tunnel *holder)
 {
 	leave_claim(claim);
 	if (!tunnel_hand_over(holder, claim->link)) {
@@ -247,25 +248,25 @@ hand_over(struct claim *claim, struct tunnel *holder)
  *
  * error: what the newcomer is refused for, unless it has the port.
  */
-static enum claim_step
-look(struct claim *claim, enum error *error)
+static enum port_claim_step
+look(struct port_claim *claim, enum error *error)
 {
-	struct registry *registry = &claim->link->context->registry;
-	struct claim_facts facts;
-	enum claim_step step;
+	struct registry *registry = &claim->link->server->registry;
+	struct port_claim_facts facts;
+	enum port_claim_step step;
 	struct tunnel *holder;
 
 	*error = ERROR_IN_USE;
 	if (registry_claim(registry, claim->asked, claim->deadline_ms))
-		return CLAIM_REFUSES;
+		return PORT_CLAIM_REFUSES;
 	holder = registry_find(registry, claim->asked);
 	facts = gather_facts(claim, holder);
-	step = claim_decide(&facts);
-	if (step == CLAIM_HANDS_OVER && !hand_over(claim, holder))
-		step = CLAIM_OPENS;
-	if (step == CLAIM_OPENS)
+	step = port_claim_decide(&facts);
+	if (step == PORT_CLAIM_HANDS_OVER && !hand_over(claim, holder))
+		step = PORT_CLAIM_OPENS;
+	if (step == PORT_CLAIM_OPENS)
 		*error = open_tunnel(claim);
-	else if (step == CLAIM_HANDS_OVER)
+	else if (step == PORT_CLAIM_HANDS_OVER)
 		*error = ERROR_NONE;
 	registry_release(registry, claim->asked);
 	if (holder != NULL)
@@ -275,27 +276,27 @@ look(struct claim *claim, enum error *error)
 
 /* Look until there is no doubt. */
 static enum error
-look_until_clear(struct claim *claim)
+look_until_clear(struct port_claim *claim)
 {
-	enum claim_step step;
+	enum port_claim_step step;
 	enum error error;
 
 	do {
 		step = look(claim, &error);
-	} while (step == CLAIM_LOOKS_AGAIN && wait_a_little(claim));
+	} while (step == PORT_CLAIM_LOOKS_AGAIN && wait_a_little(claim));
 	return error;
 }
 
 /* Whether it matters who the newcomer is. */
 static bool
-is_contested(const struct claim *claim)
+is_contested(const struct port_claim *claim)
 {
 	struct lease_return kept;
 	struct tunnel *holder;
 
 	if (claim->asked == 0)
 		return false;
-	holder = registry_find(&claim->link->context->registry, claim->asked);
+	holder = registry_find(&claim->link->server->registry, claim->asked);
 	if (holder != NULL)
 		tunnel_release(holder);
 	kept = remember(claim);
@@ -305,16 +306,16 @@ is_contested(const struct claim *claim)
 /* Hear who the newcomer is: what has arrived, and where it matters what is still
  * on its way. Returns false when it is gone. */
 static bool
-hear_newcomer(struct claim *claim)
+hear_newcomer(struct port_claim *claim)
 {
 	struct link *link = claim->link;
 	enum error error = link_await_announce(link, 0);
 
 	if (error == ERROR_NONE && !link->announced && is_contested(claim))
 		error = link_await_announce(
-		    link, clock_now_ms() + CLAIM_ANNOUNCE_WAIT_MS);
+		    link, clock_now_ms() + PORT_CLAIM_ANNOUNCE_WAIT_MS);
 	if (error) {
-		notices_tell(&link->context->notices, NOTICE_GONE,
+		notices_tell(&link->server->notices, NOTICE_GONE,
 		    source_of_address(&link->address), "client %s is gone (%s)",
 		    link->peer, link->reason);
 		end_claim(claim);
@@ -326,12 +327,12 @@ hear_newcomer(struct claim *claim)
 }
 
 struct tunnel *
-claim_port(struct link *link, uint16_t asked)
+port_claim(struct link *link, uint16_t asked)
 {
-	struct claim claim = {
+	struct port_claim claim = {
 	    .link = link,
 	    .asked = asked,
-	    .deadline_ms = clock_now_ms() + CLAIM_VERDICT_MS,
+	    .deadline_ms = clock_now_ms() + PORT_CLAIM_VERDICT_MS,
 	};
 	const char *refusal;
 	enum error error;
@@ -346,7 +347,7 @@ claim_port(struct link *link, uint16_t asked)
 	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
 	if (error) {
 		refusal = ports_refusal(error, asked);
-		notices_tell(&link->context->notices, NOTICE_PORT_REFUSED,
+		notices_tell(&link->server->notices, NOTICE_PORT_REFUSED,
 		    source_of_address(&link->address),
 		    "%s asked for port %u and was refused: %s", link->peer,
 		    (unsigned)asked, refusal);

@@ -1,18 +1,18 @@
-/* What grants.h promises: who had a port before a restart finds it free. */
+/* What port_memory.h promises: who had a port before a restart finds it free. */
 #include "base/clock.h"
 #include "folder.h"
-#include "server/grants.h"
+#include "server/port_memory.h"
 #include "sockets.h"
 
-static struct grants grants;
+static struct port_memory memory;
 
 static void
 start(const char *path)
 {
 	pid_t holder;
 
-	memset(&grants, 0, sizeof grants);
-	ck_assert_int_eq(grants_start(&grants, path, &holder), ERROR_NONE);
+	memset(&memory, 0, sizeof memory);
+	ck_assert_int_eq(port_memory_start(&memory, path, &holder), ERROR_NONE);
 }
 
 /* Expect that exactly these ports are reserved; 0 ends them. */
@@ -23,7 +23,7 @@ assert_reserved(const uint16_t *ports)
 		bool expected = *ports != 0 && *ports == port;
 
 		ck_assert_int_eq(
-		    grants_is_reserved(&grants, (uint16_t)port), expected);
+		    port_memory_is_reserved(&memory, (uint16_t)port), expected);
 		if (expected)
 			ports++;
 	}
@@ -34,12 +34,12 @@ assert_reserved(const uint16_t *ports)
 START_TEST(without_a_file_nothing_is_reserved_or_due)
 {
 	start(NULL);
-	grants_add(&grants, 80);
+	port_memory_add(&memory, 80);
 	ASSERT_RESERVED(0);
-	ck_assert_int_eq(grants_due_ms(&grants), CLOCK_NEVER);
-	ck_assert_int_eq(grants_fd(&grants), -1);
-	grants_save_if_due(&grants);
-	grants_end(&grants);
+	ck_assert_int_eq(port_memory_due_ms(&memory), CLOCK_NEVER);
+	ck_assert_int_eq(port_memory_fd(&memory), -1);
+	port_memory_save_if_due(&memory);
+	port_memory_end(&memory);
 }
 END_TEST
 
@@ -48,24 +48,24 @@ START_TEST(what_was_granted_is_reserved_after_a_restart)
 	folder_make();
 	start(folder_file);
 	ASSERT_RESERVED(0);
-	grants_add(&grants, 1);
-	grants_add(&grants, 7);
-	grants_add(&grants, 8);
-	grants_add(&grants, 4711);
-	grants_add(&grants, 65535);
-	grants_add(&grants, 9);
-	grants_remove(&grants, 7);
+	port_memory_add(&memory, 1);
+	port_memory_add(&memory, 7);
+	port_memory_add(&memory, 8);
+	port_memory_add(&memory, 4711);
+	port_memory_add(&memory, 65535);
+	port_memory_add(&memory, 9);
+	port_memory_remove(&memory, 7);
 	/* Only for others who would take any port, and after a restart. */
 	ASSERT_RESERVED(0);
-	grants_end(&grants);
+	port_memory_end(&memory);
 	start(folder_file);
 	ASSERT_RESERVED(1, 8, 9, 4711, 65535, 0);
 	/* One that has returned is not away any more; then it leaves. */
-	grants_add(&grants, 9);
+	port_memory_add(&memory, 9);
 	ASSERT_RESERVED(1, 8, 4711, 65535, 0);
-	grants_remove(&grants, 9);
+	port_memory_remove(&memory, 9);
 	ASSERT_RESERVED(1, 8, 4711, 65535, 0);
-	grants_end(&grants);
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -76,27 +76,27 @@ START_TEST(a_change_wakes_who_writes_and_is_written_within_a_second)
 
 	folder_make();
 	start(folder_file);
-	ck_assert_int_eq(grants_due_ms(&grants), CLOCK_NEVER);
-	ck_assert(!sockets_is_readable(grants_fd(&grants)));
+	ck_assert_int_eq(port_memory_due_ms(&memory), CLOCK_NEVER);
+	ck_assert(!sockets_is_readable(port_memory_fd(&memory)));
 	before_ms = clock_now_ms();
-	grants_add(&grants, 80);
-	ck_assert(sockets_is_readable(grants_fd(&grants)));
-	ck_assert_int_ge(grants_due_ms(&grants), before_ms);
+	port_memory_add(&memory, 80);
+	ck_assert(sockets_is_readable(port_memory_fd(&memory)));
+	ck_assert_int_ge(port_memory_due_ms(&memory), before_ms);
 	ck_assert_int_le(
-	    grants_due_ms(&grants), clock_now_ms() + GRANTS_DELAY_MS);
+	    port_memory_due_ms(&memory), clock_now_ms() + PORT_MEMORY_DELAY_MS);
 	/* Not yet: nothing is written, and nobody is woken for it again. */
-	before_ms = grants_due_ms(&grants);
-	grants_save_if_due(&grants);
+	before_ms = port_memory_due_ms(&memory);
+	port_memory_save_if_due(&memory);
 	ck_assert_str_eq(folder_read(), "");
-	ck_assert(!sockets_is_readable(grants_fd(&grants)));
-	grants_add(&grants, 81);
-	ck_assert_int_eq(grants_due_ms(&grants), before_ms);
+	ck_assert(!sockets_is_readable(port_memory_fd(&memory)));
+	port_memory_add(&memory, 81);
+	ck_assert_int_eq(port_memory_due_ms(&memory), before_ms);
 	poll(NULL, 0, clock_left_ms(before_ms));
-	grants_save_if_due(&grants);
+	port_memory_save_if_due(&memory);
 	ck_assert_ptr_nonnull(strstr(folder_read(), "80"));
 	ck_assert_ptr_nonnull(strstr(folder_read(), "81"));
-	ck_assert_int_eq(grants_due_ms(&grants), CLOCK_NEVER);
-	grants_end(&grants);
+	ck_assert_int_eq(port_memory_due_ms(&memory), CLOCK_NEVER);
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -113,9 +113,9 @@ START_TEST(content_of_no_use_reserves_nothing)
 		folder_write(bad[i], strlen(bad[i]));
 		start(folder_file);
 		ck_assert_msg(
-		    !grants_is_reserved(&grants, 80), "used: %s", bad[i]);
+		    !port_memory_is_reserved(&memory, 80), "used: %s", bad[i]);
 		ASSERT_RESERVED(0);
-		grants_end(&grants);
+		port_memory_end(&memory);
 	}
 	folder_remove();
 }
@@ -126,12 +126,12 @@ START_TEST(all_ports_fit_into_the_file)
 	folder_make();
 	start(folder_file);
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
-		grants_add(&grants, (uint16_t)port);
-	grants_end(&grants);
+		port_memory_add(&memory, (uint16_t)port);
+	port_memory_end(&memory);
 	start(folder_file);
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
-		ck_assert(grants_is_reserved(&grants, (uint16_t)port));
-	grants_end(&grants);
+		ck_assert(port_memory_is_reserved(&memory, (uint16_t)port));
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -147,12 +147,12 @@ address_of(const char *text)
 	return address;
 }
 
-static struct grants_match
+static struct port_memory_match
 match(uint16_t port, const struct uuid *instance, const char *text)
 {
 	struct address address = address_of(text);
 
-	return grants_match(&grants, port, instance, &address);
+	return port_memory_match(&memory, port, instance, &address);
 }
 
 START_TEST(who_had_a_port_is_known_after_a_restart)
@@ -161,14 +161,14 @@ START_TEST(who_had_a_port_is_known_after_a_restart)
 
 	folder_make();
 	start(folder_file);
-	grants_add(&grants, 80);
-	grants_own(&grants, 80, &one, &here);
-	grants_add(&grants, 81);
-	grants_own(&grants, 81, NULL, &here);
-	grants_add(&grants, 82);
+	port_memory_add(&memory, 80);
+	port_memory_own(&memory, 80, &one, &here);
+	port_memory_add(&memory, 81);
+	port_memory_own(&memory, 81, NULL, &here);
+	port_memory_add(&memory, 82);
 	/* Nothing is reserved before the restart. */
 	ck_assert(!match(80, &one, "192.0.2.1").is_owned);
-	grants_end(&grants);
+	port_memory_end(&memory);
 	start(folder_file);
 	ck_assert(match(80, &one, "192.0.2.2").is_owned);
 	ck_assert(match(80, &one, "192.0.2.2").same_instance);
@@ -182,13 +182,13 @@ START_TEST(who_had_a_port_is_known_after_a_restart)
 	ck_assert(!match(81, NULL, "192.0.2.1").same_instance);
 	ck_assert(!match(81, &one, "2001:db8::1").same_address);
 	/* Nobody has said whose this is, or it was never granted. */
-	ck_assert(grants_is_reserved(&grants, 82));
+	ck_assert(port_memory_is_reserved(&memory, 82));
 	ck_assert(!match(82, &one, "192.0.2.1").is_owned);
 	ck_assert(!match(83, &one, "192.0.2.1").is_owned);
 	/* It has returned. */
-	grants_add(&grants, 80);
+	port_memory_add(&memory, 80);
 	ck_assert(!match(80, &one, "192.0.2.1").is_owned);
-	grants_end(&grants);
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -198,7 +198,8 @@ is_expected(const char *text)
 {
 	struct address address = address_of(text);
 
-	return grants_expected_until_ms(&grants, &address) > clock_now_ms();
+	return port_memory_expected_until_ms(&memory, &address) >
+	       clock_now_ms();
 }
 
 START_TEST(a_client_is_expected_where_it_came_from_before_a_restart)
@@ -208,27 +209,27 @@ START_TEST(a_client_is_expected_where_it_came_from_before_a_restart)
 
 	start(NULL);
 	ck_assert(!is_expected("192.0.2.1"));
-	grants_end(&grants);
+	port_memory_end(&memory);
 	folder_make();
 	start(folder_file);
-	grants_add(&grants, 80);
-	grants_own(&grants, 80, &one, &here);
-	grants_add(&grants, 65535);
-	grants_own(&grants, 65535, NULL, &there);
-	grants_add(&grants, 82); /* nobody knows whose */
+	port_memory_add(&memory, 80);
+	port_memory_own(&memory, 80, &one, &here);
+	port_memory_add(&memory, 65535);
+	port_memory_own(&memory, 65535, NULL, &there);
+	port_memory_add(&memory, 82); /* nobody knows whose */
 	ck_assert(!is_expected("192.0.2.1"));
-	grants_end(&grants);
+	port_memory_end(&memory);
 	start(folder_file);
 	ck_assert(is_expected("192.0.2.1"));
 	ck_assert(is_expected("2001:db8::1"));
 	ck_assert(!is_expected("192.0.2.2"));
 	/* It has returned, or the port is not kept any more. */
-	grants_add(&grants, 80);
+	port_memory_add(&memory, 80);
 	ck_assert(!is_expected("192.0.2.1"));
 	ck_assert(is_expected("2001:db8::1"));
-	grants.reserved_until_ms = clock_now_ms();
+	memory.reserved_until_ms = clock_now_ms();
 	ck_assert(!is_expected("2001:db8::1"));
-	grants_end(&grants);
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -239,18 +240,18 @@ START_TEST(an_owner_is_not_readable_and_no_news_is_not_written)
 
 	folder_make();
 	start(folder_file);
-	grants_add(&grants, 80);
-	grants_own(&grants, 80, &one, &here);
-	grants_end(&grants);
+	port_memory_add(&memory, 80);
+	port_memory_own(&memory, 80, &one, &here);
+	port_memory_end(&memory);
 	ck_assert_ptr_nonnull(strstr(folder_read(), "\"owners\""));
 	ck_assert_ptr_null(strstr(folder_read(), "192.0.2.1"));
 	ck_assert_ptr_null(strstr(folder_read(), "01000000"));
 	start(folder_file);
-	grants_own(&grants, 80, &one, &here);
-	ck_assert_int_eq(grants_due_ms(&grants), CLOCK_NEVER);
-	grants_own(&grants, 80, &other, &here);
-	ck_assert_int_ne(grants_due_ms(&grants), CLOCK_NEVER);
-	grants_end(&grants);
+	port_memory_own(&memory, 80, &one, &here);
+	ck_assert_int_eq(port_memory_due_ms(&memory), CLOCK_NEVER);
+	port_memory_own(&memory, 80, &other, &here);
+	ck_assert_int_ne(port_memory_due_ms(&memory), CLOCK_NEVER);
+	port_memory_end(&memory);
 	folder_remove();
 }
 END_TEST
@@ -270,15 +271,15 @@ START_TEST(owners_of_no_use_reserve_nothing)
 		folder_write(bad[i], strlen(bad[i]));
 		start(folder_file);
 		ck_assert_msg(
-		    !grants_is_reserved(&grants, 80), "used: %s", bad[i]);
+		    !port_memory_is_reserved(&memory, 80), "used: %s", bad[i]);
 		ck_assert(!match(80, &one, "192.0.2.1").is_owned);
-		grants_end(&grants);
+		port_memory_end(&memory);
 	}
 	folder_remove();
 }
 END_TEST
 
-SUITE_MAIN("grants", without_a_file_nothing_is_reserved_or_due,
+SUITE_MAIN("memory", without_a_file_nothing_is_reserved_or_due,
     what_was_granted_is_reserved_after_a_restart,
     a_change_wakes_who_writes_and_is_written_within_a_second,
     content_of_no_use_reserves_nothing, who_had_a_port_is_known_after_a_restart,

@@ -1,5 +1,5 @@
 /*
- * What scratch.h promises: a usual frame takes nothing of malloc(), and one that
+ * What json_arena.h promises: a usual frame takes nothing of malloc(), and one that
  * is too rich takes the rest from there and leaves nothing behind.
  */
 #include <jansson.h>
@@ -9,8 +9,8 @@
 
 #include "heap.h"
 #include "suite.h"
+#include "wire/json_arena.h"
 #include "wire/message.h"
-#include "wire/scratch.h"
 
 /* What jansson was told to ask. */
 static json_malloc_t take;
@@ -19,18 +19,18 @@ static json_free_t give;
 static void
 start(void)
 {
-	scratch_install();
+	json_arena_install();
 	json_get_alloc_funcs(&take, &give);
 	heap_reset();
 }
 
 static bool
-is_within(const struct scratch *scratch, const void *start)
+is_within(const struct json_arena *arena, const void *start)
 {
-	uintptr_t from = (uintptr_t)scratch;
+	uintptr_t from = (uintptr_t)arena;
 
 	return (uintptr_t)start >= from &&
-	       (uintptr_t)start < from + sizeof *scratch;
+	       (uintptr_t)start < from + sizeof *arena;
 }
 
 /* --- Messages */
@@ -139,7 +139,7 @@ START_TEST(nor_do_messages_of_bore_and_of_later_versions)
 }
 END_TEST
 
-/* --- Frames that are too rich for a scratch */
+/* --- Frames that are too rich for a arena */
 
 /* Repeat item, parted by commas, between head and tail, as often as fits. */
 static size_t
@@ -159,7 +159,7 @@ fill(char frame[static MESSAGE_JSON_MOST], const char *head, const char *item,
 	return used + strlen(tail);
 }
 
-/* Decode it with a scratch and without: there is no difference but where the
+/* Decode it with a arena and without: there is no difference but where the
  * memory is from. */
 static void
 assert_same(const char *frame, size_t size, enum error expected)
@@ -171,7 +171,7 @@ assert_same(const char *frame, size_t size, enum error expected)
 	memset(&without, 0, sizeof without);
 	json_set_alloc_funcs(malloc, free);
 	ck_assert_int_eq(message_decode(frame, size, &without), expected);
-	scratch_install();
+	json_arena_install();
 	heap_reset();
 	HEAP_WATCH(error = message_decode(frame, size, &with));
 	ck_assert_uint_eq(heap.taken, heap.given);
@@ -266,17 +266,17 @@ END_TEST
 START_TEST(all_of_a_scratch_is_used_before_malloc)
 {
 	const size_t step = _Alignof(max_align_t);
-	struct scratch scratch;
+	struct json_arena arena;
 	char *before = NULL;
 	void *more;
 
 	start();
-	scratch_begin(&scratch);
-	for (size_t i = 0; i < SCRATCH_BYTES / step; i++) {
+	json_arena_begin(&arena);
+	for (size_t i = 0; i < JSON_ARENA_BYTES / step; i++) {
 		char *one;
 
 		HEAP_WATCH(one = take(1 + i % step));
-		ck_assert(is_within(&scratch, one));
+		ck_assert(is_within(&arena, one));
 		ck_assert_uint_eq((uintptr_t)one % step, 0);
 		if (before != NULL)
 			ck_assert_ptr_eq(one, before + step);
@@ -285,58 +285,58 @@ START_TEST(all_of_a_scratch_is_used_before_malloc)
 	}
 	HEAP_WATCH(more = take(1));
 	ck_assert_ptr_nonnull(more);
-	ck_assert(!is_within(&scratch, more));
+	ck_assert(!is_within(&arena, more));
 	/* All that was given back has no effect but for what was malloc()'s. */
 	HEAP_WATCH(give(before));
-	HEAP_WATCH(give(scratch.bytes));
+	HEAP_WATCH(give(arena.bytes));
 	heap_assert(1, 0);
 	HEAP_WATCH(give(more));
 	heap_assert(1, 1);
-	scratch_end();
+	json_arena_end();
 }
 END_TEST
 
 START_TEST(what_does_not_fit_is_of_malloc_and_the_rest_stays)
 {
-	struct scratch scratch;
+	struct json_arena arena;
 	void *all, *large;
 
 	start();
-	scratch_begin(&scratch);
-	HEAP_WATCH(large = take(SCRATCH_BYTES + 1));
-	ck_assert(!is_within(&scratch, large));
-	memset(large, 0x5a, SCRATCH_BYTES + 1);
-	HEAP_WATCH(all = take(SCRATCH_BYTES - 15));
-	ck_assert(is_within(&scratch, all));
-	memset(all, 0x5a, SCRATCH_BYTES - 15);
+	json_arena_begin(&arena);
+	HEAP_WATCH(large = take(JSON_ARENA_BYTES + 1));
+	ck_assert(!is_within(&arena, large));
+	memset(large, 0x5a, JSON_ARENA_BYTES + 1);
+	HEAP_WATCH(all = take(JSON_ARENA_BYTES - 15));
+	ck_assert(is_within(&arena, all));
+	memset(all, 0x5a, JSON_ARENA_BYTES - 15);
 	HEAP_WATCH(give(large));
 	heap_assert(1, 1);
-	scratch_end();
-	scratch_begin(&scratch);
-	HEAP_WATCH(all = take(SCRATCH_BYTES));
-	ck_assert(is_within(&scratch, all));
-	ck_assert_ptr_eq(all, scratch.bytes);
-	memset(all, 0xa5, SCRATCH_BYTES);
-	scratch_end();
+	json_arena_end();
+	json_arena_begin(&arena);
+	HEAP_WATCH(all = take(JSON_ARENA_BYTES));
+	ck_assert(is_within(&arena, all));
+	ck_assert_ptr_eq(all, arena.bytes);
+	memset(all, 0xa5, JSON_ARENA_BYTES);
+	json_arena_end();
 	heap_assert(1, 1);
 }
 END_TEST
 
 START_TEST(no_size_is_too_large_to_be_refused)
 {
-	struct scratch scratch;
+	struct json_arena arena;
 
 	start();
 #ifdef HEAP_COUNTS /* a sanitizer ends the program there */
 	ck_assert_ptr_null(take(SIZE_MAX));
-	scratch_begin(&scratch);
+	json_arena_begin(&arena);
 	take(100);
 	ck_assert_ptr_null(take(SIZE_MAX));
 	ck_assert_ptr_null(take(SIZE_MAX - 50));
-	ck_assert(is_within(&scratch, take(1)));
-	scratch_end();
+	ck_assert(is_within(&arena, take(1)));
+	json_arena_end();
 #else
-	(void)scratch;
+	(void)arena;
 #endif
 }
 END_TEST
@@ -365,9 +365,9 @@ START_TEST(outside_of_it_all_is_of_malloc)
 }
 END_TEST
 
-/* Make an object, and free it while a scratch is in use. */
+/* Make an object, and free it while a arena is in use. */
 static void
-free_within(struct scratch *scratch)
+free_within(struct json_arena *arena)
 {
 	json_t *object, *within;
 	unsigned taken;
@@ -377,21 +377,21 @@ free_within(struct scratch *scratch)
 	    object = json_pack("{s:[i,i], s:s}", "a", 1, 2, "b", "text"));
 	taken = heap.taken;
 	ck_assert_ptr_nonnull(object);
-	scratch_begin(scratch);
+	json_arena_begin(arena);
 	within = json_pack("{s:i}", "a", 1);
-	ck_assert(is_within(scratch, within));
+	ck_assert(is_within(arena, within));
 	heap_reset();
 	HEAP_WATCH(json_decref(object));
 	HEAP_WATCH(json_decref(within));
 	heap_assert(0, taken);
-	scratch_end();
+	json_arena_end();
 }
 
-/* Whether malloc()'s memory is below the scratch, or above. */
+/* Whether malloc()'s memory is below the arena, or above. */
 START_TEST(what_was_made_outside_may_be_freed_within)
 {
-	static struct scratch low;
-	struct scratch high;
+	static struct json_arena low;
+	struct json_arena high;
 
 	start();
 	free_within(&low);
@@ -408,14 +408,14 @@ static void *
 take_and_mark(void *argument)
 {
 	int mark = *(const uint8_t *)argument;
-	struct scratch scratch;
+	struct json_arena arena;
 	uint8_t *own[4];
 	bool good = true;
 
-	scratch_begin(&scratch);
+	json_arena_begin(&arena);
 	for (unsigned i = 0; i < 4; i++) {
 		own[i] = take(100);
-		good = good && is_within(&scratch, own[i]);
+		good = good && is_within(&arena, own[i]);
 		memset(own[i], mark, 100);
 		pthread_barrier_wait(&all_here);
 	}
@@ -424,7 +424,7 @@ take_and_mark(void *argument)
 			good = good && own[i][k] == mark;
 	/* Others go on when this one has ended. */
 	pthread_barrier_wait(&all_here);
-	scratch_end();
+	json_arena_end();
 	pthread_barrier_wait(&all_here);
 	return good ? NULL : argument;
 }
@@ -433,11 +433,11 @@ START_TEST(threads_share_nothing)
 {
 	uint8_t marks[] = {1, 2, 3};
 	pthread_t threads[SUITE_LENGTH(marks)];
-	struct scratch scratch;
+	struct json_arena arena;
 
 	start();
 	pthread_barrier_init(&all_here, NULL, SUITE_LENGTH(marks));
-	scratch_begin(&scratch);
+	json_arena_begin(&arena);
 	for (size_t i = 0; i < SUITE_LENGTH(marks); i++)
 		ck_assert_int_eq(
 		    pthread_create(&threads[i], NULL, take_and_mark, &marks[i]),
@@ -449,12 +449,12 @@ START_TEST(threads_share_nothing)
 		ck_assert_ptr_null(failed);
 	}
 	/* Ours was not ended by them, nor used. */
-	ck_assert_ptr_eq(take(1), scratch.bytes);
-	scratch_end();
+	ck_assert_ptr_eq(take(1), arena.bytes);
+	json_arena_end();
 }
 END_TEST
 
-SUITE_MAIN("scratch", no_kind_of_message_takes_anything_of_malloc,
+SUITE_MAIN("arena", no_kind_of_message_takes_anything_of_malloc,
     nor_do_their_other_forms, nor_do_messages_of_bore_and_of_later_versions,
     a_frame_that_is_too_rich_is_read_all_the_same,
     the_richest_needs_more_than_a_scratch, no_nesting_leaves_anything_behind,

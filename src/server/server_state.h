@@ -1,31 +1,31 @@
 /*
- * context - what all threads of a server share.
+ * server_state - what all threads of a server share.
  *
  * Made by server_start() before the first thread, gone after the last.
  */
-#ifndef REBORE_SERVER_CONTEXT_H
-#define REBORE_SERVER_CONTEXT_H
+#ifndef REBORE_SERVER_SERVER_STATE_H
+#define REBORE_SERVER_SERVER_STATE_H
 
 #include "net/crowd.h"
 #include "net/roster.h"
 #include "os/budget.h"
-#include "os/crew.h"
-#include "os/shelf.h"
+#include "os/object_cache.h"
+#include "os/thread_pool.h"
 #include "os/wakeup.h"
-#include "server/grants.h"
 #include "server/notices.h"
 #include "server/penalties.h"
 #include "server/pending.h"
+#include "server/port_memory.h"
 #include "server/ports.h"
 #include "server/registry.h"
 #include "server/shares.h"
 #include "wire/keyring.h"
 
-struct context {
+struct server_state {
 	/* Set before the first thread starts, then read-only. */
 	bool has_secret;
 	const struct tunnel_calls *tunnels;
-	struct crew *crew;
+	struct thread_pool *threads;
 	struct budget *budget; /* of the process */
 	/* After so long without an acknowledgement TCP gives a control connection
 	 * up. */
@@ -53,20 +53,20 @@ struct context {
 	struct pending pending;
 	struct registry registry;
 	struct keyring keys; /* none without a secret */
-	struct grants grants;
+	struct port_memory port_memory;
 	struct ports ports;
 	/* Connections that have not said yet what they are for. */
 	struct crowd silent;
 	struct notices notices;
 	/* Proxied connections. */
 	struct roster active;
-	/* Control connections that ask for a port (claim.h). */
+	/* Control connections that ask for a port (port_claim.h). */
 	struct roster claiming;
 	/* For sessions and handouts, which define what is in them; and struct
 	 * pending_visitor. */
-	struct shelf sessions;
-	struct shelf handouts;
-	struct shelf visitors;
+	struct object_cache sessions;
+	struct object_cache handouts;
+	struct object_cache visitors;
 
 	struct lock lock;
 	/* Under lock. */
@@ -75,27 +75,27 @@ struct context {
 };
 
 /* Give back memory that was not wanted since the last call. */
-void context_tidy(struct context *context);
+void server_state_tidy(struct server_state *server);
 
 /* Whether a newcomer may have what a holder has left: both have proved a secret,
  * or both come from the same address where there is none. */
-bool context_trusts(const struct principal *holder,
+bool server_state_trusts(const struct principal *holder,
     const struct address *holder_address, const struct principal *newcomer,
     const struct address *newcomer_address);
 
 /* Take descriptors from the budget; if there are too few, those of spares. Returns
  * false when that is not enough. */
-bool context_take(struct context *context, unsigned count);
+bool server_state_take(struct server_state *server, unsigned count);
 
 /* Give the spares of all clients up, and the pipes that are kept, once in a
  * while. */
-void context_reclaim(struct context *context);
+void server_state_reclaim(struct server_state *server);
 
 /*
  * Warn that something was turned away. The same text is logged once a minute.
  *
  * why: for people, with the system's text of the error.
  */
-void context_warn_shed(struct context *context, const char *why);
+void server_state_warn_shed(struct server_state *server, const char *why);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What arrivals.h promises: no visitor is served twice. Time comes with the
- * arrivals, so a case needs not wait for it.
+ * What served_visitors.h promises: no visitor is served twice. Time comes with the
+ * served, so a case needs not wait for it.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/arrivals.h"
+#include "client/served_visitors.h"
 #include "suite.h"
 
 /* "Half a minute" */
@@ -18,51 +18,51 @@
 #define ROUNDS    20000
 #define MANY      1000
 
-static struct arrivals arrivals;
+static struct served_visitors served;
 
 static void
 start(void)
 {
-	memset(&arrivals, 0, sizeof arrivals); /* also in one process */
-	arrivals_init(&arrivals);
+	memset(&served, 0, sizeof served); /* also in one process */
+	served_visitors_init(&served);
 }
 
 /* A visitor whose uuid differs from another's in these bytes. */
-static struct arrival
+static struct served_visitor
 make(uint8_t first, uint8_t second, uint8_t third, uint8_t last)
 {
-	struct arrival arrival;
+	struct served_visitor visitor;
 
-	memset(&arrival, 0, sizeof arrival);
-	memset(arrival.uuid.bytes, 0x5a, sizeof arrival.uuid.bytes);
-	arrival.uuid.bytes[0] = first;
-	arrival.uuid.bytes[1] = second;
-	arrival.uuid.bytes[2] = third;
-	arrival.uuid.bytes[15] = last;
-	arrival.start_ms = clock_now_ms();
-	arrival.announced_ms = arrival.start_ms;
-	return arrival;
+	memset(&visitor, 0, sizeof visitor);
+	memset(visitor.uuid.bytes, 0x5a, sizeof visitor.uuid.bytes);
+	visitor.uuid.bytes[0] = first;
+	visitor.uuid.bytes[1] = second;
+	visitor.uuid.bytes[2] = third;
+	visitor.uuid.bytes[15] = last;
+	visitor.start_ms = clock_now_ms();
+	visitor.announced_ms = visitor.start_ms;
+	return visitor;
 }
 
 static bool
-enter(struct arrival *arrival)
+enter(struct served_visitor *visitor)
 {
-	return arrivals_enter(&arrivals, arrival);
+	return served_visitors_enter(&served, visitor);
 }
 
 static void
-leave(struct arrival *arrival, bool accepted)
+leave(struct served_visitor *visitor, bool accepted)
 {
-	arrivals_leave(&arrivals, arrival, accepted);
+	served_visitors_leave(&served, visitor, accepted);
 }
 
 /* Whether another of the same uuid is refused; leaves all as it is. */
 static bool
-is_refused(const struct arrival *arrival)
+is_refused(const struct served_visitor *visitor)
 {
-	struct arrival other = make(0, 0, 0, 0);
+	struct served_visitor other = make(0, 0, 0, 0);
 
-	other.uuid = arrival->uuid;
+	other.uuid = visitor->uuid;
 	if (!enter(&other))
 		return true;
 	leave(&other, false);
@@ -71,15 +71,15 @@ is_refused(const struct arrival *arrival)
 
 /* Be accepted, and leave. */
 static void
-serve(struct arrival *arrival)
+serve(struct served_visitor *visitor)
 {
-	ck_assert(enter(arrival));
-	leave(arrival, true);
+	ck_assert(enter(visitor));
+	leave(visitor, true);
 }
 
 START_TEST(a_second_is_refused_while_one_is_on_the_way)
 {
-	struct arrival first = make(1, 2, 3, 4);
+	struct served_visitor first = make(1, 2, 3, 4);
 
 	start();
 	ck_assert(enter(&first));
@@ -87,15 +87,15 @@ START_TEST(a_second_is_refused_while_one_is_on_the_way)
 	ck_assert(is_refused(&first));
 	leave(&first, false);
 	ck_assert(!is_refused(&first));
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(the_one_on_the_way_learns_that_it_was_announced_again)
 {
-	struct arrival first = make(1, 2, 3, 4);
-	struct arrival other = make(1, 2, 3, 5);
-	struct arrival second = make(1, 2, 3, 4);
+	struct served_visitor first = make(1, 2, 3, 4);
+	struct served_visitor other = make(1, 2, 3, 5);
+	struct served_visitor second = make(1, 2, 3, 4);
 
 	start();
 	first.start_ms = 1000;
@@ -116,14 +116,14 @@ START_TEST(the_one_on_the_way_learns_that_it_was_announced_again)
 	ck_assert_int_eq(first.announced_ms, 4000);
 	leave(&first, false);
 	leave(&other, false);
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(one_that_was_accepted_is_refused_for_half_a_minute)
 {
-	struct arrival first = make(1, 2, 3, 4);
-	struct arrival second = make(1, 2, 3, 4);
+	struct served_visitor first = make(1, 2, 3, 4);
+	struct served_visitor second = make(1, 2, 3, 4);
 	int64_t before_ms, after_ms;
 
 	start();
@@ -140,77 +140,77 @@ START_TEST(one_that_was_accepted_is_refused_for_half_a_minute)
 	second.start_ms = after_ms + RECENT_MS;
 	ck_assert(enter(&second));
 	leave(&second, false);
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(one_that_was_not_accepted_may_come_again_at_once)
 {
-	struct arrival first = make(1, 2, 3, 4);
+	struct served_visitor first = make(1, 2, 3, 4);
 
 	start();
 	for (int i = 0; i < 3; i++) {
 		ck_assert(enter(&first));
 		leave(&first, false);
 	}
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 /* Also as long as the clock of the system says little. */
 START_TEST(at_first_nobody_was_accepted)
 {
-	struct arrival zero;
+	struct served_visitor zero;
 
 	start();
 	memset(&zero, 0, sizeof zero);
 	zero.start_ms = 5;
 	ck_assert(enter(&zero));
 	leave(&zero, false);
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(one_that_is_forgotten_may_come_again)
 {
-	struct arrival first = make(1, 2, 3, 4);
+	struct served_visitor first = make(1, 2, 3, 4);
 
 	start();
 	serve(&first);
 	ck_assert(is_refused(&first));
-	arrivals_forget(&arrivals, &first.uuid);
+	served_visitors_forget(&served, &first.uuid);
 	ck_assert(!is_refused(&first));
-	arrivals_forget(&arrivals, &first.uuid);
+	served_visitors_forget(&served, &first.uuid);
 	serve(&first);
 	ck_assert(is_refused(&first));
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(no_other_is_forgotten)
 {
-	struct arrival served = make(1, 2, 3, 4);
-	struct arrival same_place = make(9, 2, 3, 9);
-	struct arrival on_the_way = make(7, 7, 7, 7);
+	struct served_visitor first = make(1, 2, 3, 4);
+	struct served_visitor same_place = make(9, 2, 3, 9);
+	struct served_visitor on_the_way = make(7, 7, 7, 7);
 
 	start();
-	serve(&served);
+	serve(&first);
 	ck_assert(enter(&on_the_way));
-	arrivals_forget(&arrivals, &same_place.uuid);
-	ck_assert(is_refused(&served));
+	served_visitors_forget(&served, &same_place.uuid);
+	ck_assert(is_refused(&first));
 	/* That nobody is to come beside one on the way stays true. */
-	arrivals_forget(&arrivals, &on_the_way.uuid);
+	served_visitors_forget(&served, &on_the_way.uuid);
 	ck_assert(is_refused(&on_the_way));
 	leave(&on_the_way, false);
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(one_that_was_not_entered_may_leave)
 {
-	struct arrival first = make(1, 2, 3, 4);
-	struct arrival second = make(1, 2, 3, 4);
-	struct arrival alone = make(5, 5, 5, 5);
+	struct served_visitor first = make(1, 2, 3, 4);
+	struct served_visitor second = make(1, 2, 3, 4);
+	struct served_visitor alone = make(5, 5, 5, 5);
 
 	start();
 	ck_assert(enter(&first));
@@ -223,7 +223,7 @@ START_TEST(one_that_was_not_entered_may_leave)
 	leave(&second, true);
 	leave(&first, false);
 	ck_assert(is_refused(&first));
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
@@ -235,8 +235,8 @@ START_TEST(those_of_one_bucket_are_told_apart)
 
 	start();
 	for (size_t i = 0; i < SUITE_LENGTH(orders); i++) {
-		struct arrival all[] = {make(8, 1, 1, 1), make(8, 1, 1, 2),
-		    make(8, 2, 3, 1), make(8, 1, 1, 3)};
+		struct served_visitor all[] = {make(8, 1, 1, 1),
+		    make(8, 1, 1, 2), make(8, 2, 3, 1), make(8, 1, 1, 3)};
 
 		for (unsigned k = 0; k < 3; k++)
 			ck_assert(enter(&all[k]));
@@ -248,13 +248,13 @@ START_TEST(those_of_one_bucket_are_told_apart)
 				    is_refused(&all[orders[i][n]]), n > k);
 		}
 	}
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(many_are_on_the_way)
 {
-	static struct arrival all[MANY];
+	static struct served_visitor all[MANY];
 
 	start();
 	for (unsigned i = 0; i < MANY; i++) {
@@ -269,14 +269,14 @@ START_TEST(many_are_on_the_way)
 		ck_assert_int_eq(is_refused(&all[i]), i % 2 == 1);
 	for (unsigned i = 1; i < MANY; i += 2)
 		leave(&all[i], false);
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
 START_TEST(of_one_place_the_last_is_remembered)
 {
-	struct arrival first = make(1, 2, 3, 4);
-	struct arrival second = make(5, 2, 3, 6);
+	struct served_visitor first = make(1, 2, 3, 4);
+	struct served_visitor second = make(5, 2, 3, 6);
 
 	start();
 	serve(&first);
@@ -284,7 +284,7 @@ START_TEST(of_one_place_the_last_is_remembered)
 	serve(&second);
 	ck_assert(is_refused(&second));
 	ck_assert(!is_refused(&first));
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
@@ -294,20 +294,20 @@ START_TEST(many_that_were_accepted_are_remembered)
 	unsigned refused = 0;
 
 	start();
-	for (unsigned i = 0; i < ARRIVALS_RECENT; i++) {
-		struct arrival one =
+	for (unsigned i = 0; i < SERVED_VISITORS_RECENT; i++) {
+		struct served_visitor one =
 		    make(0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)i);
 
 		serve(&one);
 	}
-	for (unsigned i = 0; i < ARRIVALS_RECENT; i++) {
-		struct arrival one =
+	for (unsigned i = 0; i < SERVED_VISITORS_RECENT; i++) {
+		struct served_visitor one =
 		    make(0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)i);
 
 		refused += is_refused(&one);
 	}
-	ck_assert_uint_eq(refused, ARRIVALS_RECENT);
-	arrivals_destroy(&arrivals);
+	ck_assert_uint_eq(refused, SERVED_VISITORS_RECENT);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
@@ -323,7 +323,7 @@ come_and_go(void *argument)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned which = (i + i / 7) % SUITE_LENGTH(shared);
 		const uint8_t *bytes = shared[which];
-		struct arrival own =
+		struct served_visitor own =
 		    make(bytes[0], bytes[1], bytes[2], bytes[3]);
 
 		if (!enter(&own))
@@ -334,7 +334,7 @@ come_and_go(void *argument)
 		atomic_store(&busy[which], 0);
 		leave(&own, i % 16 == 0);
 		if (i % 16 == 0)
-			arrivals_forget(&arrivals, &own.uuid);
+			served_visitors_forget(&served, &own.uuid);
 	}
 	return argument;
 }
@@ -352,12 +352,12 @@ START_TEST(threads_are_never_on_the_same_way)
 	ck_assert_uint_eq(twice, 0);
 	ck_assert_uint_gt(entered, 0);
 	for (size_t i = 0; i < SUITE_LENGTH(shared); i++) {
-		struct arrival one = make(
+		struct served_visitor one = make(
 		    shared[i][0], shared[i][1], shared[i][2], shared[i][3]);
 
 		ck_assert(!is_refused(&one));
 	}
-	arrivals_destroy(&arrivals);
+	served_visitors_destroy(&served);
 }
 END_TEST
 
@@ -365,18 +365,18 @@ END_TEST
 START_TEST(beginning_writes_to_no_table)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct arrivals *empty = mmap(
+	struct served_visitors *empty = mmap(
 	    NULL, sizeof *empty, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_ptr_ne(empty, MAP_FAILED);
 	ck_assert_int_eq(mprotect(empty, page, PROT_READ | PROT_WRITE), 0);
-	arrivals_init(empty);
-	arrivals_destroy(empty);
+	served_visitors_init(empty);
+	served_visitors_destroy(empty);
 	munmap(empty, sizeof *empty);
 }
 END_TEST
 
-SUITE_MAIN("arrivals", a_second_is_refused_while_one_is_on_the_way,
+SUITE_MAIN("served", a_second_is_refused_while_one_is_on_the_way,
     the_one_on_the_way_learns_that_it_was_announced_again,
     one_that_was_accepted_is_refused_for_half_a_minute,
     one_that_was_not_accepted_may_come_again_at_once,

@@ -1,6 +1,6 @@
 /*
- * What stacks.h promises: memory that nobody else has, with a guard below it,
- * and all of it given back. stacks.c is part of this program, so that what it
+ * What thread_stack.h promises: memory that nobody else has, with a guard below it,
+ * and all of it given back. thread_stack.c is part of this program, so that what it
  * asks of the system can be refused and counted.
  */
 #include <errno.h>
@@ -28,7 +28,7 @@ static int system_mprotect(void *start, size_t size, int access);
 #define munmap   system_munmap
 #define madvise  system_madvise
 #define mprotect system_mprotect
-#include "os/stacks.c" /* NOLINT(bugprone-suspicious-include) */
+#include "os/thread_stack.c" /* NOLINT(bugprone-suspicious-include) */
 #undef mmap
 #undef munmap
 #undef madvise
@@ -110,7 +110,7 @@ static void
 take(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		stacks[i] = stacks_take();
+		stacks[i] = thread_stack_map();
 		ck_assert_ptr_nonnull(stacks[i]);
 	}
 }
@@ -119,7 +119,7 @@ static void
 give(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		stacks_give(stacks[i]);
+		thread_stack_unmap(stacks[i]);
 }
 
 /* All mappings are gone, whole. */
@@ -231,12 +231,12 @@ START_TEST(without_memory_or_a_guard_there_is_no_stack)
 {
 	asked.refuses_mmap = true;
 	errno = 0;
-	ck_assert_ptr_null(stacks_take());
+	ck_assert_ptr_null(thread_stack_map());
 	ck_assert_int_eq(errno, ENOMEM);
 	asked.refuses_mmap = false;
 	asked.refuses_protection = true;
 	errno = 0;
-	ck_assert_ptr_null(stacks_take());
+	ck_assert_ptr_null(thread_stack_map());
 	ck_assert_int_eq(errno, ENOMEM);
 	assert_unmapped(1);
 	asked.refuses_protection = false;
@@ -252,14 +252,14 @@ take_and_give(void *argument)
 	unsigned *spoilt = argument;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		char *stack = stacks_take();
+		char *stack = thread_stack_map();
 
 		if (stack == NULL)
 			return NULL;
 		*spoilt += !is_full_of(stack, 0);
 		memset(stack, (int)i + 1, THREAD_STACK_BYTES);
 		*spoilt += !is_full_of(stack, (char)(i + 1));
-		stacks_give(stack);
+		thread_stack_unmap(stack);
 	}
 	return argument;
 }

@@ -1,0 +1,425 @@
+/* port_memory - see port_memory.h */
+#include "server/port_memory.h"
+
+#include <bearssl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+
+/* The two hashes of an owner, in hex */
+#define OWNER_BYTES  16
+#define OWNER_DIGITS (2 * OWNER_BYTES)
+/* All ports with their owners: 5,  and "5":"32 digits", */
+#define CONTENT_SIZE                                                           \
+	((size_t)PORT_MEMORY_PORTS * (6 + 8 + OWNER_DIGITS + 3) + 64)
+
+static bool
+has(const uint64_t *set, uint16_t port)
+{
+	return (set[port / 64] >> port % 64 & 1) != 0;
+}
+
+static void
+put(uint64_t *set, uint16_t port, bool in)
+{
+	uint64_t bit = (uint64_t)1 << port % 64;
+
+	if (in)
+		set[port / 64] |= bit;
+	else
+		set[port / 64] &= ~bit;
+}
+
+static bool
+is_known(const struct port_memory_owner *owner)
+{
+	return owner->instance != 0 || owner->address != 0;
+}
+
+static uint64_t
+read_64(const uint8_t *bytes)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 8; i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+static void
+write_64(uint8_t *bytes, uint64_t value)
+{
+	for (int i = 7; i >= 0; i--, value >>= 8)
+		bytes[i] = (uint8_t)value;
+}
+
+static uint64_t
+hash_of(const void *bytes, size_t size)
+{
+	br_sha256_context context;
+	uint8_t digest[br_sha256_SIZE];
+
+	br_sha256_init(&context);
+	br_sha256_update(&context, bytes, size);
+	br_sha256_out(&context, digest);
+	return read_64(digest);
+}
+
+/* Read an owner as print_owner() writes it. */
+static bool
+parse_owner(const char *text, struct port_memory_owner *owner)
+{
+	uint8_t bytes[OWNER_BYTES];
+
+	if (text == NULL || !hex_parse(text, bytes, OWNER_BYTES))
+		return false;
+	owner->instance = read_64(bytes);
+	owner->address = read_64(bytes + OWNER_BYTES / 2);
+	return true;
+}
+
+static void
+print_owner(
+    const struct port_memory_owner *owner, char text[static OWNER_DIGITS + 1])
+{
+	uint8_t bytes[OWNER_BYTES];
+
+	write_64(bytes, owner->instance);
+	write_64(bytes + OWNER_BYTES / 2, owner->address);
+	hex_print(bytes, OWNER_BYTES, text);
+}
+
+/* Read {"80": "owner", ...}; files of the first versions have none. */
+static bool
+parse_owners(struct port_memory *memory, json_t *owners)
+{
+	const char *name;
+	json_t *value;
+
+	if (owners != NULL && !json_is_object(owners))
+		return false;
+	json_object_foreach(owners, name, value)
+	{
+		unsigned long port = strtoul(name, NULL, 10);
+
+		if (port < 1 || port > UINT16_MAX ||
+		    !parse_owner(
+			json_string_value(value), &memory->owners[port]))
+			return false;
+	}
+	return true;
+}
+
+/* Read the object {"ports": [N, ...], "owners": {...}}. */
+static bool
+parse(struct port_memory *memory, const json_t *object)
+{
+	const json_t *ports = json_object_get(object, "ports");
+	const json_t *value;
+	size_t index;
+
+	if (!json_is_array(ports) ||
+	    !parse_owners(memory, json_object_get(object, "owners")))
+		return false;
+	json_array_foreach(ports, index, value)
+	{
+		json_int_t number = json_integer_value(value);
+
+		if (!json_is_integer(value) || number < 1 ||
+		    number > UINT16_MAX)
+			return false;
+		put(memory->before, (uint16_t)number, true);
+	}
+	return true;
+}
+
+static void
+load(struct port_memory *memory, const char *path, const char *content,
+    size_t size)
+{
+	json_error_t problem;
+	json_t *object =
+	    json_loadb(content, size, JSON_REJECT_DUPLICATES, &problem);
+
+	if (size > 0 && (object == NULL || !parse(memory, object))) {
+		log_warning("the state file %s holds nothing of use and is "
+			    "replaced",
+		    path);
+		memset(memory->before, 0, sizeof memory->before);
+		memset(memory->owners, 0, sizeof memory->owners);
+	}
+	json_decref(object);
+}
+
+static void
+put_owner(json_t *owners, unsigned port, const struct port_memory_owner *owner)
+{
+	char name[16], text[OWNER_DIGITS + 1];
+
+	if (!is_known(owner))
+		return;
+	snprintf(name, sizeof name, "%u", port);
+	print_owner(owner, text);
+	json_object_set_new(owners, name, json_string(text));
+}
+
+/* Returns the content of the file, to be freed, or NULL: out of memory. */
+static char *
+print(const struct port_memory *memory)
+{
+	bool expected = clock_now_ms() < memory->reserved_until_ms;
+	json_t *ports = json_array();
+	json_t *owners = json_object();
+	json_t *object;
+	char *text;
+
+	/* Those who have not returned yet are not forgotten by one who has. */
+	for (unsigned port = 1; port <= UINT16_MAX; port++)
+		if (has(memory->granted, (uint16_t)port) ||
+		    (expected && has(memory->before, (uint16_t)port))) {
+			json_array_append_new(ports, json_integer(port));
+			put_owner(owners, port, &memory->owners[port]);
+		}
+	object = json_pack("{s:o, s:o}", "ports", ports, "owners", owners);
+	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	return text;
+}
+
+/* Write what is granted now. Returns whether that was possible. */
+static bool
+write_file(struct port_memory *memory)
+{
+	enum error error = ERROR_MEMORY;
+	char *text;
+
+	lock_take(&memory->lock);
+	memory->due_ms = CLOCK_NEVER;
+	text = print(memory);
+	lock_give(&memory->lock);
+	/* Only one thread writes: the janitor, or the last. */
+	if (text != NULL)
+		error = statefile_write(&memory->file, text, strlen(text));
+	if (error && !memory->failing)
+		log_warning("cannot write the state file, and tries again: %s",
+		    text ? strerror(errno) : error_text(error));
+	else if (error == ERROR_NONE && memory->failing)
+		log_info("the state file is written again");
+	memory->failing = error != ERROR_NONE;
+	free(text);
+	return error == ERROR_NONE;
+}
+
+void
+port_memory_save(struct port_memory *memory)
+{
+	if (port_memory_due_ms(memory) == CLOCK_NEVER || write_file(memory))
+		return;
+	lock_take(&memory->lock);
+	memory->due_ms = clock_now_ms() + PORT_MEMORY_RETRY_MS;
+	lock_give(&memory->lock);
+}
+
+enum error
+port_memory_start(
+    struct port_memory *memory, const char *state_path, pid_t *holder)
+{
+	char *content;
+	size_t size = CONTENT_SIZE;
+	enum error error;
+
+	memory->due_ms = CLOCK_NEVER;
+	memory->failing = false;
+	memory->file = (struct statefile)STATEFILE_INITIALIZER;
+	memory->changed = (struct wakeup)WAKEUP_INITIALIZER;
+	lock_init(&memory->lock, LOCK_RANK_PORT_MEMORY);
+	if (state_path == NULL)
+		return ERROR_NONE;
+	content = malloc(CONTENT_SIZE);
+	if (content == NULL)
+		return ERROR_MEMORY;
+	error =
+	    statefile_open(&memory->file, state_path, content, &size, holder);
+	if (error == ERROR_NONE) {
+		load(memory, state_path, content, size);
+		memory->reserved_until_ms =
+		    clock_now_ms() + PORT_MEMORY_RESERVED_MS;
+	}
+	free(content);
+	return error ? error : wakeup_open(&memory->changed);
+}
+
+/* What is in the file is not up to date any more. */
+static void
+be_due(struct port_memory *memory)
+{
+	lock_assert_held(&memory->lock);
+	if (memory->file.path == NULL || memory->due_ms != CLOCK_NEVER)
+		return;
+	memory->due_ms = clock_now_ms() + PORT_MEMORY_DELAY_MS;
+	wakeup_send(&memory->changed);
+}
+
+static void
+change(struct port_memory *memory, uint16_t port, bool in)
+{
+	lock_take(&memory->lock);
+	put(memory->granted, port, in);
+	if (in)
+		put(memory->before, port, false); /* it has returned */
+	be_due(memory);
+	lock_give(&memory->lock);
+}
+
+void
+port_memory_add(struct port_memory *memory, uint16_t port)
+{
+	change(memory, port, true);
+}
+
+void
+port_memory_remove(struct port_memory *memory, uint16_t port)
+{
+	change(memory, port, false);
+}
+
+static struct port_memory_owner
+owner_of(const struct uuid *instance, const struct address *address)
+{
+	struct port_memory_owner owner = {.instance = 0};
+	struct address host = *address;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (instance != NULL)
+		owner.instance = hash_of(instance->bytes, UUID_BYTES);
+	address_set_port(&host, 0);
+	address_print(&host, text);
+	owner.address = hash_of(text, strlen(text));
+	return owner;
+}
+
+void
+port_memory_own(struct port_memory *memory, uint16_t port,
+    const struct uuid *instance, const struct address *address)
+{
+	struct port_memory_owner owner = owner_of(instance, address);
+	struct port_memory_owner *known = &memory->owners[port];
+
+	lock_take(&memory->lock);
+	if (known->instance != owner.instance ||
+	    known->address != owner.address) {
+		*known = owner;
+		be_due(memory);
+	}
+	lock_give(&memory->lock);
+}
+
+static bool
+is_reserved(const struct port_memory *memory, uint16_t port)
+{
+	lock_assert_held(&memory->lock);
+	return has(memory->before, port) &&
+	       clock_now_ms() < memory->reserved_until_ms;
+}
+
+bool
+port_memory_is_reserved(struct port_memory *memory, uint16_t port)
+{
+	bool reserved;
+
+	lock_take(&memory->lock);
+	reserved = is_reserved(memory, port);
+	lock_give(&memory->lock);
+	return reserved;
+}
+
+uint64_t
+port_memory_free(struct port_memory *memory, unsigned word, bool reserved_too)
+{
+	uint64_t free_ports;
+
+	lock_take(&memory->lock);
+	free_ports = ~memory->granted[word];
+	if (!reserved_too && clock_now_ms() < memory->reserved_until_ms)
+		free_ports &= ~memory->before[word];
+	lock_give(&memory->lock);
+	return free_ports;
+}
+
+struct port_memory_match
+port_memory_match(struct port_memory *memory, uint16_t port,
+    const struct uuid *instance, const struct address *address)
+{
+	struct port_memory_owner newcomer = owner_of(instance, address);
+	const struct port_memory_owner *owner = &memory->owners[port];
+	struct port_memory_match match;
+
+	lock_take(&memory->lock);
+	match = (struct port_memory_match){
+	    .is_owned = is_reserved(memory, port) && is_known(owner),
+	    .same_instance =
+		instance != NULL && newcomer.instance == owner->instance,
+	    .same_address = newcomer.address == owner->address,
+	};
+	lock_give(&memory->lock);
+	return match;
+}
+
+int64_t
+port_memory_expected_until_ms(
+    struct port_memory *memory, const struct address *address)
+{
+	struct port_memory_owner owner = owner_of(NULL, address);
+	int64_t until_ms = 0;
+
+	lock_take(&memory->lock);
+	if (clock_now_ms() < memory->reserved_until_ms)
+		for (unsigned port = 1; port <= UINT16_MAX; port++)
+			if (has(memory->before, (uint16_t)port) &&
+			    memory->owners[port].address == owner.address)
+				until_ms = memory->reserved_until_ms;
+	lock_give(&memory->lock);
+	return until_ms;
+}
+
+int64_t
+port_memory_due_ms(struct port_memory *memory)
+{
+	int64_t due_ms;
+
+	lock_take(&memory->lock);
+	due_ms = memory->due_ms;
+	lock_give(&memory->lock);
+	return due_ms;
+}
+
+int
+port_memory_fd(const struct port_memory *memory)
+{
+	return memory->changed.read_fd;
+}
+
+void
+port_memory_save_if_due(struct port_memory *memory)
+{
+	if (memory->changed.read_fd != -1)
+		wakeup_clear(&memory->changed);
+	if (clock_now_ms() >= port_memory_due_ms(memory))
+		port_memory_save(memory);
+}
+
+void
+port_memory_end(struct port_memory *memory)
+{
+	if (!memory->failing)
+		port_memory_save(memory);
+	statefile_close(&memory->file);
+	wakeup_close(&memory->changed);
+	lock_destroy(&memory->lock);
+}
