@@ -42,7 +42,8 @@ struct config {
 	const char *secret_files[KEYRING_MOST];
 	unsigned secret_file_count;
 	/* The same once they are read, from the root, so that they can be read
-	 * again; options_free() frees them. NULL: was a pipe. */
+	 * again; options_free() frees them. NULL: was a pipe, or the folder has
+	 * no name. */
 	char *secret_paths[KEYRING_MOST];
 	/* The secret was an argument: others could have seen it. */
 	bool secret_in_argv;

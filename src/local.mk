@@ -34,6 +34,7 @@ librebore_a_SOURCES = \
 	%D%/os/lock.c		%D%/os/lock.h %D%/os/lock_rank.h \
 	%D%/os/memory.c	%D%/os/memory.h \
 	%D%/os/notify.c		%D%/os/notify.h \
+	%D%/os/path.c		%D%/os/path.h \
 	%D%/os/pidfile.c	%D%/os/pidfile.h \
 	%D%/os/secretfile.c	%D%/os/secretfile.h \
 	%D%/os/signals.c	%D%/os/signals.h \

@@ -18,9 +18,9 @@
 #include "os/fd.h"
 #include "os/memory.h"
 #include "os/notify.h"
+#include "os/path.h"
 #include "os/pidfile.h"
 #include "os/signals.h"
-#include "os/statefile.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
 #include "server/server.h"
@@ -214,7 +214,7 @@ leave_shell(struct config *config, struct daemon *daemon)
 	if (!config->daemon)
 		return true;
 	if (path != NULL) {
-		path = statefile_absolute(path); /* till the end */
+		path = path_absolute(path); /* till the end */
 		is_absolute = path != NULL;
 		config->server.state_path = path;
 	}
@@ -378,7 +378,7 @@ take_pidfile(const struct config *config, struct pidfile *pidfile)
 	enum error error;
 	pid_t holder;
 
-	pidfile->fd = -1;
+	*pidfile = (struct pidfile){.fd = -1};
 	if (path == NULL)
 		return true;
 	error = pidfile_take(path, pidfile, &holder);

@@ -4,17 +4,16 @@
 #include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/secret.h"
 #include "options_suggest.h"
 #include "options_table.h"
+#include "os/path.h"
 #include "os/secretfile.h"
 
 /* What getopt_long() returns for a row; no character is that large. */
@@ -564,23 +563,6 @@ options_parse(int argc, char **argv, struct config *config,
 	return result;
 }
 
-/* Returns path from the root, to be freed; --daemon goes to another folder. NULL
- * when there is no memory. */
-static char *
-make_absolute(const char *path)
-{
-	char folder[PATH_MAX];
-	size_t size = sizeof folder + strlen(path) + 2;
-	char *made;
-
-	if (*path == '/' || getcwd(folder, sizeof folder) == NULL)
-		return strdup(path);
-	made = malloc(size);
-	if (made != NULL)
-		snprintf(made, size, "%s/%s", folder, path);
-	return made;
-}
-
 /* Read the secret file with this number. */
 static enum error
 read_secret(struct config *config, unsigned number, bool again,
@@ -597,7 +579,7 @@ read_secret(struct config *config, unsigned number, bool again,
 	options_add_secret(config, file.secret, file.size);
 	config->secret_oddities[number] = file.oddity;
 	if (file.is_regular && *path == NULL)
-		*path = make_absolute(name);
+		*path = path_absolute(name); /* --daemon changes the folder */
 	secretfile_wipe(&file);
 	return ERROR_NONE;
 }

@@ -52,6 +52,7 @@ unit_tests = \
 	%D%/unit/test_options_suggest \
 	%D%/unit/test_penalties \
 	%D%/unit/test_pending \
+	%D%/unit/test_path \
 	%D%/unit/test_pidfile \
 	%D%/unit/test_pipes \
 	%D%/unit/test_ports \

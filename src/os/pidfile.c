@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/fd.h"
 #include "os/filelock.h"
+#include "os/path.h"
 
 #define PIDFILE_MODE (S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH)
 
@@ -20,25 +22,6 @@
 /* How often to try again when another process has removed the file just after
  * it was opened. */
 #define ATTEMPTS_MOST 100
-
-static enum error
-print_absolute(const char *path, char absolute[static PATH_MAX])
-{
-	size_t used = 0;
-
-	if (*path != '/') {
-		if (getcwd(absolute, PATH_MAX - 1) == NULL)
-			return error_of_errno();
-		used = strlen(absolute);
-		absolute[used++] = '/';
-	}
-	if (strlen(path) >= PATH_MAX - used) {
-		errno = ENAMETOOLONG;
-		return ERROR_SYSTEM;
-	}
-	memcpy(absolute + used, path, strlen(path) + 1);
-	return ERROR_NONE;
-}
 
 /*
  * Open and lock the file. A process that ends removes its file before it
@@ -98,6 +81,18 @@ write_number(int fd, pid_t number)
 	return ERROR_NONE;
 }
 
+/* Release what is held in this process; errno stays. */
+static void
+close_pidfile(struct pidfile *pidfile)
+{
+	int saved = errno;
+
+	fd_close(&pidfile->fd);
+	free(pidfile->path);
+	pidfile->path = NULL;
+	errno = saved;
+}
+
 enum error
 pidfile_take(const char *path, struct pidfile *pidfile, pid_t *holder)
 {
@@ -106,16 +101,16 @@ pidfile_take(const char *path, struct pidfile *pidfile, pid_t *holder)
 	pidfile->fd = -1;
 	pidfile->owner = getpid();
 	*holder = 0;
-	error = print_absolute(path, pidfile->path);
-	if (error != ERROR_NONE)
-		return error;
+	pidfile->path = path_absolute(path);
+	if (pidfile->path == NULL)
+		return error_of_errno();
 	error = open_pidfile(pidfile, holder);
 	if (error == ERROR_NONE && !is_pidfile(pidfile->fd))
 		error = ERROR_INVALID;
 	if (error == ERROR_NONE)
 		error = write_number(pidfile->fd, pidfile->owner);
 	if (error != ERROR_NONE)
-		fd_close(&pidfile->fd);
+		close_pidfile(pidfile);
 	return error;
 }
 
@@ -125,5 +120,5 @@ pidfile_release(struct pidfile *pidfile)
 	if (pidfile->fd != -1 && pidfile->owner == getpid() &&
 	    filelock_is_current(pidfile->fd, pidfile->path))
 		unlink(pidfile->path);
-	fd_close(&pidfile->fd);
+	close_pidfile(pidfile);
 }

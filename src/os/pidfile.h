@@ -8,7 +8,6 @@
 #ifndef REBORE_OS_PIDFILE_H
 #define REBORE_OS_PIDFILE_H
 
-#include <limits.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -20,7 +19,7 @@ struct pidfile {
 	/* The process that may remove the file. */
 	pid_t owner;
 	/* Absolute, so that it is good after a chdir(). */
-	char path[PATH_MAX];
+	char *path;
 };
 
 /*

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "os/fd.h"
 #include "os/filelock.h"
 #include "os/lock.h"
+#include "os/path.h"
 
 /* How often to try again when the file was replaced between opening and
  * locking. */
@@ -106,24 +106,6 @@ open_as_possible(struct statefile *file, pid_t *holder)
 	return ERROR_NONE;
 }
 
-char *
-statefile_absolute(const char *path)
-{
-	char folder[PATH_MAX];
-	char *whole;
-	size_t room;
-
-	if (*path == '/')
-		return strdup(path);
-	if (getcwd(folder, sizeof folder) == NULL)
-		return NULL;
-	room = strlen(folder) + strlen(path) + sizeof "/";
-	whole = malloc(room);
-	if (whole != NULL)
-		snprintf(whole, room, "%s/%s", folder, path);
-	return whole;
-}
-
 enum error
 statefile_open(struct statefile *file, const char *path, char *content,
     size_t *size, pid_t *holder)
@@ -132,7 +114,7 @@ statefile_open(struct statefile *file, const char *path, char *content,
 	ssize_t got;
 
 	*file = (struct statefile)STATEFILE_INITIALIZER;
-	file->path = statefile_absolute(path);
+	file->path = path_absolute(path);
 	if (file->path != NULL)
 		error = open_as_possible(file, holder);
 	if (error) {

@@ -56,10 +56,6 @@ enum error statefile_open(struct statefile *file, const char *path,
 enum error statefile_write(
     struct statefile *file, const char *content, size_t size);
 
-/* Returns an absolute path for a process that is about to change its folder, or
- * NULL with errno. The caller frees it. */
-char *statefile_absolute(const char *path);
-
 /* Unlock and close the file. Does nothing with one that is not open. */
 void statefile_close(struct statefile *file);
 

@@ -1,6 +1,7 @@
 /* What pidfile.h promises: one holder, its number, and nothing else harmed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
