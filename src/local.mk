@@ -36,6 +36,7 @@ librebore_a_SOURCES = \
 	%D%/os/notify.c		%D%/os/notify.h \
 	%D%/os/path.c		%D%/os/path.h \
 	%D%/os/pidfile.c	%D%/os/pidfile.h \
+	%D%/os/saver.c		%D%/os/saver.h \
 	%D%/os/secretfile.c	%D%/os/secretfile.h \
 	%D%/os/signals.c	%D%/os/signals.h \
 	%D%/os/statefile.c	%D%/os/statefile.h \

@@ -35,6 +35,8 @@ unit_tests = \
 	%D%/unit/test_port_memory \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
+	%D%/unit/test_saver \
+	%D%/unit/test_stuck_disk \
 	%D%/unit/test_janitor \
 	%D%/unit/test_inherited \
 	%D%/unit/test_listen \
@@ -259,5 +261,5 @@ endif
 
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/e2e/own_mounts.py %D%/README.md \
-	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
+	%D%/unit/disk.h %D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
 	%D%/sim/seeds %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

@@ -45,8 +45,8 @@ enum lock_rank {
 	LOCK_RANK_SPARES = LOCK_RANK_LEAF,
 	/* Ports that are granted or reserved, and to whom. */
 	LOCK_RANK_PORT_MEMORY = LOCK_RANK_LEAF,
-	/* Whether the janitor has ended. */
-	LOCK_RANK_JANITOR = LOCK_RANK_LEAF,
+	/* When a state file is to be written. */
+	LOCK_RANK_SAVER = LOCK_RANK_LEAF,
 	/* The client's instance, attempt and port. */
 	LOCK_RANK_IDENTITY = LOCK_RANK_LEAF,
 	/* Visitors that the client is serving or has served lately. */
@@ -56,9 +56,11 @@ enum lock_rank {
 
 	/* Only leaves are taken under these. */
 	LOCK_RANK_OVER_LEAVES,
-	/* Ports that could not be bound; then that of the port memory. */
+	/* Ports that could not be bound; then those of the port memory and of its
+	 * saver. */
 	LOCK_RANK_PORTS = LOCK_RANK_OVER_LEAVES,
-	/* Who holds a tunnel; then that of pending, of the port memory. */
+	/* Who holds a tunnel; then that of pending, of the port memory, of its
+	 * saver. */
 	LOCK_RANK_TUNNEL = LOCK_RANK_OVER_LEAVES,
 	/* Seats of visitors and leases; then that of pending, of a roster, of a
 	 * object cache. */

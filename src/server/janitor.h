@@ -1,9 +1,6 @@
 /*
- * janitor - the thread that does what nobody is to wait for: it writes the state
- * file, gives back memory that a flood has left, and logs what was counted.
- *
- * A disk may take seconds for an fsync(), or for ever: neither the acceptor nor a
- * tunnel waits for it, and the stop only up to a deadline.
+ * janitor - the thread that gives back memory which a flood has left, and logs
+ * what was counted.
  */
 #ifndef REBORE_SERVER_JANITOR_H
 #define REBORE_SERVER_JANITOR_H
@@ -13,7 +10,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "os/lock.h"
 #include "os/wakeup.h"
 #include "server/server_state.h"
 
@@ -29,29 +25,12 @@ struct janitor {
 	 * given back, and when. */
 	unsigned tidies;
 	int64_t tidy_ms;
-
-	struct lock lock;
-	struct lock_condition over;
-	/* Under lock. */
-	bool ended;
 };
 
-/*
- * Start it.
- *
- * server: its port memory is the janitor's to save, and nobody else's, until
- * janitor_stop().
- * Returns an error with errno; then nothing is started.
- */
+/* Start it. Returns an error with errno; then nothing is started. */
 enum error janitor_start(struct janitor *janitor, struct server_state *server);
 
-/*
- * Have what is due written, and end the thread. Legal on one that was not
- * started, and again after ERROR_TIMEOUT.
- *
- * Returns ERROR_TIMEOUT when the disk has not done it by deadline_ms: then the
- * thread lives on, and so must janitor and server.
- */
-enum error janitor_stop(struct janitor *janitor, int64_t deadline_ms);
+/* End it. Legal on one that was not started. */
+void janitor_stop(struct janitor *janitor);
 
 #endif

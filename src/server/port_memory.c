@@ -2,7 +2,6 @@
 #include "server/port_memory.h"
 
 #include <bearssl.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
-#include "base/log.h"
 
 /* The two hashes of an owner, in hex */
 #define OWNER_BYTES  16
@@ -118,7 +116,7 @@ parse_owners(struct port_memory *memory, json_t *owners)
 
 /* Read the object {"ports": [N, ...], "owners": {...}}. */
 static bool
-parse(struct port_memory *memory, const json_t *object)
+parse_ports(struct port_memory *memory, const json_t *object)
 {
 	const json_t *ports = json_object_get(object, "ports");
 	const json_t *value;
@@ -139,22 +137,16 @@ parse(struct port_memory *memory, const json_t *object)
 	return true;
 }
 
-static void
-load(struct port_memory *memory, const char *path, const char *content,
-    size_t size)
+static bool
+restore_ports(void *owner, const json_t *object)
 {
-	json_error_t problem;
-	json_t *object =
-	    json_loadb(content, size, JSON_REJECT_DUPLICATES, &problem);
+	struct port_memory *memory = owner;
 
-	if (size > 0 && (object == NULL || !parse(memory, object))) {
-		log_warning("the state file %s holds nothing of use and is "
-			    "replaced",
-		    path);
-		memset(memory->before, 0, sizeof memory->before);
-		memset(memory->owners, 0, sizeof memory->owners);
-	}
-	json_decref(object);
+	if (parse_ports(memory, object))
+		return true;
+	memset(memory->before, 0, sizeof memory->before);
+	memset(memory->owners, 0, sizeof memory->owners);
+	return false;
 }
 
 static void
@@ -169,16 +161,16 @@ put_owner(json_t *owners, unsigned port, const struct port_memory_owner *owner)
 	json_object_set_new(owners, name, json_string(text));
 }
 
-/* Returns the content of the file, to be freed, or NULL: out of memory. */
-static char *
-print(const struct port_memory *memory)
+static json_t *
+snapshot_ports(void *owner)
 {
-	bool expected = clock_now_ms() < memory->reserved_until_ms;
+	struct port_memory *memory = owner;
 	json_t *ports = json_array();
 	json_t *owners = json_object();
-	json_t *object;
-	char *text;
+	bool expected;
 
+	lock_take(&memory->lock);
+	expected = clock_now_ms() < memory->reserved_until_ms;
 	/* Those who have not returned yet are not forgotten by one who has. */
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
 		if (has(memory->granted, (uint16_t)port) ||
@@ -186,107 +178,56 @@ print(const struct port_memory *memory)
 			json_array_append_new(ports, json_integer(port));
 			put_owner(owners, port, &memory->owners[port]);
 		}
-	object = json_pack("{s:o, s:o}", "ports", ports, "owners", owners);
-	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
-	return text;
-}
-
-/* Write what is granted now. Returns whether that was possible. */
-static bool
-write_file(struct port_memory *memory)
-{
-	enum error error = ERROR_MEMORY;
-	char *text;
-
-	lock_take(&memory->lock);
-	memory->due_ms = CLOCK_NEVER;
-	text = print(memory);
 	lock_give(&memory->lock);
-	/* Only one thread writes: the janitor, or the last. */
-	if (text != NULL)
-		error = statefile_write(&memory->file, text, strlen(text));
-	if (error && !memory->failing)
-		log_warning("cannot write the state file, and tries again: %s",
-		    text ? strerror(errno) : error_text(error));
-	else if (error == ERROR_NONE && memory->failing)
-		log_info("the state file is written again");
-	memory->failing = error != ERROR_NONE;
-	free(text);
-	return error == ERROR_NONE;
+	return json_pack("{s:o, s:o}", "ports", ports, "owners", owners);
 }
 
-void
-port_memory_save(struct port_memory *memory)
-{
-	if (port_memory_due_ms(memory) == CLOCK_NEVER || write_file(memory))
-		return;
-	lock_take(&memory->lock);
-	memory->due_ms = clock_now_ms() + PORT_MEMORY_RETRY_MS;
-	lock_give(&memory->lock);
-}
+static const struct saver_calls saver_calls = {
+    .bytes_most = CONTENT_SIZE,
+    .restore = restore_ports,
+    .snapshot = snapshot_ports,
+};
 
 enum error
 port_memory_start(
     struct port_memory *memory, const char *state_path, pid_t *holder)
 {
-	char *content;
-	size_t size = CONTENT_SIZE;
-	enum error error;
-
-	memory->due_ms = CLOCK_NEVER;
-	memory->failing = false;
-	memory->file = (struct statefile)STATEFILE_INITIALIZER;
-	memory->changed = (struct wakeup)WAKEUP_INITIALIZER;
 	lock_init(&memory->lock, LOCK_RANK_PORT_MEMORY);
-	if (state_path == NULL)
-		return ERROR_NONE;
-	content = malloc(CONTENT_SIZE);
-	if (content == NULL)
-		return ERROR_MEMORY;
-	error =
-	    statefile_open(&memory->file, state_path, content, &size, holder);
-	if (error == ERROR_NONE) {
-		load(memory, state_path, content, size);
+	if (state_path != NULL)
 		memory->reserved_until_ms =
 		    clock_now_ms() + PORT_MEMORY_RESERVED_MS;
-	}
-	free(content);
-	return error ? error : wakeup_open(&memory->changed);
+	return saver_start(
+	    &memory->saver, state_path, &saver_calls, memory, holder);
 }
 
 /* What is in the file is not up to date any more. */
 static void
-be_due(struct port_memory *memory)
+ask_to_save(struct port_memory *memory)
 {
-	lock_assert_held(&memory->lock);
-	if (memory->file.path == NULL || memory->due_ms != CLOCK_NEVER)
-		return;
-	memory->due_ms = clock_now_ms() + PORT_MEMORY_DELAY_MS;
-	wakeup_send(&memory->changed);
+	saver_ask(&memory->saver, clock_now_ms() + PORT_MEMORY_DELAY_MS);
 }
 
 static void
-change(struct port_memory *memory, uint16_t port, bool in)
+set_granted(struct port_memory *memory, uint16_t port, bool in)
 {
 	lock_take(&memory->lock);
 	put(memory->granted, port, in);
 	if (in)
 		put(memory->before, port, false); /* it has returned */
-	be_due(memory);
 	lock_give(&memory->lock);
+	ask_to_save(memory);
 }
 
 void
 port_memory_add(struct port_memory *memory, uint16_t port)
 {
-	change(memory, port, true);
+	set_granted(memory, port, true);
 }
 
 void
 port_memory_remove(struct port_memory *memory, uint16_t port)
 {
-	change(memory, port, false);
+	set_granted(memory, port, false);
 }
 
 static struct port_memory_owner
@@ -310,14 +251,15 @@ port_memory_own(struct port_memory *memory, uint16_t port,
 {
 	struct port_memory_owner owner = owner_of(instance, address);
 	struct port_memory_owner *known = &memory->owners[port];
+	bool is_new;
 
 	lock_take(&memory->lock);
-	if (known->instance != owner.instance ||
-	    known->address != owner.address) {
-		*known = owner;
-		be_due(memory);
-	}
+	is_new = known->instance != owner.instance ||
+	         known->address != owner.address;
+	*known = owner;
 	lock_give(&memory->lock);
+	if (is_new)
+		ask_to_save(memory);
 }
 
 static bool
@@ -388,38 +330,15 @@ port_memory_expected_until_ms(
 	return until_ms;
 }
 
-int64_t
-port_memory_due_ms(struct port_memory *memory)
+enum error
+port_memory_stop(struct port_memory *memory, int64_t deadline_ms)
 {
-	int64_t due_ms;
-
-	lock_take(&memory->lock);
-	due_ms = memory->due_ms;
-	lock_give(&memory->lock);
-	return due_ms;
-}
-
-int
-port_memory_fd(const struct port_memory *memory)
-{
-	return memory->changed.read_fd;
-}
-
-void
-port_memory_save_if_due(struct port_memory *memory)
-{
-	if (memory->changed.read_fd != -1)
-		wakeup_clear(&memory->changed);
-	if (clock_now_ms() >= port_memory_due_ms(memory))
-		port_memory_save(memory);
+	return saver_stop(&memory->saver, deadline_ms);
 }
 
 void
 port_memory_end(struct port_memory *memory)
 {
-	if (!memory->failing)
-		port_memory_save(memory);
-	statefile_close(&memory->file);
-	wakeup_close(&memory->changed);
+	saver_destroy(&memory->saver);
 	lock_destroy(&memory->lock);
 }

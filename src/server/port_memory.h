@@ -17,15 +17,12 @@
 #include "base/uuid.h"
 #include "net/address.h"
 #include "os/lock.h"
-#include "os/statefile.h"
-#include "os/wakeup.h"
+#include "os/saver.h"
 
 /* The longest wait of a client between attempts, by default, and a little. */
 #define PORT_MEMORY_RESERVED_MS 90000
 /* Changes of a second are written together. */
 #define PORT_MEMORY_DELAY_MS 1000
-/* What could not be written, on a full disk, is tried again after this. */
-#define PORT_MEMORY_RETRY_MS 5000
 
 #define PORT_MEMORY_PORTS 65536
 /* A set of ports, a bit each. */
@@ -46,20 +43,17 @@ struct port_memory {
 	uint64_t before[PORT_MEMORY_WORDS];                 /* the restart */
 	struct port_memory_owner owners[PORT_MEMORY_PORTS]; /* of both */
 	int64_t reserved_until_ms;
-	int64_t due_ms;
-	/* Of the thread that saves. */
-	struct statefile file;
-	bool failing;
 
-	struct wakeup changed;
+	struct saver saver;
 };
 
 /*
- * Begin, with what the state file holds if there is one. Content that is of no
- * use is replaced, with a warning.
+ * Begin, with what the state file holds if there is one. It is written, by a
+ * thread of its own, within PORT_MEMORY_DELAY_MS of a change.
  *
+ * memory: all zero.
  * state_path: NULL: none, and nothing is reserved.
- * holder: on ERROR_IN_USE the process that uses the state file.
+ * Returns as saver_start(), which sets holder, too.
  */
 enum error port_memory_start(
     struct port_memory *memory, const char *state_path, pid_t *holder);
@@ -101,24 +95,12 @@ int64_t port_memory_expected_until_ms(
 uint64_t port_memory_free(
     struct port_memory *memory, unsigned word, bool reserved_too);
 
-/*
- * Returns when port_memory_save_if_due() is due; CLOCK_NEVER: the file is up to date.
- * That may change when the descriptor of port_memory_fd() becomes readable; -1: it
- * does not change.
- */
-int64_t port_memory_due_ms(struct port_memory *memory);
-int port_memory_fd(const struct port_memory *memory);
+/* Have the file written if it is not up to date; what is granted from now on does
+ * not come into it. Returns as saver_stop(). Threads: one. */
+enum error port_memory_stop(struct port_memory *memory, int64_t deadline_ms);
 
-/*
- * Write the file if that is due, or if it is not up to date. Where it cannot be
- * written, that is logged once, and is due again after PORT_MEMORY_RETRY_MS. Waits for
- * the disk. Threads: one, the janitor (janitor.h).
- */
-void port_memory_save_if_due(struct port_memory *memory);
-void port_memory_save(struct port_memory *memory);
-
-/* Write the file if it is not up to date and could be written last time, and
- * release everything. Threads: the last. */
+/* Release everything; the file stays. Waits for the disk unless
+ * port_memory_stop() has returned ERROR_NONE. Threads: the last. */
 void port_memory_end(struct port_memory *memory);
 
 #endif

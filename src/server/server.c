@@ -248,7 +248,7 @@ server_start(const struct server_options *options, struct server **server,
 		    THREAD_STACK_BYTES, run_acceptor, made);
 	if (error) {
 		saved = errno;
-		janitor_stop(&made->janitor, CLOCK_NEVER); /* nothing is due */
+		janitor_stop(&made->janitor);
 		destroy(made);
 		errno = saved;
 		return error;
@@ -303,12 +303,10 @@ server_stop(struct server *server)
 	registry_visit(&state->registry, tunnel_wake, NULL);
 	roster_interrupt_all(&state->active);
 	error = thread_pool_stop(state->threads, clock_now_ms() + END_MS);
+	janitor_stop(&server->janitor);
 	/* Last: until then ports may be granted. */
-	if (janitor_stop(&server->janitor, clock_now_ms() + END_MS)) {
-		log_warning("the state file is not written: the disk does not "
-			    "answer");
+	if (port_memory_stop(&state->port_memory, clock_now_ms() + END_MS))
 		error = ERROR_TIMEOUT;
-	}
 	if (error == ERROR_NONE)
 		destroy(server);
 	else /* threads are left that use the rest: wipe what nobody holds */

@@ -1143,7 +1143,7 @@ server_step_tunnel(int number)
 
 	if (!tunnel->used)
 		return;
-	port_memory_save_if_due(server); /* which is the janitor's */
+	port_memory_save_if_due(server); /* which is the saver's */
 	see_off(tunnel);
 	adopt(tunnel);
 	if (tunnel->link != SIM_NONE)
