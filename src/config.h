@@ -1,8 +1,8 @@
 /*
  * config - what the command line asks for.
  *
- * Made by options.h, then read-only, but for the keys, which are wiped once
- * their users have a copy.
+ * Made by options.h, then read-only, but for the keys: options_read_secrets()
+ * replaces them, and they are wiped once their users have a copy.
  */
 #ifndef REBORE_CONFIG_H
 #define REBORE_CONFIG_H
@@ -11,7 +11,9 @@
 
 #include "base/log.h"
 #include "client/client.h"
-#include "server/server.h"
+#include "server/server_options.h"
+#include "wire/auth.h"
+#include "wire/keyring.h"
 
 /* Each a bit, so that an option can belong to both. */
 enum config_command {
@@ -22,9 +24,10 @@ enum config_command {
 
 struct config {
 	enum config_command command;
-	/* Complete for CONFIG_LOCAL, but for the callbacks. */
+	/* Complete for CONFIG_LOCAL, but for the budget and the
+	 * callbacks. */
 	struct client_options client;
-	/* Complete for CONFIG_SERVER. */
+	/* Complete for CONFIG_SERVER, but for the budget. */
 	struct server_options server;
 
 	struct log_options log;
@@ -38,6 +41,9 @@ struct config {
 	/* A proxied connection that is idle is asked so early. */
 	unsigned keepalive_s;
 
+	/* Of CONFIG_SERVER: any of these secrets will do; none: none is wanted. */
+	struct auth_key keys[KEYRING_MOST];
+	unsigned key_count;
 	/* The files of secrets, in the order of the arguments; into argv. */
 	const char *secret_files[KEYRING_MOST];
 	unsigned secret_file_count;

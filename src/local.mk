@@ -82,6 +82,7 @@ librebore_a_SOURCES = \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/port_claim.c	%D%/server/port_claim.h \
 	%D%/server/port_claim_decide.c	%D%/server/port_claim_decide.h \
+	%D%/server/server_options.h \
 	%D%/server/server_state.c	%D%/server/server_state.h \
 	%D%/server/notices.c	%D%/server/notices.h \
 	%D%/server/penalties.c	%D%/server/penalties.h \

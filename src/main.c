@@ -149,7 +149,6 @@ warn_of_oddities(const struct config *config)
 static void
 replace_secrets(struct config *config, struct server *server)
 {
-	struct server_options *options = &config->server;
 	char problem[OPTIONS_ERROR_SIZE];
 	unsigned count;
 	unsigned left;
@@ -162,8 +161,8 @@ replace_secrets(struct config *config, struct server *server)
 		log_error("SIGHUP: %s; the secrets stay as they were", problem);
 		return;
 	}
-	count = options->key_count;
-	if (server_set_keys(server, options->keys, count, &left))
+	count = config->key_count;
+	if (server_set_keys(server, config->keys, count, &left))
 		log_error("SIGHUP: %s; the secrets stay as they were",
 		    error_text(ERROR_MEMORY));
 	else
@@ -171,7 +170,7 @@ replace_secrets(struct config *config, struct server *server)
 			 "connected with a secret of before",
 		    count, count == 1 ? "" : "s", left,
 		    left == 1 ? " is" : "s are");
-	secret_wipe(options->keys, sizeof options->keys);
+	secret_wipe(config->keys, sizeof config->keys);
 	warn_of_oddities(config);
 }
 
@@ -269,12 +268,13 @@ run_server(struct config *config, struct daemon *daemon)
 	enum error error;
 
 	if (!wait_for_addresses(config, daemon, &status)) {
-		secret_wipe(config->server.keys, sizeof config->server.keys);
+		secret_wipe(config->keys, sizeof config->keys);
 		return status;
 	}
 	errno = 0;
-	error = server_start(&config->server, &server, &failure);
-	secret_wipe(config->server.keys, sizeof config->server.keys);
+	error = server_start(&config->server, config->keys, config->key_count,
+	    &server, &failure);
+	secret_wipe(config->keys, sizeof config->keys);
 	if (error != ERROR_NONE) {
 		if (failure.of_state_file)
 			say_why_no_state(config, config->server.state_path,
@@ -413,7 +413,7 @@ warn_of_secret(const struct config *config)
 		say(config, log_warning,
 		    "the secret is empty: anybody can guess it");
 	warn_of_oddities(config);
-	if (config->command == CONFIG_SERVER && !config->server.has_secret)
+	if (config->command == CONFIG_SERVER && config->key_count == 0)
 		say(config, log_warning,
 		    "no secret: anybody who reaches the control port can have "
 		    "a public port; --secret-file keeps strangers out");
@@ -509,7 +509,8 @@ status_of_output(void)
 int
 main(int argc, char **argv)
 {
-	struct config config;
+	/* Static: a stop may leave threads behind, which go on to read it. */
+	static struct config config;
 	char error[OPTIONS_ERROR_SIZE];
 	enum status status = STATUS_FAILED;
 	enum options_result result;

@@ -39,7 +39,7 @@ struct getopt_table {
 __attribute__((__format__(__printf__, 2, 3))) static void
 fail(struct options_work *work, const char *format, ...)
 {
-	const char *command = options_command_name(work->config.command);
+	const char *command = options_command_name(work->config->command);
 	va_list arguments;
 	size_t used;
 
@@ -140,7 +140,7 @@ take_operand(struct options_work *work, const struct options_row *before,
 	if (is_value_of(work, before, text))
 		fail(work, "argument '%s': a value of --%s is given as --%s=%s",
 		    value, before->name, before->name, value);
-	else if (!(row->commands & work->config.command))
+	else if (!(row->commands & work->config->command))
 		fail(work, "argument '%s': only options are allowed", value);
 	else if (*origin_of(work, row) != OPTIONS_FROM_NOWHERE)
 		fail(work, "argument '%s': only one %s is allowed", value,
@@ -157,7 +157,7 @@ take_option(
 	take(work, row, OPTIONS_FROM_ARGUMENT, text ? text : row->implied);
 	if (row->is_secret && text != NULL) {
 		secret_wipe(text, strlen(text));
-		work->config.secret_in_argv = true;
+		work->config->secret_in_argv = true;
 	}
 }
 
@@ -212,7 +212,7 @@ static void
 fail_unknown(struct options_work *work, const char *option, const char *name,
     size_t length)
 {
-	enum config_command command = work->config.command;
+	enum config_command command = work->config->command;
 	enum config_command other =
 	    command == CONFIG_LOCAL ? CONFIG_SERVER : CONFIG_LOCAL;
 	const char *nearest = options_suggest(command, name, length);
@@ -238,7 +238,7 @@ reject_long(struct options_work *work, char *word)
 	char option[VALUE_SIZE];
 
 	print_option(word, option);
-	if (is_ambiguous(word + 2, length - 2, work->config.command))
+	if (is_ambiguous(word + 2, length - 2, work->config->command))
 		fail(work, "option '%s': more than one option starts like this",
 		    option);
 	else
@@ -261,7 +261,7 @@ reject_one_hyphen(struct options_work *work, char *word)
 
 	if (word[0] != '-' || word[1] == '-' || length < 3)
 		return false;
-	row = row_of_name(word + 1, length - 1, work->config.command);
+	row = row_of_name(word + 1, length - 1, work->config->command);
 	if (row == NULL)
 		return false;
 	fail(work,
@@ -281,7 +281,7 @@ reject(struct options_work *work, char *word, int rejected)
 
 	if (row != NULL && row->argument == NULL) {
 		fail(work, "option '--%s': no value is allowed", row->name);
-	} else if (row != NULL && is_option_of(row, work->config.command)) {
+	} else if (row != NULL && is_option_of(row, work->config->command)) {
 		print_allowed(row, text);
 		fail(work, "option '--%s': its value is missing: must be %s",
 		    row->name, text);
@@ -335,7 +335,7 @@ take_arguments(struct options_work *work, int argc, char **argv)
 	int value;
 	int index = 1; /* of the word that getopt_long() looks at */
 
-	fill_getopt_table(&table, work->config.command);
+	fill_getopt_table(&table, work->config->command);
 	opterr = 0;
 	/* Starts over, as no other value does on all systems. */
 	optind = 0;
@@ -430,7 +430,7 @@ check_secret(struct options_work *work)
 	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
 		fail(work, "options '--secret' and '--secret-file': only one "
 			   "of them is allowed");
-	if (work->config.secret_file_count > KEYRING_MOST)
+	if (work->config->secret_file_count > KEYRING_MOST)
 		fail(work,
 		    "option '--secret-file': only %d of them are "
 		    "allowed",
@@ -441,8 +441,13 @@ check_secret(struct options_work *work)
 static void
 check_files(struct options_work *work)
 {
-	if (work->config.pid_file != NULL && work->state_path != NULL &&
-	    strcmp(work->config.pid_file, work->state_path) == 0)
+	const struct config *config = work->config;
+	const char *state_path = config->command == CONFIG_SERVER
+	                             ? config->server.state_path
+	                             : config->client.state_path;
+
+	if (config->pid_file != NULL && state_path != NULL &&
+	    strcmp(config->pid_file, state_path) == 0)
 		fail(work, "options '--pid-file' and '--state-file': each "
 			   "must have a file of its own");
 }
@@ -450,7 +455,7 @@ check_files(struct options_work *work)
 static void
 check_range(struct options_work *work)
 {
-	const struct server_options *server = &work->config.server;
+	const struct server_options *server = &work->config->server;
 	char min_name[NAME_SIZE];
 	char max_name[NAME_SIZE];
 
@@ -469,7 +474,7 @@ check_range(struct options_work *work)
 static void
 complete_server(struct options_work *work)
 {
-	struct server_options *server = &work->config.server;
+	struct server_options *server = &work->config->server;
 
 	check_range(work);
 	if (work->origins[OPTIONS_ROW_BIND_TUNNELS] == OPTIONS_FROM_NOWHERE) {
@@ -489,9 +494,9 @@ read_command(struct options_work *work, int argc, char **argv)
 	check_secret(work);
 	check_files(work);
 	for (size_t i = 0; i < OPTIONS_ROW_COUNT; i++)
-		if (options_rows[i].commands & work->config.command)
+		if (options_rows[i].commands & work->config->command)
 			complete(work, &options_rows[i]);
-	if (work->config.command == CONFIG_SERVER)
+	if (work->config->command == CONFIG_SERVER)
 		complete_server(work);
 }
 
@@ -532,35 +537,31 @@ options_parse(int argc, char **argv, struct config *config,
     char error[static OPTIONS_ERROR_SIZE])
 {
 	struct options_work work;
-	enum options_result result;
+	enum config_command command = CONFIG_NONE;
 
+	if (argc >= 2)
+		command = command_of_name(argv[1]);
 	memset(&work, 0, sizeof work);
+	memset(config, 0, sizeof *config);
 	error[0] = '\0';
 	work.result = OPTIONS_RUN;
 	work.error = error;
-	work.config.client.reconnect = true;
-	work.config.log.level = LOG_LEVEL_INFO;
-	work.config.log.facility = log_facility_of_name("daemon");
-	if (argc >= 2)
-		work.config.command = command_of_name(argv[1]);
-	if (work.config.command != CONFIG_NONE)
+	work.config = config;
+	config->command = command;
+	config->client.reconnect = true;
+	config->log.level = LOG_LEVEL_INFO;
+	config->log.facility = log_facility_of_name("daemon");
+	if (command != CONFIG_NONE)
 		read_command(&work, argc - 1, argv + 1);
 	else if (argc >= 2)
 		read_word(&work, argv[1]);
 	else
 		fail(&work, "no command: must be 'local' or 'server'");
-	result = work.result;
-	work.config.client.drain_s = work.drain_s;
-	work.config.server.drain_s = work.drain_s;
-	work.config.client.state_path = work.state_path;
-	work.config.server.state_path = work.state_path;
-	if (result == OPTIONS_RUN)
-		*config = work.config;
-	else
-		*config = (struct config){.command = work.config.command};
-	/* It holds a copy of the key. */
-	secret_wipe(&work, sizeof work);
-	return result;
+	if (work.result != OPTIONS_RUN) {
+		secret_wipe(config, sizeof *config); /* perhaps with a key */
+		config->command = command;
+	}
+	return work.result;
 }
 
 /* Read the secret file with this number. */

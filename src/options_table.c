@@ -15,7 +15,11 @@
 static void *
 target_of(struct options_work *work, const struct options_row *row)
 {
-	return (char *)work + row->target;
+	bool is_server = work->config->command == CONFIG_SERVER;
+	bool is_own = is_server && row->server_target != 0;
+
+	return (char *)work->config +
+	       (is_own ? row->server_target : row->target);
 }
 
 /* Digits and nothing else, in the range of row */
@@ -51,6 +55,18 @@ set_port(
 }
 
 static bool
+set_control_port(
+    struct options_work *work, const struct options_row *row, const char *text)
+{
+	uint32_t number;
+
+	if (!parse_number(row, text, &number))
+		return false;
+	work->control_port = (uint16_t)number;
+	return true;
+}
+
+static bool
 set_number(
     struct options_work *work, const struct options_row *row, const char *text)
 {
@@ -60,6 +76,20 @@ set_number(
 	if (!parse_number(row, text, &number))
 		return false;
 	*target = number;
+	return true;
+}
+
+/* Stored in milliseconds, so that row->max must be small enough. */
+static bool
+set_seconds(
+    struct options_work *work, const struct options_row *row, const char *text)
+{
+	unsigned *target_ms = target_of(work, row);
+	uint32_t number;
+
+	if (!parse_number(row, text, &number))
+		return false;
+	*target_ms = number * 1000;
 	return true;
 }
 
@@ -77,7 +107,7 @@ static bool
 set_address(
     struct options_work *work, const struct options_row *row, const char *text)
 {
-	struct server_options *server = &work->config.server;
+	struct server_options *server = &work->config->server;
 	bool is_control = row == &options_rows[OPTIONS_ROW_BIND_ADDR];
 
 	return address_parse_link(text, 0, target_of(work, row),
@@ -88,7 +118,7 @@ static bool
 set_local_host(
     struct options_work *work, const struct options_row *row, const char *text)
 {
-	struct address_name *local = &work->config.client.local;
+	struct address_name *local = &work->config->client.local;
 	struct address_name name;
 
 	(void)row;
@@ -105,32 +135,28 @@ set_to(
 {
 	(void)row;
 	return address_name_parse(
-	    text, CONTROL_PORT, &work->config.client.server);
+	    text, CONTROL_PORT, &work->config->client.server);
 }
 
 void
 options_forget_secrets(struct config *config)
 {
 	secret_wipe(&config->client.key, sizeof config->client.key);
-	secret_wipe(config->server.keys, sizeof config->server.keys);
 	config->client.has_secret = false;
-	config->server.has_secret = false;
-	config->server.key_count = 0;
+	secret_wipe(config->keys, sizeof config->keys);
+	config->key_count = 0;
 	config->secret_empty = false;
 }
 
 void
 options_add_secret(struct config *config, const void *secret, size_t size)
 {
-	struct server_options *server = &config->server;
-
 	if (config->command == CONFIG_LOCAL) {
 		auth_key_derive(secret, size, &config->client.key);
 		config->client.has_secret = true;
-	} else if (server->key_count < KEYRING_MOST) {
+	} else if (config->key_count < KEYRING_MOST) {
 		auth_key_derive(
-		    secret, size, &server->keys[server->key_count++]);
-		server->has_secret = true;
+		    secret, size, &config->keys[config->key_count++]);
 	}
 	if (size == 0)
 		config->secret_empty = true;
@@ -142,8 +168,8 @@ set_secret(
 {
 	(void)row;
 	/* The last one counts. */
-	options_forget_secrets(&work->config);
-	options_add_secret(&work->config, text, strlen(text));
+	options_forget_secrets(work->config);
+	options_add_secret(work->config, text, strlen(text));
 	return true;
 }
 
@@ -152,7 +178,7 @@ static bool
 set_secret_file(
     struct options_work *work, const struct options_row *row, const char *text)
 {
-	struct config *config = &work->config;
+	struct config *config = work->config;
 
 	(void)row;
 	if (config->command == CONFIG_LOCAL)
@@ -169,7 +195,7 @@ set_no_reconnect(
 {
 	(void)row;
 	(void)text;
-	work->config.client.reconnect = false;
+	work->config->client.reconnect = false;
 	return true;
 }
 
@@ -179,7 +205,7 @@ set_verbose(
 {
 	(void)row;
 	(void)text;
-	work->config.log.level = LOG_LEVEL_DEBUG;
+	work->config->log.level = LOG_LEVEL_DEBUG;
 	return true;
 }
 
@@ -189,7 +215,7 @@ set_quiet(
 {
 	(void)row;
 	(void)text;
-	work->config.log.level = LOG_LEVEL_WARNING;
+	work->config->log.level = LOG_LEVEL_WARNING;
 	return true;
 }
 
@@ -200,7 +226,7 @@ set_log_format(
 	bool is_json = strcmp(text, "json") == 0;
 
 	(void)row;
-	work->config.log.format = is_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+	work->config->log.format = is_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
 	return is_json || strcmp(text, "text") == 0;
 }
 
@@ -213,8 +239,8 @@ set_syslog(
 	(void)row;
 	if (facility == LOG_FACILITY_UNKNOWN)
 		return false;
-	work->config.log.use_syslog = true;
-	work->config.log.facility = facility;
+	work->config->log.use_syslog = true;
+	work->config->log.facility = facility;
 	return true;
 }
 
@@ -224,9 +250,9 @@ set_daemon(
 {
 	(void)row;
 	(void)text;
-	work->config.daemon = true;
+	work->config->daemon = true;
 	/* Standard error is /dev/null then. */
-	work->config.log.use_syslog = true;
+	work->config->log.use_syslog = true;
 	return true;
 }
 
@@ -250,7 +276,7 @@ set_version(
 	return true;
 }
 
-#define TARGET(member) offsetof(struct options_work, member)
+#define TARGET(member) offsetof(struct config, member)
 
 const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
     [OPTIONS_ROW_LOCAL_PORT] = {.name = "LOCAL_PORT",
@@ -262,7 +288,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.is_operand = true,
 	.is_required = true,
 	.set = set_port,
-	.target = TARGET(config.client.local.port)},
+	.target = TARGET(client.local.port)},
     [OPTIONS_ROW_LOCAL_HOST] = {.name = "local-host",
 	.letter = 'l',
 	.argument = "HOST",
@@ -290,7 +316,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "public port to ask for; 0: any",
 	.commands = CONFIG_LOCAL,
 	.set = set_port,
-	.target = TARGET(config.client.public_port)},
+	.target = TARGET(client.public_port)},
     [OPTIONS_ROW_MIN_PORT] = {.name = "min-port",
 	.argument = "N",
 	.fallback = "1024",
@@ -300,7 +326,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "lowest public port",
 	.commands = CONFIG_SERVER,
 	.set = set_port,
-	.target = TARGET(config.server.min_port)},
+	.target = TARGET(server.min_port)},
     [OPTIONS_ROW_MAX_PORT] = {.name = "max-port",
 	.argument = "N",
 	.fallback = "65535",
@@ -310,7 +336,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "highest public port",
 	.commands = CONFIG_SERVER,
 	.set = set_port,
-	.target = TARGET(config.server.max_port)},
+	.target = TARGET(server.max_port)},
     [OPTIONS_ROW_SECRET] = {.name = "secret",
 	.letter = 's',
 	.argument = "S",
@@ -334,7 +360,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "a refused secret is tried again",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.auth_retry_s)},
+	.target = TARGET(client.auth_retry_s)},
     [OPTIONS_ROW_BIND_ADDR] = {.name = "bind-addr",
 	.argument = "ADDRESS",
 	.fallback = "::",
@@ -342,14 +368,14 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "listen for clients here",
 	.commands = CONFIG_SERVER,
 	.set = set_address,
-	.target = TARGET(config.server.control)},
+	.target = TARGET(server.control)},
     [OPTIONS_ROW_BIND_TUNNELS] = {.name = "bind-tunnels",
 	.argument = "ADDRESS",
 	.allowed = "an IPv4 or IPv6 address, such as ::, 0.0.0.0 or 192.0.2.1",
 	.help = "listen for visitors here (as --bind-addr)",
 	.commands = CONFIG_SERVER,
 	.set = set_address,
-	.target = TARGET(config.server.tunnels)},
+	.target = TARGET(server.tunnels)},
     [OPTIONS_ROW_CONTROL_PORT] = {.name = "control-port",
 	.argument = "N",
 	.fallback = TEXT(CONTROL_PORT),
@@ -357,8 +383,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = UINT16_MAX,
 	.help = "port for clients; 0: any",
 	.commands = CONFIG_SERVER,
-	.set = set_port,
-	.target = TARGET(control_port)},
+	.set = set_control_port},
     [OPTIONS_ROW_CLIENT_TIMEOUT] = {.name = "client-timeout",
 	.argument = "SECONDS",
 	.fallback = "8",
@@ -366,8 +391,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 3600,
 	.help = "a silent client is lost after this",
 	.commands = CONFIG_SERVER,
-	.set = set_number,
-	.target = TARGET(config.server.client_timeout_s)},
+	.set = set_seconds,
+	.target = TARGET(server.client_timeout_ms)},
     [OPTIONS_ROW_LEASE] = {.name = "lease",
 	.argument = "SECONDS",
 	.fallback = "30",
@@ -375,8 +400,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 86400,
 	.help = "keep a lost client's port",
 	.commands = CONFIG_SERVER,
-	.set = set_number,
-	.target = TARGET(config.server.lease_s)},
+	.set = set_seconds,
+	.target = TARGET(server.lease_ms)},
     [OPTIONS_ROW_HOLD] = {.name = "hold",
 	.argument = "SECONDS",
 	.fallback = "15",
@@ -384,8 +409,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 3600,
 	.help = "visitors wait for a lost client",
 	.commands = CONFIG_SERVER,
-	.set = set_number,
-	.target = TARGET(config.server.hold_s)},
+	.set = set_seconds,
+	.target = TARGET(server.hold_ms)},
     [OPTIONS_ROW_MAX_WAITING] = {.name = "max-waiting",
 	.argument = "N",
 	.fallback = "64",
@@ -394,7 +419,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "visitors of a lost client",
 	.commands = CONFIG_SERVER,
 	.set = set_number,
-	.target = TARGET(config.server.max_waiting)},
+	.target = TARGET(server.max_waiting)},
     [OPTIONS_ROW_NO_RECONNECT] = {.name = "no-reconnect",
 	.help = "end at the first failure or loss",
 	.commands = CONFIG_LOCAL,
@@ -406,7 +431,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "give up after N failures in a row",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.max_retries)},
+	.target = TARGET(client.max_retries)},
     [OPTIONS_ROW_MAX_RECONNECT_DELAY] = {.name = "max-reconnect-delay",
 	.argument = "SECONDS",
 	.fallback = "64",
@@ -415,7 +440,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "longest wait between attempts",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.max_delay_s)},
+	.target = TARGET(client.max_delay_s)},
     [OPTIONS_ROW_HEARTBEAT_TIMEOUT] = {.name = "heartbeat-timeout",
 	.argument = "SECONDS",
 	.fallback = "8",
@@ -424,7 +449,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "a silent server is lost after this",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.heartbeat_timeout_s)},
+	.target = TARGET(client.heartbeat_timeout_s)},
     [OPTIONS_ROW_LOCAL_RETRY] = {.name = "local-retry",
 	.argument = "SECONDS",
 	.fallback = "0",
@@ -433,7 +458,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "wait for a service that is down",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.local_retry_s)},
+	.target = TARGET(client.local_retry_s)},
     [OPTIONS_ROW_SPARES] = {.name = "spares",
 	.argument = "N",
 	.fallback = "4",
@@ -442,7 +467,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "connections kept ready",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(config.client.spares)},
+	.target = TARGET(client.spares)},
     [OPTIONS_ROW_MAX_VISITORS] = {.name = "max-visitors",
 	.argument = "N",
 	.min = 16,
@@ -450,7 +475,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "at a time; default: by memory",
 	.commands = BOTH,
 	.set = set_number,
-	.target = TARGET(config.max_visitors)},
+	.target = TARGET(max_visitors)},
     [OPTIONS_ROW_KEEPALIVE] = {.name = "keepalive",
 	.argument = "SECONDS",
 	.fallback = "25",
@@ -459,7 +484,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "idle for so long: ask the peer",
 	.commands = BOTH,
 	.set = set_number,
-	.target = TARGET(config.keepalive_s)},
+	.target = TARGET(keepalive_s)},
     [OPTIONS_ROW_DRAIN] = {.name = "drain",
 	.argument = "SECONDS",
 	.fallback = "0",
@@ -468,14 +493,16 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "let visitors finish at the end",
 	.commands = BOTH,
 	.set = set_number,
-	.target = TARGET(drain_s)},
+	.target = TARGET(client.drain_s),
+	.server_target = TARGET(server.drain_s)},
     [OPTIONS_ROW_STATE_FILE] = {.name = "state-file",
 	.argument = "FILE",
 	.allowed = "the name of a file",
 	.help = "what a restart must not forget",
 	.commands = BOTH,
 	.set = set_path,
-	.target = TARGET(state_path)},
+	.target = TARGET(client.state_path),
+	.server_target = TARGET(server.state_path)},
     [OPTIONS_ROW_VERBOSE] = {.name = "verbose",
 	.letter = 'v',
 	.help = "log details too",
@@ -510,7 +537,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "keep the process number in FILE, locked",
 	.commands = BOTH,
 	.set = set_path,
-	.target = TARGET(config.pid_file)},
+	.target = TARGET(pid_file)},
     [OPTIONS_ROW_HELP] = {.name = "help",
 	.letter = 'h',
 	.help = "show this",

@@ -66,11 +66,10 @@ enum options_origin {
 
 /* The work of one options_parse(). */
 struct options_work {
-	struct config config;
+	/* The caller's */
+	struct config *config;
+	/* The port of config->server.control, once that is parsed. */
 	uint16_t control_port;
-	/* Of either command; options.c gives them to the one that runs. */
-	unsigned drain_s;
-	const char *state_path;
 	enum options_origin origins[OPTIONS_ROW_COUNT];
 	/* OPTIONS_RUN until something else is decided. */
 	enum options_result result;
@@ -109,8 +108,10 @@ struct options_row {
 	 */
 	bool (*set)(struct options_work *work, const struct options_row *row,
 	    const char *text);
-	/* Where set() stores it in struct options_work, if rows share set(). */
+	/* Where set() stores it in struct config, if rows share set(). */
 	size_t target;
+	/* The same for CONFIG_SERVER, where that has one of its own; else 0. */
+	size_t server_target;
 };
 
 /* Indexed by enum options_id. */
@@ -120,8 +121,8 @@ extern const struct options_row options_rows[OPTIONS_ROW_COUNT];
 void options_forget_secrets(struct config *config);
 
 /*
- * Make the key of a secret, and add it to the options of the command, which on a
- * client has only one.
+ * Make the key of a secret, and add it to those of the command, which on a
+ * client is only one.
  * secret: the caller's to wipe.
  */
 void options_add_secret(struct config *config, const void *secret, size_t size);

@@ -107,7 +107,7 @@ has_waiting_room(struct door *door)
 	if (door->link != NULL)
 		return true;
 	count = pending_count(&server->pending, &door->visitors);
-	if (count < server->waiting_most)
+	if (count < server->options->max_waiting)
 		return true;
 	if (now_ms < door->silent_ms)
 		return false;
@@ -134,13 +134,13 @@ offer_to_spare(struct door *door, struct pending_visitor *visitor)
 	if (handout_start(server, door->tunnel, visitor, &spare,
 		door->link->rtt_ms) == ERROR_NONE) {
 		/* From here on its descriptor is charged to the visitor. */
-		budget_give(server->budget, BUDGET_SESSION);
+		budget_give(server->options->budget, BUDGET_SESSION);
 		return true;
 	}
 	/* No buffer is free: the spare can wait for that, not the visitor. */
 	if (!spares_return(door->spares, &spare)) {
 		transport_close(&spare.transport);
-		budget_give(server->budget, BUDGET_SESSION);
+		budget_give(server->options->budget, BUDGET_SESSION);
 	}
 	return false;
 }
@@ -173,7 +173,7 @@ make_visitor(struct door *door, int fd, const struct address *address)
 	visitor->address = *address;
 	visitor->public_port = door->port;
 	visitor->arrived_ms = clock_now_ms();
-	visitor->expires_ms = visitor->arrived_ms + server->hold_ms;
+	visitor->expires_ms = visitor->arrived_ms + server->options->hold_ms;
 	if (!shares_enter(&server->shares, door->share, &visitor->seat,
 		source_of_address(address))) {
 		object_cache_give(&server->visitors, visitor);
@@ -199,12 +199,12 @@ welcome(struct door *door, int fd, const struct address *address)
 	if (!room_for_visitor(
 		server, door->share, source_of_address(address))) {
 		turn_away(door, fd, "visitor turned away",
-		    budget_reason(server->budget));
+		    budget_reason(server->options->budget));
 		return;
 	}
 	visitor = make_visitor(door, fd, address);
 	if (visitor == NULL) {
-		budget_give(server->budget, BUDGET_VISITOR);
+		budget_give(server->options->budget, BUDGET_VISITOR);
 		turn_away(door, fd, "visitor turned away", strerror(ENOMEM));
 		return;
 	}
@@ -347,8 +347,8 @@ door_attach(struct door *door, struct link *link)
 	principal_hold(principal);
 	principal_release(door->principal);
 	door->principal = principal;
-	pending_rewind(
-	    pending, &door->visitors, clock_now_ms() + door->server->hold_ms);
+	pending_rewind(pending, &door->visitors,
+	    clock_now_ms() + door->server->options->hold_ms);
 	door_announce(door);
 }
 
@@ -357,7 +357,7 @@ door_detach(struct door *door)
 {
 	door->link = NULL;
 	pending_rewind(&door->server->pending, &door->visitors,
-	    clock_now_ms() + door->server->hold_ms);
+	    clock_now_ms() + door->server->options->hold_ms);
 }
 
 void
@@ -417,7 +417,7 @@ door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
 bool
 door_readmit(struct door *door, struct pending_visitor *visitor)
 {
-	visitor->expires_ms = clock_now_ms() + door->server->hold_ms;
+	visitor->expires_ms = clock_now_ms() + door->server->options->hold_ms;
 	return pending_put(&door->server->pending, &door->visitors, visitor);
 }
 

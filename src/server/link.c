@@ -13,6 +13,8 @@
 #include "net/source.h"
 #include "net/tcp.h"
 
+/* TCP gives a connection up that has not acknowledged heartbeats for so long. */
+#define UNACKNOWLEDGED_MS 15000
 /* A client that takes nothing for so long is gone, where TCP does not say. */
 #define STALLED_MS 16000
 /* A client that never stops talking must not keep the rest waiting. */
@@ -58,7 +60,7 @@ link_create(struct server_state *server, struct transport transport,
 	link->heard_ms = link->start_ms;
 	atomic_init(&link->said_ms, link->start_ms);
 	link->reason = "";
-	tcp_limit_silence(transport_fd(&transport), server->unacknowledged_ms);
+	tcp_limit_silence(transport_fd(&transport), UNACKNOWLEDGED_MS);
 	adapt(link);
 	return link;
 }
@@ -71,7 +73,7 @@ link_destroy(struct link *link)
 	registry_remove_instance(&link->server->registry, &link->entry);
 	transport_close(&link->transport);
 	keyring_release(&link->server->keys, link->key);
-	budget_give(link->server->budget, BUDGET_SESSION);
+	budget_give(link->server->options->budget, BUDGET_SESSION);
 	free(link);
 }
 
@@ -236,7 +238,7 @@ link_put_announce(struct link *link)
 
 	message.as.announce = (struct message_announce){
 	    .can = MESSAGE_CAN_HEARTBEAT,
-	    .lease_ms = link->server->lease_ms,
+	    .lease_ms = link->server->options->lease_ms,
 	};
 	if ((link->who.can & MESSAGE_CAN_SPARE) != 0 &&
 	    link->server->spares_most > 0) {
@@ -245,7 +247,7 @@ link_put_announce(struct link *link)
 		message.as.announce.has_key = true;
 		message.as.announce.key = link->name;
 	}
-	if (link->server->lease_ms > 0)
+	if (link->server->options->lease_ms > 0)
 		message.as.announce.can |= MESSAGE_CAN_LEASE;
 	link_put(link, &message);
 }
@@ -279,7 +281,7 @@ lost_ms(const struct link *link)
 {
 	return link->heard_ms +
 	       patience_answer_ms(
-		   link->server->client_timeout_ms, link->rtt_ms);
+		   link->server->options->client_timeout_ms, link->rtt_ms);
 }
 
 enum error

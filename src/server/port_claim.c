@@ -104,7 +104,7 @@ open_tunnel(struct port_claim *claim)
 	}
 	claim->tunnel = tunnel_create(server, &listener, port, claim->link);
 	if (claim->tunnel == NULL) {
-		budget_give(server->budget, BUDGET_TUNNEL);
+		budget_give(server->options->budget, BUDGET_TUNNEL);
 		listen_close(&listener);
 		return ERROR_RESOURCES;
 	}
@@ -203,7 +203,7 @@ remember(const struct port_claim *claim)
 		link->announced ? &link->who.instance : NULL, &link->address);
 
 	return (struct lease_return){
-	    .reserved = match.is_owned && server->lease_ms > 0,
+	    .reserved = match.is_owned && server->options->lease_ms > 0,
 	    .same_instance = match.same_instance,
 	    .trusted = link_principal(link) != NULL || match.same_address,
 	};

@@ -31,9 +31,9 @@ proxy_expect(struct server_state *server, struct pending_visitor *visitor,
     bool expecting)
 {
 	if (expecting && !visitor->expecting)
-		budget_expect(server->budget);
+		budget_expect(server->options->budget);
 	else if (!expecting && visitor->expecting)
-		budget_arrive(server->budget);
+		budget_arrive(server->options->budget);
 	visitor->expecting = expecting;
 }
 
@@ -45,7 +45,7 @@ finish_visitor(struct server_state *server, struct pending_visitor *visitor)
 	buffers_return(visitor->kept);
 	pulse_release(visitor->pulse);
 	principal_release(visitor->principal);
-	budget_give(server->budget, BUDGET_VISITOR);
+	budget_give(server->options->budget, BUDGET_VISITOR);
 	shares_leave(&server->shares, &visitor->seat);
 	object_cache_give(&server->visitors, visitor);
 }

@@ -127,7 +127,8 @@ static bool
 is_covered(struct server_state *server, unsigned count)
 {
 	lock_assert_held(&server->shares.lock);
-	return budget_excess(server->budget, count) <= server->shares.owed;
+	return budget_excess(server->options->budget, count) <=
+	       server->shares.owed;
 }
 
 /* Send away until there is room, and take it. */
@@ -152,7 +153,7 @@ take_room(struct departures *departures, unsigned count,
 			          send_one_away(departures, share, source);
 	}
 	if (covered)
-		budget_force(server->budget, count);
+		budget_force(server->options->budget, count);
 	return covered;
 }
 

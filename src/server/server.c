@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "base/secret.h"
 #include "net/listen.h"
 #include "os/fd.h"
 #include "os/memory.h"
@@ -40,12 +39,8 @@
 #define END_MS 500
 /* The spares of one client may be so small a part of all descriptors. */
 #define SPARES_SHARE 16
-/* A control connection with heartbeats unacknowledged for so long is dead. */
-#define UNACKNOWLEDGED_MS 15000
 
 struct server {
-	/* Set before the first thread starts, then read-only. */
-	struct server_options options;
 	struct wakeup stop; /* once sent it stays readable */
 	struct listener listener;
 	pthread_t acceptor;
@@ -141,19 +136,12 @@ random_seed(void)
 }
 
 static void
-fill_state(struct server *server)
+init_state(struct server_state *state, const struct server_options *options)
 {
-	struct server_state *state = &server->state;
-	const struct server_options *options = &server->options;
 	const struct ports_range range = {options->min_port, options->max_port};
 
-	state->has_secret = options->has_secret;
+	state->options = options;
 	state->tunnels = &tunnel_calls;
-	state->unacknowledged_ms = UNACKNOWLEDGED_MS;
-	state->client_timeout_ms = options->client_timeout_s * 1000;
-	state->lease_ms = options->lease_s * 1000;
-	state->hold_ms = options->hold_s * 1000;
-	state->waiting_most = options->max_waiting;
 	atomic_init(&state->tunnels_now, 0);
 	atomic_init(&state->stopping, false);
 	atomic_init(&state->ending, false);
@@ -161,8 +149,7 @@ fill_state(struct server *server)
 	keyring_init(&state->keys);
 	ports_init(
 	    &state->ports, &options->tunnels, &range, &state->port_memory);
-	state->budget = options->budget;
-	state->spares_most = budget_most(state->budget) / SPARES_SHARE;
+	state->spares_most = budget_most(options->budget) / SPARES_SHARE;
 	if (state->spares_most > SPARES_MOST)
 		state->spares_most = SPARES_MOST;
 	pending_init(&state->pending);
@@ -180,7 +167,7 @@ static enum error
 init_silent(struct server_state *state)
 {
 	uint64_t fitting = memory_limit() / SILENT_MEMORY_SHARE / SILENT_BYTES;
-	unsigned most = budget_most(state->budget) / SILENT_SHARE;
+	unsigned most = budget_most(state->options->budget) / SILENT_SHARE;
 
 	if (most > SILENT_MOST)
 		most = SILENT_MOST;
@@ -191,29 +178,28 @@ init_silent(struct server_state *state)
 
 static enum error
 fill(struct server *server, const struct server_options *options,
+    const struct auth_key *keys, unsigned key_count,
     struct server_failure *failure)
 {
 	struct server_state *state = &server->state;
 	struct address address;
 	enum error error;
 
-	server->options = *options;
-	secret_wipe(server->options.keys, sizeof server->options.keys);
 	server->listener = (struct listener)LISTENER_INITIALIZER;
 	server->stop = (struct wakeup)WAKEUP_INITIALIZER;
 	state->opened = (struct wakeup)WAKEUP_INITIALIZER;
-	fill_state(server);
+	init_state(state, options);
+	state->has_secret = key_count > 0;
 	error = port_memory_start(
 	    &state->port_memory, options->state_path, &failure->holder);
 	failure->of_state_file = error != ERROR_NONE;
 	if (error == ERROR_NONE)
 		error = init_silent(state);
 	if (error == ERROR_NONE &&
-	    !shares_init(&state->shares, budget_most(state->budget)))
+	    !shares_init(&state->shares, budget_most(options->budget)))
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
-		error = keyring_replace(
-		    &state->keys, options->keys, options->key_count);
+		error = keyring_replace(&state->keys, keys, key_count);
 	state->threads = thread_pool_create("rebore-session");
 	if (error == ERROR_NONE && state->threads == NULL)
 		error = ERROR_MEMORY;
@@ -229,8 +215,8 @@ fill(struct server *server, const struct server_options *options,
 }
 
 enum error
-server_start(const struct server_options *options, struct server **server,
-    struct server_failure *failure)
+server_start(const struct server_options *options, const struct auth_key *keys,
+    unsigned key_count, struct server **server, struct server_failure *failure)
 {
 	struct server *made = calloc(1, sizeof *made);
 	enum error error;
@@ -240,7 +226,7 @@ server_start(const struct server_options *options, struct server **server,
 	memset(failure, 0, sizeof *failure);
 	if (made == NULL)
 		return ERROR_MEMORY;
-	error = fill(made, options, failure);
+	error = fill(made, options, keys, key_count, failure);
 	if (error == ERROR_NONE)
 		error = janitor_start(&made->janitor, &made->state);
 	if (error == ERROR_NONE)
@@ -261,7 +247,7 @@ void
 server_address(const struct server *server, struct address *address)
 {
 	if (!listen_address(&server->listener, address))
-		*address = server->options.control;
+		*address = server->state.options->control;
 }
 
 enum error
@@ -279,12 +265,14 @@ void
 server_stop(struct server *server)
 {
 	struct server_state *state;
+	unsigned drain_s;
 	enum error error;
 	unsigned left;
 
 	if (server == NULL)
 		return;
 	state = &server->state;
+	drain_s = state->options->drain_s;
 	wakeup_send(&server->stop);
 	thread_join(server->acceptor);
 	listen_close(&server->listener);
@@ -293,12 +281,12 @@ server_stop(struct server *server)
 	registry_visit(&state->registry, tunnel_wake, NULL);
 	crowd_interrupt_all(&state->silent);
 	roster_interrupt_all(&state->claiming);
-	left = roster_wait_empty(&state->active,
-	    clock_now_ms() + (int64_t)server->options.drain_s * 1000);
-	if (left > 0 && server->options.drain_s > 0)
+	left = roster_wait_empty(
+	    &state->active, clock_now_ms() + (int64_t)drain_s * 1000);
+	if (left > 0 && drain_s > 0)
 		log_warning("visitors have not finished in %u s and are cut "
 			    "off: %u",
-		    server->options.drain_s, left);
+		    drain_s, left);
 	atomic_store(&state->ending, true);
 	registry_visit(&state->registry, tunnel_wake, NULL);
 	roster_interrupt_all(&state->active);
@@ -310,5 +298,5 @@ server_stop(struct server *server)
 	if (error == ERROR_NONE)
 		destroy(server);
 	else /* threads are left that use the rest: wipe what nobody holds */
-		(void)keyring_replace(&state->keys, server->options.keys, 0);
+		(void)keyring_replace(&state->keys, NULL, 0);
 }

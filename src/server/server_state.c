@@ -63,8 +63,8 @@ server_state_trusts(const struct principal *holder,
 bool
 server_state_take(struct server_state *server, unsigned count)
 {
-	if (budget_take(server->budget, count))
+	if (budget_take(server->options->budget, count))
 		return true;
 	server_state_reclaim(server);
-	return budget_take(server->budget, count);
+	return budget_take(server->options->budget, count);
 }

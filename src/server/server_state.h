@@ -18,24 +18,17 @@
 #include "server/port_memory.h"
 #include "server/ports.h"
 #include "server/registry.h"
+#include "server/server_options.h"
 #include "server/shares.h"
 #include "wire/keyring.h"
 
 struct server_state {
 	/* Set before the first thread starts, then read-only. */
-	bool has_secret;
+	const struct server_options *options; /* the caller's */
+	bool has_secret; /* that clients must prove: one of keys */
 	const struct tunnel_calls *tunnels;
 	struct thread_pool *threads;
-	struct budget *budget; /* of the process */
-	/* After so long without an acknowledgement TCP gives a control connection
-	 * up. */
-	unsigned unacknowledged_ms;
-	unsigned
-	    client_timeout_ms; /* without a heartbeat of an announced one */
-	uint32_t lease_ms;     /* 0: none */
-	unsigned hold_ms;      /* a visitor waits for an absent client */
-	unsigned waiting_most; /* visitors of one absent client */
-	unsigned spares_most;  /* of one client */
+	unsigned spares_most; /* of one client */
 
 	/* The server stops: clients are told, and no visitors are let in. */
 	atomic_bool stopping;

@@ -64,7 +64,7 @@ end_session(struct session *session)
 	transport_close(&session->transport);
 	keyring_release(&server->keys, session->key);
 	session->key = NULL;
-	budget_give(server->budget, BUDGET_SESSION);
+	budget_give(server->options->budget, BUDGET_SESSION);
 }
 
 static void
@@ -326,7 +326,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	session->transport = (struct transport)TRANSPORT_INITIALIZER;
 	link->key = session->key;
 	session->key = NULL;
-	budget_force(server->budget, BUDGET_SESSION);
+	budget_force(server->options->budget, BUDGET_SESSION);
 	end_session(session);
 	return port_claim(link, asked);
 }
@@ -379,10 +379,12 @@ be_server_spare(struct session *session, const struct uuid *key)
 	size_t size;
 
 	channel_rest(&session->channel, &size);
-	if (tunnel != NULL && size == 0 && budget_is_ample(server->budget) &&
+	if (tunnel != NULL && size == 0 &&
+	    budget_is_ample(server->options->budget) &&
 	    tunnel_add_spare(tunnel, session->transport, principal)) {
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
-		budget_force(server->budget, BUDGET_SESSION); /* its own */
+		budget_force(
+		    server->options->budget, BUDGET_SESSION); /* its own */
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
@@ -517,8 +519,8 @@ start_session(struct session_order *order)
 	struct server_state *server = order->server;
 	enum error error = ERROR_NONE;
 
-	if (!budget_force(server->budget, BUDGET_SESSION) &&
-	    budget_excess(server->budget, 0) > OVER_MOST) {
+	if (!budget_force(server->options->budget, BUDGET_SESSION) &&
+	    budget_excess(server->options->budget, 0) > OVER_MOST) {
 		server_state_reclaim(server);
 		crowd_interrupt_one(&server->silent);
 	}
@@ -526,7 +528,7 @@ start_session(struct session_order *order)
 	if (error == ERROR_NONE)
 		error = thread_pool_run(server->threads, run_session, order);
 	if (error)
-		budget_give(server->budget, BUDGET_SESSION);
+		budget_give(server->options->budget, BUDGET_SESSION);
 	return error;
 }
 

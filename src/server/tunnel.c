@@ -127,7 +127,8 @@ tunnel_create(struct server_state *server, const struct listener *listener,
 	tunnel->seat.wakeup = &tunnel->wakeup;
 	atomic_init(&tunnel->references, 1);
 	lock_init(&tunnel->lock, LOCK_RANK_TUNNEL);
-	spares_init(&tunnel->spares, server->budget, server->spares_most);
+	spares_init(
+	    &tunnel->spares, server->options->budget, server->spares_most);
 	tunnel->link = link;
 	lease_init(&tunnel->lease, &client);
 	/* It has just said Hello. */
@@ -378,7 +379,7 @@ detach_link(struct tunnel *tunnel, bool keep_lease)
 	    .kind = LEASE_LOSE,
 	    .now_ms = clock_now_ms(),
 	    .length_ms = keep_lease && link_can(link, MESSAGE_CAN_LEASE)
-	                     ? tunnel->server->lease_ms
+	                     ? tunnel->server->options->lease_ms
 	                     : 0,
 	};
 
@@ -695,7 +696,7 @@ close_all(struct tunnel *tunnel)
 	door_destroy(&tunnel->door);
 	if (tunnel->is_settled)
 		crowd_unsettle(&server->silent, tunnel->source);
-	budget_give(server->budget, BUDGET_TUNNEL);
+	budget_give(server->options->budget, BUDGET_TUNNEL);
 	if (tunnel->is_seated)
 		shares_leave(&server->shares, &tunnel->seat.seat);
 }

@@ -67,7 +67,7 @@ check_server(const struct server_options *server)
 {
 	FUZZ_MUST(server->min_port >= 1);
 	FUZZ_MUST(server->min_port <= server->max_port);
-	FUZZ_MUST(server->client_timeout_s >= 3);
+	FUZZ_MUST(server->client_timeout_ms >= 3000);
 	FUZZ_MUST(server->control.socket.generic.sa_family == AF_INET ||
 		  server->control.socket.generic.sa_family == AF_INET6);
 	FUZZ_MUST(server->tunnels.socket.generic.sa_family == AF_INET ||

@@ -17,6 +17,7 @@ static void spares_sweep_counted(struct spares *spares);
 #define HOLD_MS 300
 
 static struct budget budget;
+static struct server_options options;
 static struct server_state server;
 static struct spares spares;
 static struct door door;
@@ -39,18 +40,18 @@ set_up(unsigned waiting_most, unsigned hold_ms)
 	ck_assert_int_eq(random_start(), ERROR_NONE);
 	memset(&server, 0, sizeof server);
 	server.tunnels = &tunnel_calls;
-	server.waiting_most = waiting_most;
-	server.hold_ms = hold_ms;
+	options = (struct server_options){
+	    .budget = &budget, .max_waiting = waiting_most, .hold_ms = hold_ms};
+	server.options = &options;
 	pending_init(&server.pending);
 	registry_init(&server.registry, &tunnel_calls);
 	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	server.budget = &budget;
 	ck_assert(shares_init(&server.shares, 1024));
 	roster_init(&server.active);
 	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
 	notices_init(&server.notices, 1);
-	spares_init(&spares, server.budget, SPARES_MOST);
+	spares_init(&spares, &budget, SPARES_MOST);
 	ck_assert(address_parse("127.0.0.1", 0, &any));
 	ck_assert_int_eq(listen_open(&any, &listener), ERROR_NONE);
 	ck_assert(listen_address(&listener, &public_address));
@@ -120,7 +121,7 @@ make_link(int *theirs)
 
 	sockets_tcp(&ours, theirs, 0);
 	channel_init(&channel, transport_of(ours));
-	budget_force(server.budget, BUDGET_SESSION);
+	budget_force(&budget, BUDGET_SESSION);
 	link =
 	    link_create(&server, transport_of(ours), &channel, &public_address);
 	ck_assert_ptr_nonnull(link);

@@ -20,6 +20,7 @@ static enum error thread_pool_run_later(
 static struct server_state server;
 static struct pending_group group;
 static struct budget budget;
+static const struct server_options options = {.budget = &budget};
 static struct pending_visitor *visitor;
 /* The visitor's socket, and that of the client's data connection: ours and
  * theirs. */
@@ -53,12 +54,12 @@ set_up(void)
 	memset(&server, 0, sizeof server);
 	pending_init(&server.pending);
 	pending_group_init(&group);
+	server.options = &options;
 	server.tunnels = &calls;
 	registry_init(&server.registry, &calls);
 	object_cache_init(&server.handouts, sizeof(struct handout_order));
 	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	server.budget = &budget;
 	ck_assert(shares_init(&server.shares, 1024));
 	roster_init(&server.active);
 	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
@@ -71,7 +72,7 @@ set_up(void)
 	visitor->transport = transport_of(visitors[0]);
 	ck_assert(shares_enter(&server.shares, shares_open(&server.shares, 80),
 	    &visitor->seat, 1));
-	budget_force(server.budget, BUDGET_VISITOR);
+	budget_force(&budget, BUDGET_VISITOR);
 	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 }
 
@@ -93,7 +94,7 @@ START_TEST(an_accepted_visitor_is_waited_for)
 	set_up();
 	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(server.budget, BUDGET_SESSION);
+	budget_force(&budget, BUDGET_SESSION);
 	ck_assert(pending_put(&server.pending, &group, visitor));
 	ck_assert(be_proxy(&session, &visitor->uuid, &proxy));
 	ck_assert_uint_eq(pending_count(&server.pending, &group), 0);
@@ -114,7 +115,7 @@ START_TEST(one_that_does_not_wait_is_not_waited_for)
 	set_up();
 	session.transport = transport_of(data_ends[0]);
 	channel_init(&session.channel, session.transport);
-	budget_force(server.budget, BUDGET_SESSION);
+	budget_force(&budget, BUDGET_SESSION);
 	ck_assert(!be_proxy(&session, &unknown, &proxy));
 	ck_assert_uint_eq(roster_wait_empty(&server.active, 0), 0);
 }

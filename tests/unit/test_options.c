@@ -131,7 +131,7 @@ START_TEST(a_server_without_options_has_the_defaults)
 	ck_assert_int_eq(config.command, CONFIG_SERVER);
 	ck_assert_uint_eq(config.server.min_port, 1024);
 	ck_assert_uint_eq(config.server.max_port, 65535);
-	ck_assert(!config.server.has_secret);
+	ck_assert_uint_eq(config.key_count, 0);
 	address_print(&config.server.control, text);
 	ck_assert_str_eq(text, "[::]:7835");
 	address_print(&config.server.tunnels, text);
@@ -162,7 +162,7 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 		ck_assert_uint_eq(config.client.public_port, 9);
 		ck_assert(config.client.has_secret);
 		ck_assert(is_key_of(&config.client.key, "abc"));
-		ck_assert(!config.server.has_secret);
+		ck_assert_uint_eq(config.key_count, 0);
 		ck_assert(config.secret_in_argv);
 		ck_assert_int_eq(config.log.level, LOG_LEVEL_DEBUG);
 	}
@@ -213,9 +213,9 @@ START_TEST(options_of_a_server_are_read)
 	ck_assert_str_eq(text, "[::]:0");
 	address_print(&config.server.tunnels, text);
 	ck_assert_str_eq(text, "192.0.2.1:0");
-	ck_assert(config.server.has_secret);
+	ck_assert_uint_gt(config.key_count, 0);
 	ck_assert(!config.client.has_secret);
-	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 
 	assert_runs("rebore server --bind-addr ::1 --control-port 65535");
 	address_print(&config.server.control, text);
@@ -244,6 +244,37 @@ START_TEST(options_of_the_log_and_the_process_are_read)
 	ck_assert_str_eq(config.pid_file, "p");
 	assert_runs("rebore server --syslog=user --daemon");
 	ck_assert_int_eq(config.log.facility, LOG_USER);
+}
+END_TEST
+
+START_TEST(a_command_finds_the_values_of_both_commands_in_its_own)
+{
+	clear_environment();
+	assert_runs("rebore server --drain 7 --state-file s");
+	ck_assert_uint_eq(config.server.drain_s, 7);
+	ck_assert_str_eq(config.server.state_path, "s");
+	assert_runs("rebore local 80 -t h --drain 8 --state-file l");
+	ck_assert_uint_eq(config.client.drain_s, 8);
+	ck_assert_str_eq(config.client.state_path, "l");
+	assert_runs("rebore server");
+	ck_assert_uint_eq(config.server.drain_s, 0);
+	ck_assert_ptr_null(config.server.state_path);
+}
+END_TEST
+
+START_TEST(times_of_the_server_are_stored_in_milliseconds)
+{
+	clear_environment();
+	assert_runs("rebore server");
+	ck_assert_uint_eq(config.server.client_timeout_ms, 8000);
+	ck_assert_uint_eq(config.server.lease_ms, 30000);
+	ck_assert_uint_eq(config.server.hold_ms, 15000);
+	/* The most that each may be */
+	assert_runs("rebore server --client-timeout 3600 --lease 86400 "
+		    "--hold 3600");
+	ck_assert_uint_eq(config.server.client_timeout_ms, 3600000);
+	ck_assert_uint_eq(config.server.lease_ms, 86400000);
+	ck_assert_uint_eq(config.server.hold_ms, 3600000);
 }
 END_TEST
 
@@ -567,8 +598,8 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	value = getenv("REBORE_SECRET");
 	ck_assert_ptr_nonnull(value);
 	assert_runs("rebore server");
-	ck_assert(config.server.has_secret);
-	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	ck_assert_uint_gt(config.key_count, 0);
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 	ck_assert(!config.secret_in_argv);
 	ck_assert_ptr_null(getenv("REBORE_SECRET"));
 	ck_assert_ptr_null(getenv("BORE_SECRET"));
@@ -583,11 +614,11 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	/* Also when it is not used */
 	setenv("BORE_SECRET", "xyz", 1);
 	assert_runs("rebore server -s abc");
-	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 	ck_assert_ptr_null(getenv("BORE_SECRET"));
 	setenv("BORE_SECRET", "xyz", 1);
 	assert_runs("rebore server --secret-file f");
-	ck_assert(!config.server.has_secret);
+	ck_assert_uint_eq(config.key_count, 0);
 	ck_assert_ptr_null(getenv("BORE_SECRET"));
 	setenv("BORE_SECRET", "xyz", 1);
 	ck_assert_int_eq(parse("rebore server --bogus"), OPTIONS_USAGE);
@@ -603,9 +634,9 @@ START_TEST(the_empty_secret_is_one)
 	clear_environment();
 	for (size_t i = 0; i < LENGTH(lines); i++) {
 		assert_runs(lines[i]);
-		ck_assert(config.server.has_secret);
+		ck_assert_uint_gt(config.key_count, 0);
 		ck_assert(config.secret_empty);
-		ck_assert(is_key_of(&config.server.keys[0], ""));
+		ck_assert(is_key_of(&config.keys[0], ""));
 	}
 	/* It goes before BORE_SECRET, as any other. */
 	setenv("REBORE_SECRET", "", 1);
@@ -631,19 +662,19 @@ START_TEST(a_secret_file_gives_the_key)
 	close(fd);
 	snprintf(line, sizeof line, "rebore server --secret-file %s", path);
 	assert_runs(line);
-	ck_assert(!config.server.has_secret);
+	ck_assert_uint_eq(config.key_count, 0);
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_RUN);
-	ck_assert(config.server.has_secret);
+	ck_assert_uint_gt(config.key_count, 0);
 	ck_assert(!config.secret_in_argv);
 	ck_assert(!config.secret_empty);
-	ck_assert(is_key_of(&config.server.keys[0], "abc"));
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 	options_free(&config);
 	unlink(path);
 	assert_runs(line);
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_FAILED);
-	ck_assert(!config.server.has_secret);
+	ck_assert_uint_eq(config.key_count, 0);
 	ck_assert_ptr_nonnull(strstr(error, path));
 	ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
 	rmdir(folder);
@@ -674,23 +705,23 @@ START_TEST(a_server_takes_more_than_one_secret_file)
 	assert_runs("rebore server --secret-file a --secret-file b");
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_RUN);
-	ck_assert_uint_eq(config.server.key_count, 2);
-	ck_assert(is_key_of(&config.server.keys[0], "abc"));
-	ck_assert(is_key_of(&config.server.keys[1], "xyz\n"));
+	ck_assert_uint_eq(config.key_count, 2);
+	ck_assert(is_key_of(&config.keys[0], "abc"));
+	ck_assert(is_key_of(&config.keys[1], "xyz\n"));
 	ck_assert_ptr_null(config.secret_oddities[0]);
 	ck_assert_ptr_nonnull(config.secret_oddities[1]);
 	write_secret("a", "new");
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(
 	    options_read_secrets(&config, true, error), OPTIONS_RUN);
-	ck_assert_uint_eq(config.server.key_count, 2);
-	ck_assert(is_key_of(&config.server.keys[0], "new"));
+	ck_assert_uint_eq(config.key_count, 2);
+	ck_assert(is_key_of(&config.keys[0], "new"));
 	ck_assert_int_eq(chdir(folder), 0);
 	unlink("b");
 	ck_assert_int_eq(
 	    options_read_secrets(&config, true, error), OPTIONS_FAILED);
 	ck_assert_ptr_nonnull(strstr(error, "--secret-file 'b'"));
-	ck_assert_uint_eq(config.server.key_count, 0);
+	ck_assert_uint_eq(config.key_count, 0);
 	options_free(&config);
 	assert_runs("rebore server --secret-file 1 --secret-file 2 "
 		    "--secret-file 3 --secret-file 4 --secret-file 5 "
@@ -744,7 +775,7 @@ START_TEST(without_a_secret_file_nothing_is_read)
 	assert_runs("rebore server");
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_RUN);
-	ck_assert(!config.server.has_secret);
+	ck_assert_uint_eq(config.key_count, 0);
 	ck_assert_str_eq(error, "");
 }
 END_TEST
@@ -839,6 +870,8 @@ SUITE_MAIN("options", a_client_without_options_has_the_defaults,
     options_may_follow_the_port_whatever_posix_says,
     options_of_reconnection_are_read_up_to_their_bounds,
     options_of_a_server_are_read, options_of_the_log_and_the_process_are_read,
+    a_command_finds_the_values_of_both_commands_in_its_own,
+    times_of_the_server_are_stored_in_milliseconds,
     help_and_version_win_over_what_comes_later,
     an_error_names_option_value_and_what_is_allowed,
     a_number_is_digits_in_range_and_nothing_else,

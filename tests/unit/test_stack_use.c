@@ -622,22 +622,22 @@ start_server(void)
 {
 	struct server_options *options = &stage.server_options;
 	struct server_failure failure;
+	struct auth_key key;
 
 	budget_init(&budget, fd_limit());
 	*options = (struct server_options){.budget = &budget,
 	    .min_port = 1024,
 	    .max_port = 65535,
-	    .has_secret = true,
-	    .client_timeout_s = 8,
-	    .lease_s = 10,
-	    .hold_s = 5,
+	    .client_timeout_ms = 8000,
+	    .lease_ms = 10000,
+	    .hold_ms = 5000,
 	    .max_waiting = 10};
-	options->key_count = 1;
-	auth_key_derive("secret", 6, &options->keys[0]);
+	auth_key_derive("secret", 6, &key);
 	ck_assert(address_parse("127.0.0.1", 0, &options->control));
 	ck_assert(address_parse("127.0.0.1", 0, &options->tunnels));
 	ck_assert_int_eq(
-	    server_start(options, &stage.server, &failure), ERROR_NONE);
+	    server_start(options, &key, 1, &stage.server, &failure),
+	    ERROR_NONE);
 }
 
 static void

@@ -11,16 +11,19 @@ static struct server *server;
 static void
 start_server(void)
 {
-	struct server_options options = {.budget = &budget,
-	    .min_port = 1024,
-	    .max_port = 65535,
-	    .client_timeout_s = 8,
-	    .state_path = folder_file};
+	/* The server reads them to its end. */
+	static struct server_options options;
 	struct server_failure failure;
 
+	options = (struct server_options){.budget = &budget,
+	    .min_port = 1024,
+	    .max_port = 65535,
+	    .client_timeout_ms = 8000,
+	    .state_path = folder_file};
 	ck_assert(address_parse("127.0.0.1", 0, &options.control));
 	options.tunnels = options.control;
-	ck_assert_int_eq(server_start(&options, &server, &failure), ERROR_NONE);
+	ck_assert_int_eq(
+	    server_start(&options, NULL, 0, &server, &failure), ERROR_NONE);
 }
 
 static void
