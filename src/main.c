@@ -454,7 +454,7 @@ share_memory(struct config *config)
 
 /* In the process that stays. */
 static enum status
-run(struct config *config, struct daemon *daemon)
+run_in_process(struct config *config, struct daemon *daemon)
 {
 	enum status status = STATUS_FAILED;
 	struct pidfile pidfile;
@@ -489,13 +489,14 @@ run_or_fork(struct config *config)
 	int status;
 
 	if (!config->daemon)
-		return run(config, &daemon);
+		return run_in_process(config, &daemon);
 	if (daemon_start(&daemon, &is_parent, &status) != ERROR_NONE) {
 		fprintf(stderr, "rebore: cannot go to the background: %s\n",
 		    strerror(errno));
 		return STATUS_FAILED;
 	}
-	return is_parent ? (enum status)status : run(config, &daemon);
+	return is_parent ? (enum status)status
+	                 : run_in_process(config, &daemon);
 }
 
 /* Standard output may be a full disk, or a pipe that nobody reads. */

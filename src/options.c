@@ -57,7 +57,7 @@ fail(struct options_work *work, const char *format, ...)
 
 /* The option in word, without a value, which may be secret */
 static void
-print_option(const char *word, char text[static VALUE_SIZE])
+print_option_of_word(const char *word, char text[static VALUE_SIZE])
 {
 	size_t length = strcspn(word, "=");
 
@@ -100,7 +100,7 @@ origin_of(struct options_work *work, const struct options_row *row)
 
 /* Store one value, unless the result is known. */
 static void
-take(struct options_work *work, const struct options_row *row,
+take_value(struct options_work *work, const struct options_row *row,
     enum options_origin origin, const char *text)
 {
 	char value[VALUE_SIZE];
@@ -146,7 +146,7 @@ take_operand(struct options_work *work, const struct options_row *before,
 		fail(work, "argument '%s': only one %s is allowed", value,
 		    row->name);
 	else
-		take(work, row, OPTIONS_FROM_ARGUMENT, text);
+		take_value(work, row, OPTIONS_FROM_ARGUMENT, text);
 }
 
 /* text: within argv, or NULL */
@@ -154,7 +154,8 @@ static void
 take_option(
     struct options_work *work, const struct options_row *row, char *text)
 {
-	take(work, row, OPTIONS_FROM_ARGUMENT, text ? text : row->implied);
+	take_value(
+	    work, row, OPTIONS_FROM_ARGUMENT, text ? text : row->implied);
 	if (row->is_secret && text != NULL) {
 		secret_wipe(text, strlen(text));
 		work->config->secret_in_argv = true;
@@ -237,7 +238,7 @@ reject_long(struct options_work *work, char *word)
 	size_t length = strcspn(word, "=");
 	char option[VALUE_SIZE];
 
-	print_option(word, option);
+	print_option_of_word(word, option);
 	if (is_ambiguous(word + 2, length - 2, work->config->command))
 		fail(work, "option '%s': more than one option starts like this",
 		    option);
@@ -389,7 +390,7 @@ take_environment(struct options_work *work, const struct options_row *row)
 		if (value == NULL)
 			continue;
 		if (*origin_of(work, row) == OPTIONS_FROM_NOWHERE)
-			take(work, row, origins[i], value);
+			take_value(work, row, origins[i], value);
 		if (row->is_secret) {
 			print_name(row, origins[i], name);
 			secret_wipe(value, strlen(value));
@@ -414,7 +415,7 @@ complete(struct options_work *work, const struct options_row *row)
 	if (*origin != OPTIONS_FROM_NOWHERE)
 		return;
 	if (row->fallback != NULL) {
-		take(work, row, OPTIONS_FROM_DEFAULT, row->fallback);
+		take_value(work, row, OPTIONS_FROM_DEFAULT, row->fallback);
 	} else if (row->is_required) {
 		print_name(row, OPTIONS_FROM_ARGUMENT, name);
 		print_allowed(row, allowed);
@@ -518,7 +519,7 @@ read_word(struct options_work *work, const char *word)
 {
 	char text[VALUE_SIZE];
 
-	print_option(word, text);
+	print_option_of_word(word, text);
 	if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)
 		work->result = OPTIONS_HELP;
 	else if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0)

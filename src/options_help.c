@@ -16,7 +16,7 @@
 
 /* "  -t, --to HOST[:PORT]" */
 static void
-print_option(const struct options_row *row, char text[static OPTION_SIZE])
+print_synopsis(const struct options_row *row, char text[static OPTION_SIZE])
 {
 	const char *argument = row->argument ? row->argument : "";
 	const char *before = row->implied ? "[=" : row->argument ? " " : "";
@@ -57,7 +57,7 @@ write_row(FILE *file, const struct options_row *row)
 	char facts[FACTS_SIZE];
 	const char *gap;
 
-	print_option(row, option);
+	print_synopsis(row, option);
 	print_facts(row, facts);
 	gap = strlen(option) > COLUMN - 2 ? "\n" : "";
 	fprintf(file, "%-*s%s%*s%s%s\n", *gap ? 0 : COLUMN, option, gap,

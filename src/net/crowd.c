@@ -55,7 +55,7 @@ crowd_destroy(struct crowd *crowd)
 
 /* Returns the place that points to the group of source, or to NULL. */
 static struct crowd_group **
-find(struct crowd *crowd, uint64_t source)
+find_group(struct crowd *crowd, uint64_t source)
 {
 	uint64_t mixed = (source ^ source >> 29) * crowd->seed;
 	struct crowd_group **link =
@@ -69,9 +69,9 @@ find(struct crowd *crowd, uint64_t source)
 
 /* Returns the group of source, made if need be, or NULL: no memory. */
 static struct crowd_group *
-find_or_make(struct crowd *crowd, uint64_t source)
+find_or_make_group(struct crowd *crowd, uint64_t source)
 {
-	struct crowd_group **link = find(crowd, source);
+	struct crowd_group **link = find_group(crowd, source);
 
 	if (*link == NULL) {
 		*link = calloc(1, sizeof **link);
@@ -89,7 +89,7 @@ tidy(struct crowd *crowd, struct crowd_group *group)
 
 	if (group->count > 0 || group->tunnels > 0)
 		return;
-	link = find(crowd, group->source);
+	link = find_group(crowd, group->source);
 	*link = group->next_in_bucket;
 	free(group);
 }
@@ -104,7 +104,7 @@ rank_of(const struct crowd *crowd, const struct crowd_group *group)
 }
 
 static void
-take_out(struct crowd *crowd, struct crowd_group *group)
+unrank_group(struct crowd *crowd, struct crowd_group *group)
 {
 	struct crowd_rank *rank = &crowd->ranks[group->rank];
 
@@ -119,7 +119,7 @@ take_out(struct crowd *crowd, struct crowd_group *group)
 }
 
 static void
-put_in(struct crowd *crowd, struct crowd_group *group)
+rank_group(struct crowd *crowd, struct crowd_group *group)
 {
 	struct crowd_rank *rank;
 
@@ -138,16 +138,16 @@ put_in(struct crowd *crowd, struct crowd_group *group)
 
 /* The group has `count` connections now, and `tunnels` tunnels. */
 static void
-change(struct crowd *crowd, struct crowd_group *group, unsigned count,
+change_group(struct crowd *crowd, struct crowd_group *group, unsigned count,
     unsigned tunnels)
 {
 	lock_assert_held(&crowd->lock);
 	if (group->count > 0)
-		take_out(crowd, group);
+		unrank_group(crowd, group);
 	group->count = count;
 	group->tunnels = tunnels;
 	if (group->count > 0)
-		put_in(crowd, group);
+		rank_group(crowd, group);
 	/* It goes up by one with each connection, so going down costs no more. */
 	while (crowd->highest > 0 && crowd->ranks[crowd->highest].first == NULL)
 		crowd->highest--;
@@ -170,7 +170,7 @@ detach(struct crowd *crowd, struct crowd_entry *entry)
 	group->lingering -= entry->lingers;
 	entry->group = NULL;
 	crowd->count--;
-	change(crowd, group, group->count - 1, group->tunnels);
+	change_group(crowd, group, group->count - 1, group->tunnels);
 	tidy(crowd, group);
 }
 
@@ -187,7 +187,7 @@ attach(
 		group->oldest = entry;
 	group->newest = entry;
 	crowd->count++;
-	change(crowd, group, group->count + 1, group->tunnels);
+	change_group(crowd, group, group->count + 1, group->tunnels);
 }
 
 /* The peer is told nothing, see roster.c. */
@@ -223,7 +223,7 @@ crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 	entry->lingers = false;
 	atomic_init(&entry->interrupted, false);
 	lock_take(&crowd->lock);
-	group = crowd->closed ? NULL : find_or_make(crowd, source);
+	group = crowd->closed ? NULL : find_or_make_group(crowd, source);
 	if (group != NULL)
 		attach(crowd, group, entry);
 	else
@@ -313,7 +313,7 @@ crowd_interrupt_source(struct crowd *crowd, uint64_t source)
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	group = *find(crowd, source);
+	group = *find_group(crowd, source);
 	/* The group is gone with its last entry. */
 	for (entry = group ? group->oldest : NULL; entry != NULL;
 	     entry = newer) {
@@ -340,9 +340,9 @@ crowd_settle(struct crowd *crowd, uint64_t source)
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	group = find_or_make(crowd, source);
+	group = find_or_make_group(crowd, source);
 	if (group != NULL)
-		change(crowd, group, group->count, group->tunnels + 1);
+		change_group(crowd, group, group->count, group->tunnels + 1);
 	lock_give(&crowd->lock);
 	return group != NULL;
 }
@@ -353,9 +353,9 @@ crowd_unsettle(struct crowd *crowd, uint64_t source)
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	group = *find(crowd, source);
+	group = *find_group(crowd, source);
 	if (group != NULL) {
-		change(crowd, group, group->count, group->tunnels - 1);
+		change_group(crowd, group, group->count, group->tunnels - 1);
 		tidy(crowd, group);
 	}
 	lock_give(&crowd->lock);
@@ -368,7 +368,7 @@ crowd_is_settled(struct crowd *crowd, uint64_t source)
 	bool settled;
 
 	lock_take(&crowd->lock);
-	group = *find(crowd, source);
+	group = *find_group(crowd, source);
 	settled = group != NULL && group->tunnels > 0;
 	lock_give(&crowd->lock);
 	return settled;

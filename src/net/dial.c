@@ -45,7 +45,7 @@ has_next(const struct dial *dial)
 }
 
 static void
-fail(struct dial *dial, unsigned index, int failure)
+fail_attempt(struct dial *dial, unsigned index, int failure)
 {
 	fd_close(&dial->fds[index]);
 	dial->failure = failure;
@@ -81,7 +81,7 @@ static void
 succeed(struct dial *dial, unsigned index)
 {
 	if (is_to_itself(dial->fds[index], address_of_attempt(dial, index))) {
-		fail(dial, index, ECONNREFUSED);
+		fail_attempt(dial, index, ECONNREFUSED);
 		return;
 	}
 	dial->fd = dial->fds[index];
@@ -103,14 +103,14 @@ start_attempt(struct dial *dial)
 						 : DIAL_STAGGER_MS);
 	*fd = socket_open(address->socket.generic.sa_family);
 	if (*fd == -1) {
-		fail(dial, index, errno);
+		fail_attempt(dial, index, errno);
 		return;
 	}
 	sockopt_keep_urgent(*fd);
 	if (connect(*fd, &address->socket.generic, address->length) == 0)
 		succeed(dial, index);
 	else if (errno != EINPROGRESS && errno != EINTR)
-		fail(dial, index, errno);
+		fail_attempt(dial, index, errno);
 }
 
 static void
@@ -203,7 +203,7 @@ dial_step(struct dial *dial)
 			continue;
 		failure = sockopt_take_error(dial->fds[i]);
 		if (failure != 0)
-			fail(dial, i, failure);
+			fail_attempt(dial, i, failure);
 		else
 			succeed(dial, i);
 		if (dial->state != DIAL_GOING)

@@ -92,7 +92,7 @@ open_second(struct listener *listener)
 
 /* Listen on "::", of which address has the port. */
 static enum error
-open_any(const struct address *address, struct listener *listener)
+open_any_v6(const struct address *address, struct listener *listener)
 {
 	struct address v4;
 	enum error error;
@@ -120,7 +120,7 @@ listen_open(const struct address *address, struct listener *listener)
 	if (!is_any_v6(address))
 		return open_socket(address, &listener->fds[0], &takes_v4);
 	for (int i = 0; i < TRIES && error == ERROR_IN_USE; i++) {
-		error = open_any(address, listener);
+		error = open_any_v6(address, listener);
 		if (address_port(address) != 0)
 			break;
 	}

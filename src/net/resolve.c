@@ -184,7 +184,7 @@ look_up(void *argument)
 
 /* Begin a look-up in a thread of its own. */
 static enum error
-start(struct resolve *resolve)
+start_look_up(struct resolve *resolve)
 {
 	struct lookup *lookup = malloc(sizeof *lookup);
 	enum error error;
@@ -208,11 +208,11 @@ start(struct resolve *resolve)
 
 /* Have a look-up under way that counts, and make ticket one for it. */
 static enum error
-ask(struct resolve *resolve, struct resolve_ticket *ticket)
+request_look_up(struct resolve *resolve, struct resolve_ticket *ticket)
 {
 	bool is_under_way = resolve->begun > resolve->answered &&
 	                    resolve->begun >= resolve->valid;
-	enum error error = is_under_way ? ERROR_NONE : start(resolve);
+	enum error error = is_under_way ? ERROR_NONE : start_look_up(resolve);
 
 	ticket->number = resolve->begun;
 	return error;
@@ -249,7 +249,7 @@ resolve_begin(struct resolve *resolve, struct resolve_ticket *ticket)
 	if (is_fresh(resolve))
 		ticket->number = resolve->answered; /* which will do */
 	else
-		error = ask(resolve, ticket);
+		error = request_look_up(resolve, ticket);
 	lock_give(&resolve->lock);
 	return error;
 }
@@ -276,7 +276,7 @@ await(
 	lock_assert_held(&resolve->lock);
 	while (error == ERROR_NONE && !resolve->stopped) {
 		if (ticket->number < resolve->valid)
-			error = ask(resolve, ticket);
+			error = request_look_up(resolve, ticket);
 		else if (resolve->answered >= ticket->number)
 			return ERROR_NONE;
 		else if (!lock_condition_wait(&resolve->answered_one,

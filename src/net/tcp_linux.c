@@ -33,7 +33,7 @@
 
 /* Returns false where the system does not tell. */
 static bool
-ask(int fd, struct tcp_info *info)
+query_info(int fd, struct tcp_info *info)
 {
 	socklen_t size = sizeof *info;
 
@@ -46,7 +46,7 @@ tcp_judge(int fd)
 {
 	struct tcp_info info;
 
-	if (!ask(fd, &info))
+	if (!query_info(fd, &info))
 		return TCP_UNKNOWN;
 	if (info.tcpi_state != STATE_ESTABLISHED)
 		return TCP_GONE;
@@ -74,7 +74,7 @@ tcp_rtt_ms(int fd)
 {
 	struct tcp_info info;
 
-	return ask(fd, &info) ? (info.tcpi_rtt + 999) / 1000 : 0;
+	return query_info(fd, &info) ? (info.tcpi_rtt + 999) / 1000 : 0;
 }
 
 uint32_t
@@ -82,7 +82,7 @@ tcp_acknowledged_ms(int fd)
 {
 	struct tcp_info info;
 
-	return ask(fd, &info) ? info.tcpi_last_ack_recv : UINT32_MAX;
+	return query_info(fd, &info) ? info.tcpi_last_ack_recv : UINT32_MAX;
 }
 
 uint32_t
@@ -90,7 +90,7 @@ tcp_segments_in(int fd)
 {
 	struct tcp_info info;
 
-	return ask(fd, &info) ? info.tcpi_data_segs_in : 0;
+	return query_info(fd, &info) ? info.tcpi_data_segs_in : 0;
 }
 
 bool
@@ -98,7 +98,7 @@ tcp_has_unacknowledged(int fd)
 {
 	struct tcp_info info;
 
-	return ask(fd, &info) && info.tcpi_unacked > 0;
+	return query_info(fd, &info) && info.tcpi_unacked > 0;
 }
 
 bool
@@ -106,7 +106,7 @@ tcp_is_near(int fd)
 {
 	struct tcp_info info;
 
-	return ask(fd, &info) && info.tcpi_min_rtt > 0 &&
+	return query_info(fd, &info) && info.tcpi_min_rtt > 0 &&
 	       info.tcpi_min_rtt < NEAR_US;
 }
 

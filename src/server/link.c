@@ -124,7 +124,7 @@ skip(struct link *link, const struct message *message)
 }
 
 static enum link_event
-take(struct link *link, const struct message *message)
+take_message(struct link *link, const struct message *message)
 {
 	link_hear(link);
 	atomic_store(&link->said_ms, link->heard_ms);
@@ -153,7 +153,7 @@ take_messages(struct link *link, enum link_event *event)
 	while (error == ERROR_NONE && *event == LINK_NOTHING) {
 		error = channel_next(&link->channel, &message);
 		if (error == ERROR_NONE)
-			*event = take(link, &message);
+			*event = take_message(link, &message);
 	}
 	if (error == ERROR_AGAIN)
 		return ERROR_NONE;

@@ -13,7 +13,7 @@ set_of(struct penalties *penalties, uint64_t source)
 
 /* Returns the place of source, or NULL. */
 static struct penalty *
-find(struct penalties *penalties, uint64_t source)
+find_penalty(struct penalties *penalties, uint64_t source)
 {
 	struct penalty *set = set_of(penalties, source);
 
@@ -81,7 +81,7 @@ unsigned
 penalties_fail(struct penalties *penalties, uint64_t source, int64_t now_ms,
     unsigned *refused_ms)
 {
-	struct penalty *penalty = find(penalties, source);
+	struct penalty *penalty = find_penalty(penalties, source);
 	unsigned delay_ms;
 
 	if (penalty == NULL)
@@ -108,7 +108,7 @@ penalties_fail(struct penalties *penalties, uint64_t source, int64_t now_ms,
 void
 penalties_spare(struct penalties *penalties, uint64_t source, int64_t until_ms)
 {
-	struct penalty *penalty = find(penalties, source);
+	struct penalty *penalty = find_penalty(penalties, source);
 
 	if (penalty == NULL || penalty->refusals == 0)
 		return;
@@ -121,7 +121,7 @@ penalties_spare(struct penalties *penalties, uint64_t source, int64_t until_ms)
 void
 penalties_forgive(struct penalties *penalties, uint64_t source)
 {
-	struct penalty *penalty = find(penalties, source);
+	struct penalty *penalty = find_penalty(penalties, source);
 
 	if (penalty == NULL)
 		return;
@@ -132,7 +132,7 @@ penalties_forgive(struct penalties *penalties, uint64_t source)
 bool
 penalties_refuses(struct penalties *penalties, uint64_t source, int64_t now_ms)
 {
-	const struct penalty *penalty = find(penalties, source);
+	const struct penalty *penalty = find_penalty(penalties, source);
 
 	return penalty != NULL && now_ms < penalty->refused_until_ms;
 }

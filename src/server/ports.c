@@ -263,7 +263,7 @@ open_some(const struct search *search, unsigned *most,
 }
 
 static enum error
-open_any(struct ports *ports, struct listener *listener, uint16_t *given)
+open_chosen(struct ports *ports, struct listener *listener, uint16_t *given)
 {
 	struct search search = {.ports = ports};
 	unsigned again_most = ASK_AGAIN_MOST;
@@ -293,7 +293,7 @@ ports_open(struct ports *ports, uint16_t asked, struct listener *listener,
 	*listener = (struct listener)LISTENER_INITIALIZER;
 	*given = asked;
 	if (asked == 0)
-		return open_any(ports, listener, given);
+		return open_chosen(ports, listener, given);
 	if (asked < ports->range.min || asked > ports->range.max)
 		return ERROR_INVALID;
 	if (asked == ports->control)

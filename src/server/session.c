@@ -57,7 +57,7 @@ struct session {
 };
 
 static void
-end_session(struct session *session)
+release_peer(struct session *session)
 {
 	struct server_state *server = session->server;
 
@@ -317,7 +317,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	if (link == NULL) {
 		notices_tell(&server->notices, NOTICE_BROKEN, session->source,
 		    "%s dropped: %s", session->peer, error_text(ERROR_MEMORY));
-		end_session(session);
+		release_peer(session);
 		return NULL;
 	}
 	sockopt_set_keepalive(
@@ -327,7 +327,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	link->key = session->key;
 	session->key = NULL;
 	budget_force(server->options->budget, BUDGET_SESSION);
-	end_session(session);
+	release_peer(session);
 	return port_claim(link, asked);
 }
 
@@ -363,7 +363,7 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 		buffers_return(proxy->early);
 		roster_arrive(&server->active);
 	}
-	end_session(session);
+	release_peer(session);
 	return proxy->visitor != NULL;
 }
 
@@ -388,7 +388,7 @@ be_server_spare(struct session *session, const struct uuid *key)
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
-	end_session(session);
+	release_peer(session);
 }
 
 /* Whether a connection may begin with this; if not, it is refused. */
@@ -442,7 +442,7 @@ converse(struct session *session, struct role *role)
 	if (crowd_enter(&server->silent, &session->entry,
 		transport_fd(&session->transport), session->source,
 		&made_room)) {
-		end_session(session);
+		release_peer(session);
 		return;
 	}
 	if (made_room)
@@ -463,7 +463,7 @@ converse(struct session *session, struct role *role)
 	    !crowd_interrupted(&session->entry))
 		play_role(session, &message, role);
 	else
-		end_session(session);
+		release_peer(session);
 }
 
 /* Find out what the connection is. */

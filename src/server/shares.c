@@ -116,7 +116,7 @@ shares_close(struct shares *shares, struct share *share)
 
 /* Returns the place that points to the source of a share, or to NULL. */
 static struct share_source **
-find(struct shares *shares, const struct share *share, uint64_t source)
+find_source(struct shares *shares, const struct share *share, uint64_t source)
 {
 	uint64_t mixed =
 	    (source ^ (uintptr_t)share) * UINT64_C(0x9e3779b97f4a7c15);
@@ -131,9 +131,9 @@ find(struct shares *shares, const struct share *share, uint64_t source)
 }
 
 static struct share_source *
-find_or_make(struct shares *shares, struct share *share, uint64_t source)
+find_or_make_source(struct shares *shares, struct share *share, uint64_t source)
 {
-	struct share_source **link = find(shares, share, source);
+	struct share_source **link = find_source(shares, share, source);
 	struct share_source *made = *link;
 
 	if (made != NULL)
@@ -168,7 +168,7 @@ enter(struct shares *shares, struct share *share, struct share_seat *seat,
 	struct share_source *of;
 
 	lock_take(&shares->lock);
-	of = find_or_make(shares, share, source);
+	of = find_or_make_source(shares, share, source);
 	if (of != NULL) {
 		seat->source = of;
 		seat->newer = NULL;
@@ -219,7 +219,7 @@ unseat(struct shares *shares, struct share_seat *seat)
 	count(shares, source, -1);
 	if (source->entry.count > 0)
 		return;
-	link = find(shares, share, source->source);
+	link = find_source(shares, share, source->source);
 	*link = source->next_in_bucket;
 	object_cache_give(&shares->sources, source);
 	if (share->closed && share->entry.count == 0)
@@ -308,7 +308,8 @@ shares_find_visitor(
 
 	lock_assert_held(&shares->lock);
 	if (share != NULL && share->entry.count > 0) {
-		const struct share_source *own = *find(shares, share, source);
+		const struct share_source *own =
+		    *find_source(shares, share, source);
 
 		facts.own = share->entry.count;
 		facts.own_source = own ? own->entry.count : 0;

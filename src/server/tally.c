@@ -17,7 +17,7 @@ class_of(unsigned count)
 }
 
 static void
-take_out(struct tally *tally, struct tally_entry *entry)
+unlink_entry(struct tally *tally, struct tally_entry *entry)
 {
 	if (entry->previous != NULL)
 		entry->previous->next = entry->next;
@@ -28,7 +28,7 @@ take_out(struct tally *tally, struct tally_entry *entry)
 }
 
 static void
-put_in(struct tally *tally, struct tally_entry *entry)
+link_entry(struct tally *tally, struct tally_entry *entry)
 {
 	struct tally_entry **first = &tally->classes[class_of(entry->count)];
 
@@ -49,10 +49,10 @@ tally_set(struct tally *tally, struct tally_entry *entry, unsigned count)
 		return;
 	}
 	if (before > 0)
-		take_out(tally, entry);
+		unlink_entry(tally, entry);
 	entry->count = count;
 	if (count > 0)
-		put_in(tally, entry);
+		link_entry(tally, entry);
 }
 
 struct tally_entry *
