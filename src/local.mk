@@ -59,6 +59,7 @@ librebore_a_SOURCES = \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
 	%D%/wire/message.c	%D%/wire/message.h \
+	%D%/wire/message_extensions.h \
 	%D%/wire/json_arena.c	%D%/wire/json_arena.h \
 	%D%/wire/principal.c	%D%/wire/principal.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \

@@ -61,6 +61,7 @@ must_pass server/lease.c '#include "server/lease.h"'
 must_fail server/registry.c '#include "server/tunnel.h"'
 must_fail server/lease.h '#include "server/tunnel.h"'
 must_fail server/pending.c '#include "server/handout.h"'
+must_fail wire/message_extensions.h '#include "wire/message.h"'
 # A socket that is read, written or ended without its transport
 must_pass net/dial.c '	recv(fd, bytes, size, 0);'
 must_pass os/notify.c '	send(fd, bytes, size, 0);'

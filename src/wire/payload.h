@@ -1,6 +1,5 @@
 /*
- * payload - the objects in Announce and Bye, the messages that bore does not
- * have, as JSON.
+ * payload - the objects in Announce and Bye (message_extensions.h) as JSON.
  *
  * For message.c alone. Pure. Unknown keys are ignored, so that the messages can
  * be extended; known ones must be right. See rebore-protocol(7), EXTENSIONS.
@@ -9,8 +8,9 @@
 #define REBORE_WIRE_PAYLOAD_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
-#include "wire/message.h"
+#include "wire/message_extensions.h"
 
 /* The version that this program speaks and announces. */
 #define PAYLOAD_VERSION 1
