@@ -4,6 +4,10 @@
 #include <limits.h>
 #include <time.h>
 
+/* Clocks that are read within so long were read at the same time. */
+#define READ_TOGETHER_MS 5
+#define READS_MOST       10
+
 static int64_t
 read_ms(clockid_t clock)
 {
@@ -23,8 +27,21 @@ clock_now_ms(void)
 int64_t
 clock_suspended_ms(void)
 {
-	/* CLOCK_MONOTONIC stands still while the system is suspended. */
-	return read_ms(REBORE_CLOCK) - read_ms(CLOCK_MONOTONIC);
+	int64_t before_ms, now_ms, awake_ms;
+
+	/*
+	 * CLOCK_MONOTONIC stands still while the system is suspended. A thread
+	 * that loses the processor between the two clocks reads them again: the
+	 * time that it waited would look like one that was slept.
+	 */
+	for (int tries = 0; tries < READS_MOST; tries++) {
+		before_ms = read_ms(CLOCK_MONOTONIC);
+		now_ms = read_ms(REBORE_CLOCK);
+		awake_ms = read_ms(CLOCK_MONOTONIC);
+		if (awake_ms - before_ms <= READ_TOGETHER_MS)
+			break;
+	}
+	return now_ms - awake_ms;
 }
 
 int

@@ -1,9 +1,32 @@
-/* What clock.h promises. */
+/*
+ * What clock.h promises. clock.c is part of this program, so that a case can take
+ * the processor away between the reading of two clocks.
+ */
 #include <limits.h>
 #include <poll.h>
+#include <time.h>
 
-#include "base/clock.h"
+static int clock_gettime_late(clockid_t clock, struct timespec *now);
+
+#define clock_gettime clock_gettime_late
+#include "base/clock.c" /* NOLINT(bugprone-suspicious-include) */
+#undef clock_gettime
+
 #include "suite.h"
+
+/* Behind so many readings there is a pause of LATE_MS; 0: there is none. */
+#define LATE_MS 200
+static unsigned late_behind;
+
+static int
+clock_gettime_late(clockid_t clock, struct timespec *now)
+{
+	int result = clock_gettime(clock, now);
+
+	if (late_behind > 0 && --late_behind == 0)
+		poll(NULL, 0, LATE_MS);
+	return result;
+}
 
 START_TEST(it_never_goes_back_and_goes_on)
 {
@@ -109,10 +132,27 @@ START_TEST(the_time_asleep_stands_still_while_awake)
 }
 END_TEST
 
+/* What a busy machine does is no sleep. */
+START_TEST(who_loses_the_processor_has_not_been_asleep)
+{
+	int64_t before_ms = clock_suspended_ms();
+
+	for (unsigned behind = 1; behind <= 3; behind++) {
+		int64_t difference_ms;
+
+		late_behind = behind;
+		difference_ms = clock_suspended_ms() - before_ms;
+		ck_assert_int_ge(difference_ms, -LATE_MS / 2);
+		ck_assert_int_le(difference_ms, LATE_MS / 2);
+	}
+}
+END_TEST
+
 SUITE_MAIN("clock", it_never_goes_back_and_goes_on, it_counts_milliseconds,
     a_deadline_that_has_passed_leaves_nothing, never_is_for_ever,
     a_far_deadline_is_the_most_that_poll_can,
     what_is_left_is_told_in_milliseconds,
     waiting_for_what_is_left_reaches_the_deadline,
     the_earlier_and_the_later_are_told,
-    the_time_asleep_stands_still_while_awake)
+    the_time_asleep_stands_still_while_awake,
+    who_loses_the_processor_has_not_been_asleep)
