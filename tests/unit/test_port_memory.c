@@ -83,7 +83,7 @@ END_TEST
 START_TEST(a_change_is_written_after_a_second)
 {
 	int64_t before_ms = clock_now_ms();
-	int64_t first_due_ms;
+	int64_t first_due_ms, second_due_ms;
 
 	folder_make();
 	start(folder_file);
@@ -95,8 +95,10 @@ START_TEST(a_change_is_written_after_a_second)
 	/* Together with what comes until then. */
 	poll(NULL, 0, 10);
 	port_memory_add(&memory, 81);
-	ck_assert_int_eq(due_ms(), first_due_ms);
-	poll(NULL, 0, clock_left_ms(first_due_ms));
+	second_due_ms = due_ms();
+	if (clock_now_ms() < first_due_ms)
+		ck_assert_int_eq(second_due_ms, first_due_ms);
+	poll(NULL, 0, clock_left_ms(second_due_ms));
 	saver_wait(&memory.saver, CLOCK_NEVER);
 	ck_assert_ptr_nonnull(strstr(folder_read(), "[80,81]"));
 	ck_assert_int_eq(due_ms(), CLOCK_NEVER);

@@ -95,10 +95,11 @@ finish(void)
 
 START_TEST(what_is_asked_for_is_written_when_it_is_due)
 {
-	int64_t due_ms = clock_now_ms() + 300;
+	int64_t due_ms;
 
 	folder_make();
 	start();
+	due_ms = clock_now_ms() + 1000;
 	change(1, due_ms);
 	change(2, due_ms + 60000);
 	ck_assert_str_eq(folder_read(), "");
@@ -211,23 +212,26 @@ END_TEST
 
 START_TEST(what_finds_the_disk_full_is_tried_again_but_not_for_every_change)
 {
-	int64_t failed_ms;
+	int64_t begin_ms;
+	unsigned tried;
 
 	folder_make();
 	disk_set(false, true);
 	start();
+	begin_ms = clock_now_ms();
 	change(80, clock_now_ms());
 	saver_wait(&saver, CLOCK_NEVER); /* until it was tried */
-	failed_ms = clock_now_ms();
-	ck_assert_uint_eq(snapshots(), 1);
 	for (int i = 0; i < 100; i++)
 		change(81, clock_now_ms());
 	saver_wait(&saver, CLOCK_NEVER);
-	ck_assert_uint_eq(snapshots(), 1);
+	/* One for each change would be a hundred. */
+	tried = snapshots();
+	ck_assert_uint_le(
+	    tried, 1 + (unsigned)(clock_now_ms() - begin_ms) / SAVER_RETRY_MS);
 	/* Nothing changes any more, but that there is room again. */
 	disk_set(false, false);
-	disk_await(&disk.done, 3);
-	ck_assert_int_ge(clock_now_ms(), failed_ms + SAVER_RETRY_MS / 2);
+	disk_await(&disk.done, tried + 2);
+	ck_assert_int_ge(clock_now_ms(), begin_ms + SAVER_RETRY_MS);
 	saver_wait(&saver, CLOCK_NEVER);
 	ck_assert_int_eq(number_in_file(), 81);
 	/* As before the disk was full. */
