@@ -182,8 +182,8 @@ e2e_tests = \
 	%D%/e2e/urgent_bytes.py \
 	%D%/e2e/usage.py \
 	%D%/e2e/vanished_client.py \
+	%D%/e2e/waiting_room.py \
 	%D%/e2e/wishes_are_kept_once.py
-	%D%/e2e/waiting_room.py
 
 # The fault matrix, in namespaces of its own; each file plays several rows beside each other
 fault_tests = \
