@@ -38,7 +38,7 @@
 #define LOOK_FOR_KEY_MS 2000
 /* The system slept, and did not only start a little late. */
 #define SUSPENDED_MS 2000
-/* How long workers may take to end. */
+/* How long workers may take to end, and then the disk. */
 #define END_MS 500
 
 struct client {
@@ -232,8 +232,6 @@ wait_a_while(struct client *client, int64_t *end_ms)
 			 (client->needs_secret ? LOOK_FOR_KEY_MS : LOOK_MS));
 	bool is_cut;
 
-	identity_save_if_due(&client->identity);
-	look_ms = clock_earlier(look_ms, identity_due_ms(&client->identity));
 	timer_set(client->timer_fd, *end_ms);
 	if (poll(slots, 4, clock_left_ms(look_ms)) == -1)
 		return ERROR_AGAIN; /* EINTR or no memory: wait on */
@@ -538,7 +536,9 @@ client_start(const struct client_options *options, struct client **client,
 		    THREAD_STACK_BYTES, supervise, made);
 	if (error) {
 		saved = errno;
-		destroy_client(made);
+		if (identity_stop(&made->identity, clock_now_ms() + END_MS) ==
+		    ERROR_NONE)
+			destroy_client(made);
 		errno = saved;
 		return error;
 	}
@@ -570,6 +570,7 @@ enum client_end
 client_join(struct client *client)
 {
 	enum client_end end;
+	enum error error;
 	unsigned left;
 
 	thread_join(client->supervisor);
@@ -583,8 +584,12 @@ client_join(struct client *client)
 	wakeup_send(&client->end);
 	resolve_stop(client->local_name);
 	roster_interrupt_all(&client->roster);
-	if (thread_pool_stop(client->threads, clock_now_ms() + END_MS) ==
-	    ERROR_NONE)
+	error = thread_pool_stop(client->threads, clock_now_ms() + END_MS);
+	if (identity_stop(&client->identity, clock_now_ms() + END_MS))
+		error = ERROR_TIMEOUT;
+	if (error == ERROR_NONE)
 		destroy_client(client);
+	else /* threads are left that use the rest: wipe what nobody holds */
+		(void)keyring_replace(&client->keys, &client->options.key, 0);
 	return end;
 }

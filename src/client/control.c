@@ -469,8 +469,7 @@ wait_and_see(struct standing *standing)
 {
 	struct control *control = standing->control;
 	bool is_read = control_state_has_current(&standing->state);
-	int64_t until_ms = clock_earlier(control_state_due_ms(&standing->state),
-	    identity_due_ms(control->identity));
+	int64_t until_ms = control_state_due_ms(&standing->state);
 	struct pollfd slots[] = {
 	    is_read ? transport_poll(&standing->current->transport, POLLIN)
 		    : (struct pollfd){.fd = -1},
@@ -481,7 +480,6 @@ wait_and_see(struct standing *standing)
 
 	if (poll(slots, 4, clock_left_ms(until_ms)) == -1)
 		return; /* EINTR or no memory: look again */
-	identity_save_if_due(control->identity);
 	if (slots[1].revents != 0) {
 		(void)tell_state(standing, CONTROL_EVENT_STOP);
 		return;

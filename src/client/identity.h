@@ -18,10 +18,13 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "os/lock.h"
-#include "os/statefile.h"
+#include "os/saver.h"
 
-/* Flash wears out, and every write waits for the disk. */
+/* Flash wears out: a server cannot have the file written more often. */
 #define IDENTITY_SAVE_EVERY_MS 2000
+/* Where something had better be in the file before a client goes on, it waits for
+ * the disk so long. */
+#define IDENTITY_DISK_MS 250
 
 /* Fields are private. */
 struct identity {
@@ -34,21 +37,22 @@ struct identity {
 	uint64_t attempt;
 	uint64_t reserved; /* in the state file: no attempt reaches it */
 	uint16_t port;     /* granted last; 0: none */
-	int64_t saved_ms;  /* when it was written last */
-	bool is_due;       /* it is to be written again, not too soon, ... */
-	bool is_wanted;    /* ... or now */
-	bool is_writing;   /* a thread is at it, and alone uses the file */
+	int64_t asked_ms;  /* when a change was, or is, to be written last */
 
-	struct statefile file;
+	struct saver saver;
 };
 
 /*
- * Begin, with what the state file holds if there is one. Content that is of no
- * use is replaced, with a warning.
+ * Begin, with what the state file holds if there is one.
+ *
+ * Attempts are reserved in the file beforehand, many at once. The first of them
+ * are in it when this returns, unless the disk is slower than IDENTITY_DISK_MS: a
+ * client that is killed before they are would come back with a number that it has
+ * used. Its server tells it the higher one then, which costs it one attempt
+ * (identity_catch_up()).
  *
  * state_path: NULL: none.
- * holder: on ERROR_IN_USE the process that uses the state file.
- * Returns ERROR_IN_USE, or another error with errno.
+ * Returns as saver_start(), which sets holder, too.
  */
 enum error identity_start(
     struct identity *identity, const char *state_path, pid_t *holder);
@@ -56,8 +60,8 @@ enum error identity_start(
 /* Returns the instance. Threads: any. */
 struct uuid identity_instance(struct identity *identity);
 
-/* Be another client from now on: a new instance. The port is kept. It is written
- * as identity_set_port() does. Threads: any, while no attempt is under way. */
+/* Be another client from now on: a new instance. The port is kept. Threads: any,
+ * while no attempt is under way. */
 void identity_renew(struct identity *identity);
 
 /* Returns the number of the next attempt. Threads: any. */
@@ -70,21 +74,20 @@ bool identity_catch_up(struct identity *identity, uint64_t attempt);
 /*
  * The port that was granted last, 0: none. Threads: any.
  *
- * A change is in the state file when identity_set_port() returns, but no server
- * can have it written more often than once in IDENTITY_SAVE_EVERY_MS: what comes
- * sooner is left to identity_save_if_due().
+ * A change is in the state file when identity_set_port() returns, so that whoever
+ * reads of it in the log may kill the client at once. That is not so when the disk
+ * is slower than IDENTITY_DISK_MS, or when the change before was less than
+ * IDENTITY_SAVE_EVERY_MS ago.
  */
 uint16_t identity_port(struct identity *identity);
 void identity_set_port(struct identity *identity, uint16_t port);
 
-/* When the state file is to be written; CLOCK_NEVER: it is as it should be.
- * Threads: any. */
-int64_t identity_due_ms(struct identity *identity);
+/* Have what is due written; what changes from now on is not. Returns as
+ * saver_stop(). Threads: one. */
+enum error identity_stop(struct identity *identity, int64_t deadline_ms);
 
-/* Write it if that time has come. Threads: any. */
-void identity_save_if_due(struct identity *identity);
-
-/* Write what is due, and release everything; the state file stays. */
+/* Release everything; the state file stays. Waits for the disk unless
+ * identity_stop() has returned ERROR_NONE. Threads: the last. */
 void identity_end(struct identity *identity);
 
 #endif

@@ -1,32 +1,33 @@
 /*
  * What identity.h promises: the same client, and numbers that only grow. The
- * disk can be stuck: statefile.c is part of this program. So is identity.c, whose
- * clock is the case's.
+ * disk can be stuck, and identity.c is part of this program: the clock is the
+ * case's.
  */
-#include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static int fsync_slow(int fd);
-
-#define fsync fsync_slow
-#include "os/statefile.c" /* NOLINT(bugprone-suspicious-include) */
-#undef fsync
-
-#include "base/clock.h"
+#include "base/random.h"
+#include "disk.h"
+#include "folder.h"
+#include "os/saver.h"
 
 static int64_t clock_of_case(void);
+static void ask_of_case(struct saver *saver, int64_t due_ms);
+static void wait_of_case(struct saver *saver, int64_t deadline_ms);
 
 #define clock_now_ms clock_of_case
+#define saver_ask    ask_of_case
+#define saver_wait   wait_of_case
 #include "client/identity.c" /* NOLINT(bugprone-suspicious-include) */
 #undef clock_now_ms
+#undef saver_ask
+#undef saver_wait
 
-#include "base/random.h"
-#include "folder.h"
+#include <stdlib.h>
+
+/* Longer than any case takes. */
+#define NOT_NOW_MS 3600000
 
 static struct identity identity;
 static int64_t time_ms = 4711;
+static int64_t later_ms = CLOCK_NEVER; /* something was asked for then */
 
 static int64_t
 clock_of_case(void)
@@ -34,44 +35,30 @@ clock_of_case(void)
 	return time_ms;
 }
 
-static struct {
-	struct lock lock;
-	struct lock_condition changed;
-	/* Under lock. */
-	bool stuck;
-	unsigned begun;
-} disk = {.lock = LOCK_INITIALIZER(LOCK_RANK_OF_TESTS)};
-
-static int
-fsync_slow(int fd)
+static void
+ask_of_case(struct saver *saver, int64_t due_ms)
 {
-	(void)fd;
-	lock_take(&disk.lock);
-	disk.begun++;
-	while (disk.stuck)
-		lock_condition_wait(&disk.changed, &disk.lock, CLOCK_NEVER);
-	lock_give(&disk.lock);
-	return 0;
+	if (due_ms > time_ms)
+		later_ms = clock_earlier(later_ms, due_ms);
+	saver_ask(saver, clock_now_ms() + (due_ms > time_ms ? NOT_NOW_MS : 0));
 }
 
 static void
-set_stuck(bool stuck)
+wait_of_case(struct saver *saver, int64_t deadline_ms)
 {
-	lock_take(&disk.lock);
-	disk.stuck = stuck;
-	lock_condition_tell(&disk.changed);
-	lock_give(&disk.lock);
+	ck_assert_int_eq(deadline_ms, time_ms + IDENTITY_DISK_MS);
+	saver_wait(saver, disk_is_stuck() ? clock_now_ms() + 10 : CLOCK_NEVER);
 }
 
-static unsigned
-syncs(void)
+static void
+pass_time(int64_t ms)
 {
-	unsigned begun;
-
-	lock_take(&disk.lock);
-	begun = disk.begun;
-	lock_give(&disk.lock);
-	return begun;
+	time_ms += ms;
+	if (time_ms < later_ms)
+		return;
+	later_ms = CLOCK_NEVER;
+	saver_ask(&identity.saver, clock_now_ms());
+	saver_wait(&identity.saver, CLOCK_NEVER);
 }
 
 static void
@@ -211,30 +198,46 @@ START_TEST(a_new_port_is_written_at_once_but_not_all_the_time)
 {
 	folder_make();
 	start(folder_file);
-	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
 	identity_set_port(&identity, 1);
 	ck_assert_uint_eq(port_in_file(), 1);
-	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
 	/* A server that gives another one each time */
 	for (uint16_t port = 2; port < 100; port++)
 		identity_set_port(&identity, port);
 	ck_assert_uint_eq(identity_port(&identity), 99);
-	identity_save_if_due(&identity);
+	pass_time(IDENTITY_SAVE_EVERY_MS - 1);
 	ck_assert_uint_eq(port_in_file(), 1);
-	ck_assert_int_eq(
-	    identity_due_ms(&identity), time_ms + IDENTITY_SAVE_EVERY_MS);
-	time_ms += IDENTITY_SAVE_EVERY_MS - 1;
-	identity_save_if_due(&identity);
-	ck_assert_uint_eq(port_in_file(), 1);
-	time_ms++;
-	identity_save_if_due(&identity);
+	pass_time(1);
 	ck_assert_uint_eq(port_in_file(), 99);
-	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
-	/* What is due is not lost at the end. */
+	/* That many were asked for puts nothing off. */
 	identity_set_port(&identity, 100);
 	ck_assert_uint_eq(port_in_file(), 99);
-	identity_end(&identity);
+	pass_time(IDENTITY_SAVE_EVERY_MS);
 	ck_assert_uint_eq(port_in_file(), 100);
+	pass_time(IDENTITY_SAVE_EVERY_MS);
+	identity_set_port(&identity, 101);
+	ck_assert_uint_eq(port_in_file(), 101);
+	/* What is due is not lost at the end. */
+	identity_set_port(&identity, 102);
+	ck_assert_uint_eq(port_in_file(), 101);
+	identity_end(&identity);
+	ck_assert_uint_eq(port_in_file(), 102);
+	folder_remove();
+}
+END_TEST
+
+START_TEST(what_changes_once_the_file_was_written_is_written_too)
+{
+	folder_make();
+	start(folder_file);
+	identity_set_port(&identity, 1);
+	identity_set_port(&identity, 2); /* in two seconds, ... */
+	for (int i = 0; i < 600; i++)
+		(void)identity_next_attempt(&identity); /* ... or now */
+	saver_wait(&identity.saver, CLOCK_NEVER);
+	ck_assert_uint_eq(port_in_file(), 2);
+	identity_set_port(&identity, 3);
+	identity_end(&identity);
+	ck_assert_uint_eq(port_in_file(), 3);
 	folder_remove();
 }
 END_TEST
@@ -252,17 +255,6 @@ START_TEST(a_process_has_a_name_that_is_not_kept)
 	ck_assert(!uuid_equal(&first, &identity.process));
 	identity_end(&identity);
 	folder_remove();
-}
-END_TEST
-
-START_TEST(without_a_file_nothing_is_due)
-{
-	start(NULL);
-	identity_set_port(&identity, 1);
-	identity_set_port(&identity, 2);
-	ck_assert_int_eq(identity_due_ms(&identity), CLOCK_NEVER);
-	identity_save_if_due(&identity);
-	identity_end(&identity);
 }
 END_TEST
 
@@ -314,43 +306,63 @@ START_TEST(a_state_file_that_was_put_back_catches_up)
 }
 END_TEST
 
-static void *
-set_first_port(void *argument)
+START_TEST(nobody_waits_for_the_disk_for_long)
 {
-	(void)argument;
-	identity_set_port(&identity, 4711);
-	return NULL;
-}
-
-START_TEST(who_does_not_write_does_not_wait_for_the_disk)
-{
-	pthread_t thread;
-	unsigned before;
-
-	lock_condition_init(&disk.changed);
 	folder_make();
-	start(folder_file);
-	before = syncs();
-	set_stuck(true);
-	ck_assert_int_eq(
-	    pthread_create(&thread, NULL, set_first_port, NULL), 0);
-	while (syncs() == before)
-		poll(NULL, 0, 1);
+	disk_set(true, false);
 	/* Here each that waits for the disk would wait for ever. */
-	ck_assert_uint_eq(identity_port(&identity), 4711);
+	start(folder_file);
+	identity_set_port(&identity, 4711);
 	for (uint64_t attempt = 1; attempt <= 2500; attempt++)
 		ck_assert_uint_eq(identity_next_attempt(&identity), attempt);
+	identity_renew(&identity);
+	(void)identity_catch_up(&identity, 5000);
 	identity_set_port(&identity, 4712);
-	ck_assert_uint_eq(syncs(), before + 1);
-	set_stuck(false);
-	pthread_join(thread, NULL);
-	/* Whoever was writing has written what came meanwhile, at once: each time
-	 * the file and its folder. */
-	ck_assert_uint_eq(syncs(), before + 4);
-	statefile_close(&identity.file); /* no more comes into it */
+	ck_assert_int_eq(
+	    identity_stop(&identity, clock_now_ms() + 50), ERROR_TIMEOUT);
+	ck_assert_uint_eq(disk_begun(), 1);
+	disk_set(false, false);
+	identity_end(&identity);
+	/* What came meanwhile is written together: each time the file and its
+	 * folder. */
+	ck_assert_uint_eq(disk_begun(), 4);
 	start(folder_file);
-	ck_assert_uint_gt(identity_next_attempt(&identity), 2500);
+	ck_assert_uint_gt(identity_next_attempt(&identity), 5000);
 	ck_assert_uint_eq(identity_port(&identity), 4712);
+	identity_end(&identity);
+	folder_remove();
+}
+END_TEST
+
+static unsigned long
+attempt_in_file(void)
+{
+	const char *attempt = strstr(folder_read(), "\"attempt\":");
+
+	ck_assert_ptr_nonnull(attempt);
+	return strtoul(attempt + strlen("\"attempt\":"), NULL, 10);
+}
+
+START_TEST(attempts_are_reserved_before_they_are_used)
+{
+	uint64_t attempt = 0;
+
+	folder_make();
+	start(folder_file);
+	for (int i = 0; i < 600; i++) {
+		attempt = identity_next_attempt(&identity);
+		if (i % 20 == 0)
+			saver_wait(&identity.saver, CLOCK_NEVER);
+		ck_assert_uint_gt(attempt_in_file(), attempt);
+	}
+	/* Flash is spared, ... */
+	ck_assert_uint_le(disk_begun(), 2 * (1 + 2));
+	/* ... and there are some for as long as the disk is slow. */
+	disk_set(true, false);
+	for (int i = 0; i < 400; i++)
+		attempt = identity_next_attempt(&identity);
+	ck_assert_uint_gt(attempt_in_file(), attempt);
+	disk_set(false, false);
 	identity_end(&identity);
 	folder_remove();
 }
@@ -364,5 +376,6 @@ SUITE_MAIN("identity", attempts_count_up_from_one,
     who_takes_a_new_identity_keeps_it_and_the_port,
     a_state_file_that_was_put_back_catches_up,
     a_new_port_is_written_at_once_but_not_all_the_time,
-    without_a_file_nothing_is_due,
-    who_does_not_write_does_not_wait_for_the_disk)
+    what_changes_once_the_file_was_written_is_written_too,
+    nobody_waits_for_the_disk_for_long,
+    attempts_are_reserved_before_they_are_used)
