@@ -291,7 +291,7 @@ log_failure(
 
 /* Say why there is no other attempt. */
 static void
-log_end(const struct client *client, const struct control *control)
+log_why_final(const struct client *client, const struct control *control)
 {
 	unsigned failures = reconnect_failures(&client->reconnect);
 
@@ -378,7 +378,7 @@ decide(struct client *client, struct control *control)
 	if (control->end.outcome == ATTEMPT_DISPLACED)
 		log_error("%s", control->reason);
 	if (decision.is_final) {
-		log_end(client, control);
+		log_why_final(client, control);
 		return decision;
 	}
 	if (control->end.has_other_secret)

@@ -202,7 +202,7 @@ port_memory_start(
 
 /* What is in the file is not up to date any more. */
 static void
-ask_to_save(struct port_memory *memory)
+save_soon(struct port_memory *memory)
 {
 	saver_ask(&memory->saver, clock_now_ms() + PORT_MEMORY_DELAY_MS);
 }
@@ -215,7 +215,7 @@ set_granted(struct port_memory *memory, uint16_t port, bool in)
 	if (in)
 		put(memory->before, port, false); /* it has returned */
 	lock_give(&memory->lock);
-	ask_to_save(memory);
+	save_soon(memory);
 }
 
 void
@@ -259,7 +259,7 @@ port_memory_own(struct port_memory *memory, uint16_t port,
 	*known = owner;
 	lock_give(&memory->lock);
 	if (is_new)
-		ask_to_save(memory);
+		save_soon(memory);
 }
 
 static bool
