@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_layers.sh finds what it is there for: forbidden includes, planted in a copy of the sources.
+# check_layers.sh finds what it is there for: forbidden includes, calls and names, planted in a copy of the sources.
 top=$(cd "${top_srcdir:-.}" && pwd) || exit 99
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
@@ -74,4 +74,27 @@ must_fail client/visit.h 'ssize_t got = recvmsg(fd, &header, 0);'
 must_fail server/link.c 'recvfrom (fd, bytes, size, 0, NULL, NULL);'
 must_fail server/handout.c '	shutdown(fd, SHUT_RDWR);'
 must_fail server/spares.c '	ssize_t got = recv('
+# Two static functions of one name; the second one in the order of files is told
+must_pass wire/frame.c 'static void
+walk_lightly(void)
+{
+}'
+must_pass wire/frame.c 'void
+digit_value(int not_static)
+{
+}'
+must_fail wire/frame.c 'static void
+digit_value(int unused)
+{
+}'
+must_fail server/tunnel.h 'static inline unsigned
+class_of(unsigned count)
+{
+	return count;
+}'
+must_fail wire/frame.c '__attribute__((__unused__)) static int
+digit_value(int unused)
+{
+	return unused;
+}'
 exit $status
