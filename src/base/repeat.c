@@ -34,21 +34,22 @@ entry_to_reuse(struct repeat *repeat)
 }
 
 bool
-repeat_due(
-    struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden)
+repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,
+    char more[static REPEAT_MORE_SIZE])
 {
 	struct repeat_text *known = find_text(repeat, text);
 
-	*hidden = 0;
+	more[0] = '\0';
 	if (known != NULL && now_ms - known->logged_ms < REPEAT_INTERVAL_MS) {
 		known->hidden++;
 		return false;
 	}
-	if (known != NULL) {
-		*hidden = known->hidden;
-	} else {
+	if (known == NULL) {
 		known = entry_to_reuse(repeat);
 		snprintf(known->text, sizeof known->text, "%s", text);
+	} else if (known->hidden > 0) {
+		snprintf(more, REPEAT_MORE_SIZE,
+		    ", and %u more since it was last logged", known->hidden);
 	}
 	known->hidden = 0;
 	known->logged_ms = now_ms;

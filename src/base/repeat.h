@@ -16,6 +16,8 @@
 #define REPEAT_TEXTS       6
 /* Texts that do not differ before this length count as the same. */
 #define REPEAT_TEXT_SIZE 160
+/* Room for what repeat_due() says of a count. */
+#define REPEAT_MORE_SIZE 48
 
 /* Fields are private; all zero is the start. */
 struct repeat {
@@ -30,10 +32,10 @@ struct repeat {
  * Returns whether text is to be logged now.
  *
  * text: not empty.
- * hidden: set to how often the same text was held back since it was last due,
- * or to 0 when this returns false.
+ * more: set to what is to be logged behind it: ", and N more since it was last
+ * logged", or "" when nothing was held back or this returns false.
  */
-bool repeat_due(
-    struct repeat *repeat, const char *text, int64_t now_ms, unsigned *hidden);
+bool repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,
+    char more[static REPEAT_MORE_SIZE]);
 
 #endif

@@ -276,17 +276,14 @@ log_failure(
 	    client->needs_secret ? log_error : log_warning;
 	double delay_s = (double)delay_ms / 1000;
 	char status[HANDSHAKE_REASON_SIZE + 32];
-	unsigned hidden;
+	char more[REPEAT_MORE_SIZE];
 
 	snprintf(status, sizeof status, "%s (%s)", what, control->reason);
 	tell_status(client, status);
-	if (!repeat_due(&client->told, status, clock_now_ms(), &hidden))
+	if (!repeat_due(&client->told, status, clock_now_ms(), more))
 		log_debug("%s; trying again in %.1f s", status, delay_s);
-	else if (hidden > 0)
-		log("%s, and %u time%s before; trying again in %.1f s", status,
-		    hidden, hidden == 1 ? "" : "s", delay_s);
 	else
-		log("%s; trying again in %.1f s", status, delay_s);
+		log("%s%s; trying again in %.1f s", status, more, delay_s);
 }
 
 /* Say why there is no other attempt. */

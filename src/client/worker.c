@@ -132,17 +132,14 @@ worker_session_release(struct worker_session *session)
 static void
 warn(struct worker_context *context, const char *reason)
 {
-	unsigned hidden;
+	char more[REPEAT_MORE_SIZE];
 	bool due;
 
 	lock_take(&context->lock);
-	due = repeat_due(&context->told, reason, clock_now_ms(), &hidden);
+	due = repeat_due(&context->told, reason, clock_now_ms(), more);
 	lock_give(&context->lock);
-	if (due && hidden > 0)
-		log_warning("visitor turned away: %s (and %u more since)",
-		    reason, hidden);
-	else if (due)
-		log_warning("visitor turned away: %s", reason);
+	if (due)
+		log_warning("visitor turned away: %s%s", reason, more);
 }
 
 /* Of the control connection: that of a new one is not known. */

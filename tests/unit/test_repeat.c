@@ -1,4 +1,5 @@
 /* What repeat.h promises: told at once, then once a minute. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/repeat.h"
@@ -9,19 +10,23 @@ static struct repeat repeat;
 static void
 assert_due(const char *text, int64_t now_ms, unsigned expected_hidden)
 {
-	unsigned hidden = 4711;
+	char more[REPEAT_MORE_SIZE] = "x";
+	char expected[REPEAT_MORE_SIZE] = "";
 
-	ck_assert(repeat_due(&repeat, text, now_ms, &hidden));
-	ck_assert_uint_eq(hidden, expected_hidden);
+	if (expected_hidden > 0)
+		snprintf(expected, sizeof expected,
+		    ", and %u more since it was last logged", expected_hidden);
+	ck_assert(repeat_due(&repeat, text, now_ms, more));
+	ck_assert_str_eq(more, expected);
 }
 
 static void
 assert_not_due(const char *text, int64_t now_ms)
 {
-	unsigned hidden = 4711;
+	char more[REPEAT_MORE_SIZE] = "x";
 
-	ck_assert(!repeat_due(&repeat, text, now_ms, &hidden));
-	ck_assert_uint_eq(hidden, 0);
+	ck_assert(!repeat_due(&repeat, text, now_ms, more));
+	ck_assert_str_eq(more, "");
 }
 
 START_TEST(the_first_is_due_at_once_at_any_time)
