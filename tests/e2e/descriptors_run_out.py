@@ -2,7 +2,7 @@
 """With 64 descriptors, server and client shed a flood, say so once in a while, do not spin, and serve afterwards."""
 import time
 
-from harness import PATIENCE, Scene, Took, ask, echoes, eventually, flood, need, parallel, visit
+from harness import PATIENCE, Scene, Took, ask, echoes, eventually, flood, need, parallel, visit, within
 
 need("prlimit")
 FEW = ["prlimit", "--nofile=64:64", "--"]
@@ -36,7 +36,7 @@ with Scene() as scene:
             assert ask(visitor, b"during") == b"during"
             with Took() as took:
                 scene.hello(server).close()
-            assert took.s < 1 * PATIENCE, took.s
+            within(took.s, 1, "a newcomer is served")
             does_not_spin(server)
             assert ask(visitor, b"still") == b"still"
             for peer in peers:
@@ -57,7 +57,7 @@ with Scene() as scene:
                 visitors, served = flood(port, 200)
             assert 10 <= served < 200, served
             # Who is accepted has what it needs to be served, and the others are told at once
-            assert took.s < 5 * PATIENCE, took.s
+            within(took.s, 5, "the flood is dealt with")
             assert ask(visitor, b"during") == b"during"
             said_once_in_a_while(server, SYSTEM_TEXT, 3)
             does_not_spin(server)
@@ -99,7 +99,7 @@ with Scene() as scene:
             peers, said = [], []
             while said.count("waits") < 3 and len(peers) < 100:
                 peers.append(scene.connect(server))
-                peers[-1].sock.settimeout(0.5)
+                peers[-1].sock.settimeout(2 * PATIENCE)
                 try:
                     peers[-1].send({"Hello": 0})
                     said += peers[-1].receive()
@@ -115,7 +115,7 @@ with Scene() as scene:
         with Took() as took:
             scene.hello(server).close()
             assert echoes(port, b"afterwards")
-        assert took.s < 3 * PATIENCE, took.s
+        within(took.s, 3, "a newcomer is served afterwards")
         said_once_in_a_while(server, SYSTEM_TEXT, 3)
         assert client.count("connection lost") == 0
 

@@ -2,7 +2,7 @@
 """SIGHUP makes a waiting client retry at once, does nothing to one that is connected, and does not end a server."""
 import signal
 
-from harness import AGAIN, PATIENCE, Scene, Took, echoes
+from harness import AGAIN, Scene, Took, echoes, within
 
 with Scene() as scene:
     fake = scene.fake_server()
@@ -13,7 +13,7 @@ with Scene() as scene:
         with Took() as took:
             client.send(signal.SIGHUP)
             peer = fake.accept()
-        assert took.s < 0.6 * PATIENCE, (took.s, delay)
+        within(took.s, 0.6, f"an attempt at once, and not after {delay} s")
         peer.reset()
     assert delay > 4, "the signal must not start the backoff over"
     assert client.end() == 0

@@ -2,7 +2,7 @@
 """A server that falls silent is lost after --heartbeat-timeout, not sooner while it speaks, and the log says so."""
 import time
 
-from harness import PATIENCE, Scene, Took, parallel
+from harness import DEADLINE_S, Scene, Took, parallel, within
 
 with Scene() as scene:
     def falls_silent():
@@ -10,10 +10,11 @@ with Scene() as scene:
         client = scene.client(1, fake, "--heartbeat-timeout", "2", connected=False, name="client-silent")
         control = fake.accept_client()
         client.public_port()
-        control.send("Heartbeat")
         with Took() as took:
+            control.send("Heartbeat")
             client.wait_for(r"connection lost \(no heartbeat for 2\.[0-9] s\); trying again in")
-        assert 1.9 <= took.s <= 2.5 * PATIENCE, took.s
+        assert 1.9 <= took.s, took.s
+        within(took.s, 2.5, "silence is noticed")
         assert control.ending() in ("end", "reset")
         assert fake.accept().receive() == {"Hello": 4242}
 
@@ -35,7 +36,7 @@ with Scene() as scene:
         control = fake.accept_client()
         client.public_port()
         mark = time.monotonic()
-        while client.count("connection lost") == 0 and time.monotonic() < mark + 10:
+        while client.count("connection lost") == 0 and time.monotonic() < mark + DEADLINE_S:
             try:
                 control.send(b" ")
             except OSError:
@@ -46,9 +47,9 @@ with Scene() as scene:
     def default():
         fake = scene.fake_server()
         client = scene.client(1, fake, connected=False, name="client-default")
-        fake.accept_client()
-        client.public_port()
         with Took() as took:
+            fake.accept_client()
+            client.public_port()
             client.wait_for(r"connection lost \(no heartbeat for 8\.[0-9] s\)")
         assert took.s >= 7.5, took.s
 

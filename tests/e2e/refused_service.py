@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A local service that refuses resets the visitor at once, the log names its address, and the tunnel stands."""
-from harness import PATIENCE, Scene, Took, echoes, ending_of_visit, free_port
+from harness import Scene, Took, echoes, ending_of_visit, free_port, within
 
 with Scene() as scene:
     server = scene.server()
@@ -10,7 +10,7 @@ with Scene() as scene:
     for _ in range(3):
         with Took() as took:
             assert ending_of_visit(port) == "reset"
-        assert took.s < 1 * PATIENCE, took.s
+        within(took.s, 1, "the visitor is reset")
     client.wait_for(r"warning: visitor turned away: cannot reach the local service at (127\.0\.0\.1|\[::1\]):"
                     rf"{service_port}: Connection refused")
     assert client.count("visitor turned away") == 1, "condensed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Peers that were refused and keep their end open do not hold what newcomers need, with 64 descriptors for all."""
-from harness import PATIENCE, Scene, Took, ask, echoes, need, parallel, visit
+from harness import Scene, Took, ask, echoes, need, parallel, visit, within
 
 need("prlimit")
 FEW = ["prlimit", "--nofile=64:64", "--"]
@@ -22,7 +22,7 @@ with Scene() as scene:
                     pass
             with Took() as took:
                 scene.client(service_port, server, *options, name=f"newcomer-{name}").end()
-            assert took.s < 2.5 * PATIENCE, (name, took.s)
+            within(took.s, 2.5, name)
             assert ask(visitor, b"during") == b"during"
             for peer in peers:
                 peer.close()

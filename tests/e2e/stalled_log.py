@@ -4,8 +4,8 @@ import fcntl
 import os
 import subprocess
 
-from harness import (HAS_PORT, OWN_MOUNTS, PATIENCE, REBORE, Scene, Took, ask, eventually, free_port, is_refused,
-                     need, parallel, visit)
+from harness import (DEADLINE_S, HAS_PORT, OWN_MOUNTS, REBORE, Scene, Took, ask, eventually, free_port, is_refused,
+                     need, parallel, visit, within)
 
 
 def full_pipe():
@@ -36,8 +36,9 @@ with Scene(network=True) as scene:
         try:
             with Took() as took:
                 popen.terminate()
-                popen.wait(5 * PATIENCE)
-            assert popen.returncode == 0 and took.s < 1 * PATIENCE, (popen.returncode, took.s)
+                popen.wait(DEADLINE_S)
+            assert popen.returncode == 0, popen.returncode
+            within(took.s, 1, "it ends")
         finally:
             popen.kill()
             popen.wait()

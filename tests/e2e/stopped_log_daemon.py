@@ -4,8 +4,8 @@ import os
 import re
 import socket
 
-from harness import (CONNECTED, DEADLINE_S, HAS_PORT, LISTENING, OWN_MOUNTS, PATIENCE, Scene, Took, ask, need,
-                     parallel, visit)
+from harness import (CONNECTED, DEADLINE_S, HAS_PORT, LISTENING, OWN_MOUNTS, Scene, Took, ask, need, parallel, visit,
+                     within)
 
 need("mount")
 
@@ -55,7 +55,7 @@ with Scene(network=True) as scene:
         log.stop()
         with Took() as took:
             assert process.end() == 0
-        assert took.s < 3 * PATIENCE, took.s
+        within(took.s, 3, "it ends")
         assert not re.search("visitor|stopping", process.log()), process.log()
 
     def server():

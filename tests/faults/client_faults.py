@@ -154,7 +154,7 @@ def host_gone(name, newcomer_host, most_again, client_options=(), server_options
         again_at = probe.wait_served(start)
         time.sleep(0.5)
         probe.stop()
-        unserved = probe.unserved()
+        unserved = probe.unserved(after=start)  # who was being served before is lost with the host
         told(name, when(tunnel.server, "in place of|is gone|new client", mark) - start, again_at - start, len(unserved),
              None, public_port(client) == tunnel.port)
         show((client, 0), (tunnel.server, mark))
@@ -198,10 +198,11 @@ def host_restarted():
         again_at = probe.wait_served(end)
         time.sleep(0.5)
         probe.stop()
-        told("client's host gone and back at the same address", None, again_at - end, len(probe.unserved()), None, True)
+        unserved = probe.unserved(after=start)
+        told("client's host gone and back at the same address", None, again_at - end, len(unserved), None, True)
         show((client, 0))
         within(again_at - end, 4, "served again")
-        assert not probe.unserved(), described(probe.unserved(), start)
+        assert not unserved, described(unserved, start)
 
 
 def port_taken_meanwhile():
@@ -213,8 +214,8 @@ def port_taken_meanwhile():
         tunnel.server.wait_for(f"port {tunnel.port} is free", server_mark)
         stranger = stage.hello(tunnel.port, host=stage.hosts["other"])
         assert stranger.public_port == tunnel.port, stranger.refusal
-        tunnel.client.send(signal.SIGCONT)
         start = time.time()
+        tunnel.client.send(signal.SIGCONT)
         tunnel.client.wait_for(rf"warning: the public address has changed: it was \S+:{tunnel.port}, it is", mark)
         took = time.time() - start
         told("client's port taken meanwhile", None, took, None, None, False)
@@ -257,11 +258,12 @@ def restarted_in_silence():
         again = probe.wait_served(end) - end
         time.sleep(0.5)
         probe.stop()
-        told("client back at another address, with its state file", None, again, len(probe.unserved()), None,
+        unserved = probe.unserved(after=start)
+        told("client back at another address, with its state file", None, again, len(unserved), None,
              client.public_port() == tunnel.port)
         assert client.public_port() == tunnel.port
         within(again, 1, "served again")
-        assert not probe.unserved(), described(probe.unserved(), start)
+        assert not unserved, described(unserved, start)
 
 
 main(bore_client_gone, bore_client_gone_rebore_comes, sigkill_with_state_file, sigkill_same_secret,

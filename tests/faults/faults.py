@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 
 from harness import (AGAIN, BORE_CONTROL_PORT, CLONE_NEWNET, CONNECTED, DEADLINE_S, PATIENCE, REBORE,  # noqa: F401,E402
                      OWN_MOUNTS, Peer, Process, Scene, answer, ask, bore, close_listener, eventually, libc, need, parallel, reset,
-                     skip)
+                     skip, within)
 
 CONTROL_PORT = BORE_CONTROL_PORT
 
@@ -410,11 +410,6 @@ def told(name, noticed=None, again=None, refused=None, lost=None, same_port=None
     print(f"row: {name} | noticed {figure(noticed)} | served again {figure(again)}"
           f" | refused {'-' if refused is None else refused} | lost {'-' if lost is None else f'{lost} bytes'}"
           f" | same port {same}{' | ' + more if more else ''}", flush=True)
-
-
-def within(seconds, most, what):
-    """Asserts a duration; a slow machine is given more."""
-    assert seconds <= most * PATIENCE, f"{what}: {seconds:.2f} s, more than {most} s"
 
 
 def described(visits, zero):

@@ -130,8 +130,7 @@ def nat_forgets_spares():
     with Stage() as stage:
         forgetful_nat(2)
         tunnel = stage.tunnel()
-        before = connections_known()
-        assert before >= 5, before  # control, and four spares
+        eventually(lambda: connections_known() >= 5, "control, and four spares")
         eventually(lambda: connections_known() == 1, "the NAT has forgotten all but the control connection")
         delays_s = []
         for _ in range(6):
@@ -142,7 +141,7 @@ def nat_forgets_spares():
         told("a NAT forgets spares", more="visitors served after " + ", ".join(f"{delay:.3f}" for delay in delays_s))
         show((tunnel.client, 0), (tunnel.server, 0))
         assert not tunnel.client.count(LOST)
-        assert sum(delay > 0.15 * PATIENCE for delay in delays_s) <= 1, delays_s
+        assert tunnel.server.count("did not answer") <= 1, "the others were tried, too"
         within(max(delays_s), 0.5, "the first")
 
 
@@ -161,7 +160,8 @@ def keepalive_outlasts_nat():
             assert ask(visitor, b"x") == b"x"
         took = time.monotonic() - start
         told("keepalive outlasts a NAT", more=f"a visitor served after {took:.3f} s")
-        within(took, 0.15, "over a spare that lives")
+        assert not tunnel.server.count("did not answer"), "a spare was dead"
+        within(took, 1, "served")
 
 
 def nat_forgets_bore_client():

@@ -89,8 +89,8 @@ def client_gone_behind_proxy(name, start_proxy):
     with Stage("other") as stage:
         server, _, client = connected_to_proxy(stage, start_proxy)
         mark = server.mark()
-        client.send(signal.SIGSTOP)
         start = time.time()
+        client.send(signal.SIGSTOP)
         noticed = eventually(lambda: server.count("is gone", mark), "the server notices") and time.time() - start
         told(name, noticed)
         show((server, mark))

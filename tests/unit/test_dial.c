@@ -297,8 +297,8 @@ END_TEST
 START_TEST(what_refuses_is_not_tried_anew)
 {
 	add_refusing();
-	dial_start_again(
-	    &dial, &list, time_ms + SOCKETS_PATIENCE_MS, SOCKETS_PATIENCE_MS);
+	dial_start_again(&dial, &list, time_ms + SOCKETS_PATIENCE_MS,
+	    SOCKETS_PATIENCE_MS / 2);
 	assert_fails_at(0, ECONNREFUSED);
 	ck_assert_uint_eq(dial.next, 1);
 	dial_end(&dial);
