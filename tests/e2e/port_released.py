@@ -3,16 +3,17 @@
 import signal
 import socket
 
-from harness import HAS_PORT, PATIENCE, Scene, bore, ending_of, eventually, is_refused, parallel, visit
+from harness import HAS_PORT, Scene, Took, bore, ending_of, eventually, is_refused, parallel, visit, within
 
 BORE = bore()
-AT_ONCE_S = 0.4 * PATIENCE
 
 with Scene(network=True) as scene:
     server = scene.server(control_port=7835)
 
     def freed(port):
-        eventually(lambda: is_refused(port), "the public port is free", AT_ONCE_S)
+        with Took() as took:
+            eventually(lambda: is_refused(port), "the public port is free")
+        within(took.s, 0.4, "the public port is free")
 
     def by_end():
         control = scene.hello(server)

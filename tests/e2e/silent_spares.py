@@ -1,10 +1,23 @@
 #!/usr/bin/env python3
 """A spare that does not answer costs its visitor a moment, and those as old are not tried with the next visitors; one
 that answers late still serves, and one that is newer is used."""
+import fcntl
+import struct
+import termios
 import time
 import uuid
 
 from harness import PATIENCE, Scene, eventually, visit, within
+
+
+def unread_by(server, peer):
+    """How much of what a peer has sent lies in the server's socket."""
+    unread = 0
+    for sock in server.sockets():
+        with sock:
+            if sock.getpeername()[1] == peer.sock.getsockname()[1]:
+                unread += struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+    return unread
 
 
 class Client:
@@ -27,6 +40,7 @@ class Client:
         peer = self.scene.connect(self.server)
         peer.send({"Spare": self.key})
         eventually(lambda: self.server.descriptors() > before, "the server has the connection")
+        eventually(lambda: not unread_by(self.server, peer), "the server has read what it is")
         time.sleep(0.1 * PATIENCE)  # nothing tells that it has become a spare, and their order matters
         return peer
 

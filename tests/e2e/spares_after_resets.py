@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 
-from harness import PATIENCE, Scene, echoes, eventually
+from harness import Scene, Took, echoes, eventually, within
 
 # Of the server: control connection, listener and wake-up; and as many spares as there are by default
 TUNNEL, SPARES = 3, 4
@@ -24,5 +24,7 @@ with Scene() as scene:
             visitor.close()
             time.sleep(0.01)
         # A rest would take five seconds; what the client tends it tends every two
-        eventually(lambda: server.descriptors() >= usual, "the spares are there again", 3.5 * PATIENCE)
+        with Took() as took:
+            eventually(lambda: server.descriptors() >= usual, "the spares are there again")
+        within(took.s, 3.5, "the spares are there again")
     assert echoes(port, b"after")
