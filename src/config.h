@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/log.h"
-#include "client/client.h"
+#include "client/client_options.h"
 #include "server/server_options.h"
 #include "wire/auth.h"
 #include "wire/keyring.h"
@@ -41,7 +41,8 @@ struct config {
 	/* A proxied connection that is idle is asked so early. */
 	unsigned keepalive_s;
 
-	/* Of CONFIG_SERVER: any of these secrets will do; none: none is wanted. */
+	/* A client has one at most. Of a server any will do; none: none is
+	 * wanted. */
 	struct auth_key keys[KEYRING_MOST];
 	unsigned key_count;
 	/* The files of secrets, in the order of the arguments; into argv. */

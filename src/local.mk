@@ -58,6 +58,7 @@ librebore_a_SOURCES = \
 	%D%/wire/keyring.c	%D%/wire/keyring.h \
 	%D%/wire/channel.c	%D%/wire/channel.h \
 	%D%/wire/frame.c	%D%/wire/frame.h \
+	%D%/wire/announcement.h \
 	%D%/wire/message.c	%D%/wire/message.h \
 	%D%/wire/message_extensions.h \
 	%D%/wire/json_arena.c	%D%/wire/json_arena.h \
@@ -80,6 +81,9 @@ librebore_a_SOURCES = \
 	%D%/client/served_visitors.c	%D%/client/served_visitors.h \
 	%D%/client/visit.c	%D%/client/visit.h \
 	%D%/client/quarrel.c	%D%/client/quarrel.h \
+	%D%/client/client_end.h	%D%/client/client_options.h \
+	%D%/client/data_connection.c	%D%/client/data_connection.h \
+	%D%/client/service.c	%D%/client/service.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/port_claim.c	%D%/server/port_claim.h \
 	%D%/server/port_claim_decide.c	%D%/server/port_claim_decide.h \

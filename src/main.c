@@ -345,11 +345,11 @@ run_client(struct config *config, struct daemon *daemon)
 	enum error error;
 	bool is_ready;
 
-	config->client.told = notify_status;
-	config->client.ended = signals_tell_main;
+	config->client.on_status = notify_status;
+	config->client.on_end = signals_tell_main;
 	errno = 0;
-	error = client_start(&config->client, &client, &failure);
-	secret_wipe(&config->client.key, sizeof config->client.key);
+	error = client_start(&config->client, config->keys, &client, &failure);
+	secret_wipe(config->keys, sizeof config->keys);
 	if (error != ERROR_NONE && failure.of_state_file) {
 		say_why_no_state(
 		    config, config->client.state_path, error, failure.holder);

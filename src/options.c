@@ -549,7 +549,7 @@ options_parse(int argc, char **argv, struct config *config,
 	work.error = error;
 	work.config = config;
 	config->command = command;
-	config->client.reconnect = true;
+	config->client.reconnect.reconnect = true;
 	config->log.level = LOG_LEVEL_INFO;
 	config->log.facility = log_facility_of_name("daemon");
 	if (command != CONFIG_NONE)

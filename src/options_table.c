@@ -141,7 +141,6 @@ set_to(
 void
 options_forget_secrets(struct config *config)
 {
-	secret_wipe(&config->client.key, sizeof config->client.key);
 	config->client.has_secret = false;
 	secret_wipe(config->keys, sizeof config->keys);
 	config->key_count = 0;
@@ -152,12 +151,12 @@ void
 options_add_secret(struct config *config, const void *secret, size_t size)
 {
 	if (config->command == CONFIG_LOCAL) {
-		auth_key_derive(secret, size, &config->client.key);
+		config->key_count = 0;
 		config->client.has_secret = true;
-	} else if (config->key_count < KEYRING_MOST) {
+	}
+	if (config->key_count < KEYRING_MOST)
 		auth_key_derive(
 		    secret, size, &config->keys[config->key_count++]);
-	}
 	if (size == 0)
 		config->secret_empty = true;
 }
@@ -195,7 +194,7 @@ set_no_reconnect(
 {
 	(void)row;
 	(void)text;
-	work->config->client.reconnect = false;
+	work->config->client.reconnect.reconnect = false;
 	return true;
 }
 
@@ -316,7 +315,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "public port to ask for; 0: any",
 	.commands = CONFIG_LOCAL,
 	.set = set_port,
-	.target = TARGET(client.public_port)},
+	.target = TARGET(client.reconnect.public_port)},
     [OPTIONS_ROW_MIN_PORT] = {.name = "min-port",
 	.argument = "N",
 	.fallback = "1024",
@@ -359,8 +358,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 86400,
 	.help = "a refused secret is tried again",
 	.commands = CONFIG_LOCAL,
-	.set = set_number,
-	.target = TARGET(client.auth_retry_s)},
+	.set = set_seconds,
+	.target = TARGET(client.reconnect.auth_retry_ms)},
     [OPTIONS_ROW_BIND_ADDR] = {.name = "bind-addr",
 	.argument = "ADDRESS",
 	.fallback = "::",
@@ -431,7 +430,7 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.help = "give up after N failures in a row",
 	.commands = CONFIG_LOCAL,
 	.set = set_number,
-	.target = TARGET(client.max_retries)},
+	.target = TARGET(client.reconnect.max_retries)},
     [OPTIONS_ROW_MAX_RECONNECT_DELAY] = {.name = "max-reconnect-delay",
 	.argument = "SECONDS",
 	.fallback = "64",
@@ -439,8 +438,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 86400,
 	.help = "longest wait between attempts",
 	.commands = CONFIG_LOCAL,
-	.set = set_number,
-	.target = TARGET(client.max_delay_s)},
+	.set = set_seconds,
+	.target = TARGET(client.reconnect.cap_ms)},
     [OPTIONS_ROW_HEARTBEAT_TIMEOUT] = {.name = "heartbeat-timeout",
 	.argument = "SECONDS",
 	.fallback = "8",
@@ -448,8 +447,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 3600,
 	.help = "a silent server is lost after this",
 	.commands = CONFIG_LOCAL,
-	.set = set_number,
-	.target = TARGET(client.heartbeat_timeout_s)},
+	.set = set_seconds,
+	.target = TARGET(client.heartbeat_timeout_ms)},
     [OPTIONS_ROW_LOCAL_RETRY] = {.name = "local-retry",
 	.argument = "SECONDS",
 	.fallback = "0",
@@ -457,8 +456,8 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.max = 3600,
 	.help = "wait for a service that is down",
 	.commands = CONFIG_LOCAL,
-	.set = set_number,
-	.target = TARGET(client.local_retry_s)},
+	.set = set_seconds,
+	.target = TARGET(client.local_retry_ms)},
     [OPTIONS_ROW_SPARES] = {.name = "spares",
 	.argument = "N",
 	.fallback = "4",

@@ -62,6 +62,8 @@ must_fail server/registry.c '#include "server/tunnel.h"'
 must_fail server/lease.h '#include "server/tunnel.h"'
 must_fail server/pending.c '#include "server/handout.h"'
 must_fail wire/message_extensions.h '#include "wire/message.h"'
+must_fail client/client_options.h '#include "client/client.h"'
+must_fail client/service.c '#include "client/worker.h"'
 # A socket that is read, written or ended without its transport
 must_pass net/dial.c '	recv(fd, bytes, size, 0);'
 must_pass os/notify.c '	send(fd, bytes, size, 0);'

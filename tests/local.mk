@@ -25,6 +25,7 @@ unit_tests = \
 	%D%/unit/test_control_state \
 	%D%/unit/test_thread_pool \
 	%D%/unit/test_crowd \
+	%D%/unit/test_data_connection \
 	%D%/unit/test_daemon \
 	%D%/unit/test_dial \
 	%D%/unit/test_door \
@@ -72,6 +73,7 @@ unit_tests = \
 	%D%/unit/test_json_arena \
 	%D%/unit/test_secret \
 	%D%/unit/test_secretfile \
+	%D%/unit/test_service \
 	%D%/unit/test_shares \
 	%D%/unit/test_object_cache \
 	%D%/unit/test_source \
@@ -87,6 +89,7 @@ unit_tests = \
 	%D%/unit/test_transport \
 	%D%/unit/test_uuid \
 	%D%/unit/test_wakeup \
+	%D%/unit/test_worker \
 	%D%/unit/test_wakeup_pipe
 
 # Each has the name of what it tests

@@ -43,8 +43,8 @@
 
 struct client {
 	/* Set before the supervisor starts, then read-only. */
-	struct client_options options;
-	struct worker_context workers;
+	const struct client_options *options;
+	struct worker_shared workers;
 	struct roster roster;   /* proxied connections */
 	struct roster controls; /* control connections */
 	struct thread_pool *threads;
@@ -61,7 +61,7 @@ struct client {
 	/* The supervisor's alone; the control thread's while it runs. */
 	struct reconnect reconnect;
 	struct rekey rekey;
-	struct repeat told;
+	struct repeat losses; /* that were logged */
 	struct netwatch watch;
 	int64_t cut_ms;       /* when the network ended a wait last */
 	int64_t suspended_ms; /* time that the system has slept so far */
@@ -78,7 +78,7 @@ static void
 public_address(const struct client *client, uint16_t port,
     char text[static ADDRESS_NAME_TEXT_SIZE])
 {
-	struct address_name name = client->options.server;
+	struct address_name name = client->options->server;
 
 	name.port = port;
 	address_name_print(&name, text);
@@ -87,8 +87,8 @@ public_address(const struct client *client, uint16_t port,
 static void
 tell_status(const struct client *client, const char *status)
 {
-	if (client->options.told != NULL)
-		client->options.told(status);
+	if (client->options->on_status != NULL)
+		client->options->on_status(status);
 }
 
 /* The address has changed against the user's will: say so loudly. */
@@ -116,7 +116,7 @@ established(void *context, uint16_t public_port)
 	/* First: whoever reads the log may kill us right after. */
 	identity_set_port(&client->identity, public_port);
 	public_address(client, public_port, address);
-	address_name_print(&client->options.server, server);
+	address_name_print(&client->options->server, server);
 	if (old_port == public_port && client->lost_ms == 0)
 		return; /* by a second connection: nothing was lost */
 	if (!client->has_stood)
@@ -132,7 +132,7 @@ established(void *context, uint16_t public_port)
 	client->lost_ms = 0;
 	reconnect_stands(&client->reconnect, public_port);
 	rekey_accept(&client->rekey);
-	memset(&client->told, 0, sizeof client->told);
+	memset(&client->losses, 0, sizeof client->losses);
 	snprintf(
 	    status, sizeof status, "connected, public address %s", address);
 	tell_status(client, status);
@@ -154,7 +154,7 @@ attempt(struct client *client, struct control *control)
 	wakeup_clear(&client->retry);
 	client->needs_secret = false;
 	memset(control, 0, sizeof *control);
-	control->options = &client->options;
+	control->options = client->options;
 	control->keys = &client->keys;
 	control->identity = &client->identity;
 	control->watch = &client->watch;
@@ -280,7 +280,7 @@ log_failure(
 
 	snprintf(status, sizeof status, "%s (%s)", what, control->reason);
 	tell_status(client, status);
-	if (!repeat_due(&client->told, status, clock_now_ms(), more))
+	if (!repeat_due(&client->losses, status, clock_now_ms(), more))
 		log_debug("%s; trying again in %.1f s", status, delay_s);
 	else
 		log("%s%s; trying again in %.1f s", status, more, delay_s);
@@ -322,8 +322,10 @@ log_why_final(const struct client *client, const struct control *control)
 static bool
 find_other_secret(struct client *client)
 {
-	rekey_refuse(&client->rekey, client->options.auth_retry_s > 0);
-	return client->options.reconnect && rekey_look(&client->rekey, true);
+	rekey_refuse(
+	    &client->rekey, client->options->reconnect.auth_retry_ms > 0);
+	return client->options->reconnect.reconnect &&
+	       rekey_look(&client->rekey, true);
 }
 
 /* Add to the end of an attempt what the client alone can tell. */
@@ -402,8 +404,8 @@ supervise(void *argument)
 		}
 	}
 	atomic_store(&client->has_ended, true);
-	if (client->options.ended != NULL)
-		client->options.ended();
+	if (client->options->on_end != NULL)
+		client->options->on_end();
 	return NULL;
 }
 
@@ -421,7 +423,7 @@ destroy_client(struct client *client)
 	wakeup_close(&client->end);
 	wakeup_close(&client->retry);
 	wakeup_close(&client->stop);
-	worker_context_destroy(&client->workers);
+	worker_shared_destroy(&client->workers);
 	identity_end(&client->identity);
 	keyring_destroy(&client->keys);
 	roster_destroy(&client->controls);
@@ -432,33 +434,22 @@ destroy_client(struct client *client)
 static void
 connect_workers(struct client *client)
 {
-	struct worker_context *workers = &client->workers;
+	struct worker_shared *workers = &client->workers;
 
-	workers->keys = client->options.has_secret ? &client->keys : NULL;
-	workers->spares = client->options.spares;
-	workers->local_name = client->options.local;
+	workers->options = client->options;
+	workers->keys = client->options->has_secret ? &client->keys : NULL;
 	workers->local = client->local_name;
 	workers->threads = client->threads;
-	workers->budget = client->options.budget;
 	workers->roster = &client->roster;
 	workers->stop_fd = client->end.read_fd;
-	workers->local_retry_ms = (int64_t)client->options.local_retry_s * 1000;
 }
 
 static void
 set_rules(struct client *client)
 {
-	const struct client_options *options = &client->options;
-	const struct reconnect_rules rules = {
-	    .public_port = options->public_port,
-	    .reconnect = options->reconnect,
-	    .max_retries = options->max_retries,
-	    .cap_ms = options->max_delay_s * 1000,
-	    .auth_retry_ms = options->auth_retry_s * 1000,
-	};
-
 	client->public_port = identity_port(&client->identity);
-	reconnect_init(&client->reconnect, &rules, client->public_port);
+	reconnect_init(&client->reconnect, &client->options->reconnect,
+	    client->public_port);
 }
 
 static enum error
@@ -479,12 +470,11 @@ open_all(struct client *client)
 /* Make the parts of a client; destroy_client() takes it at any state. */
 static enum error
 make_parts(struct client *client, const struct client_options *options,
-    struct client_failure *failure)
+    const struct auth_key *key, struct client_failure *failure)
 {
 	enum error error;
 
-	client->options = *options;
-	secret_wipe(&client->options.key, sizeof client->options.key);
+	client->options = options;
 	keyring_init(&client->keys);
 	rekey_init(&client->rekey, options->secret_path, &client->keys);
 	client->timer_fd = -1;
@@ -494,12 +484,12 @@ make_parts(struct client *client, const struct client_options *options,
 	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
 	roster_init(&client->roster);
 	roster_init(&client->controls);
-	worker_context_init(&client->workers);
+	worker_shared_init(&client->workers);
 	error = identity_start(
 	    &client->identity, options->state_path, &failure->holder);
 	failure->of_state_file = error != ERROR_NONE;
 	if (error == ERROR_NONE && options->has_secret)
-		error = keyring_replace(&client->keys, &options->key, 1);
+		error = keyring_replace(&client->keys, key, 1);
 	set_rules(client);
 	client->lost_ms = clock_now_ms();
 	client->threads = thread_pool_create("rebore-visitor");
@@ -516,8 +506,8 @@ make_parts(struct client *client, const struct client_options *options,
 }
 
 enum error
-client_start(const struct client_options *options, struct client **client,
-    struct client_failure *failure)
+client_start(const struct client_options *options, const struct auth_key *key,
+    struct client **client, struct client_failure *failure)
 {
 	struct client *made = calloc(1, sizeof *made);
 	enum error error;
@@ -527,7 +517,7 @@ client_start(const struct client_options *options, struct client **client,
 	memset(failure, 0, sizeof *failure);
 	if (made == NULL)
 		return ERROR_MEMORY;
-	error = make_parts(made, options, failure);
+	error = make_parts(made, options, key, failure);
 	if (error == ERROR_NONE)
 		error = thread_start(&made->supervisor, "rebore-superv",
 		    THREAD_STACK_BYTES, supervise, made);
@@ -573,11 +563,11 @@ client_join(struct client *client)
 	thread_join(client->supervisor);
 	end = client->ending;
 	left = roster_wait_empty(&client->roster,
-	    clock_now_ms() + (int64_t)client->options.drain_s * 1000);
-	if (left > 0 && client->options.drain_s > 0)
+	    clock_now_ms() + (int64_t)client->options->drain_s * 1000);
+	if (left > 0 && client->options->drain_s > 0)
 		log_warning("visitors have not finished in %u s and are cut "
 			    "off: %u",
-		    client->options.drain_s, left);
+		    client->options->drain_s, left);
 	wakeup_send(&client->end);
 	resolve_stop(client->local_name);
 	roster_interrupt_all(&client->roster);
@@ -587,6 +577,6 @@ client_join(struct client *client)
 	if (error == ERROR_NONE)
 		destroy_client(client);
 	else /* threads are left that use the rest: wipe what nobody holds */
-		(void)keyring_replace(&client->keys, &client->options.key, 0);
+		(void)keyring_replace(&client->keys, NULL, 0);
 	return end;
 }

@@ -58,7 +58,7 @@ beat(struct standing *standing)
 	const struct message heartbeat = {.kind = MESSAGE_HEARTBEAT};
 	struct channel *channel = &standing->current->channel;
 
-	atomic_store(&standing->session->rtt_ms,
+	atomic_store(&standing->session->server.rtt_ms,
 	    tcp_rtt_ms(transport_fd(&standing->current->transport)));
 	/* One that finds no room is not missed; failures show on reading. */
 	if (channel_put(channel, &heartbeat) == ERROR_NONE)
@@ -270,8 +270,8 @@ handle(struct standing *standing, const struct message *message)
 		worker_tidy(control->workers);
 		break;
 	case MESSAGE_CONNECTION:
-		worker_start(
-		    control->workers, standing->session, &message->as.uuid);
+		worker_start(control->workers, standing->session,
+		    &message->as.announcement);
 		break;
 	case MESSAGE_ERROR:
 		handshake_report_error(
@@ -348,7 +348,7 @@ begin_session(struct standing *standing)
 	control->end.lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
-	standing->session = worker_session_create(
+	standing->session = worker_session_create(control->workers,
 	    &standing->current->peer, standing->current->public_port);
 	if (standing->session == NULL) {
 		give_reason(control, error_text(ERROR_MEMORY));
@@ -502,7 +502,7 @@ stand(struct standing *standing)
 
 	standing->suspended_ms = clock_suspended_ms();
 	control_state_init(&standing->state,
-	    control->options->heartbeat_timeout_s * 1000, clock_now_ms());
+	    control->options->heartbeat_timeout_ms, clock_now_ms());
 	begin_session(standing);
 	while (!attempt_is_over(standing)) {
 		wait_and_see(standing);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "client/attempt.h"
-#include "client/client.h"
+#include "client/client_options.h"
 #include "client/handshake.h"
 #include "client/worker.h"
 #include "net/netwatch.h"
@@ -27,7 +27,7 @@ struct control {
 	struct keyring *keys;
 	struct identity *identity;
 	struct roster *roster; /* of control connections */
-	struct worker_context *workers;
+	struct worker_shared *workers;
 	struct resolve *server;
 	int stop_fd; /* readable when the client is to end */
 	uint16_t asked_port;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/client.h"
+#include "client/client_options.h"
 #include "client/identity.h"
 #include "net/resolve.h"
 #include "net/roster.h"

@@ -24,13 +24,13 @@
 
 #include "base/backoff.h"
 #include "client/attempt.h"
-#include "client/client.h"
+#include "client/client_end.h"
 #include "client/quarrel.h"
 
 /* No delay is shorter, whatever a server says. */
 #define RECONNECT_LEAST_MS 100u
 
-/* What the user has asked for; see struct client_options. */
+/* What the user has asked for. */
 struct reconnect_rules {
 	/* The public port; 0: any. */
 	uint16_t public_port;

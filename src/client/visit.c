@@ -14,7 +14,7 @@ log_end(const struct visit *visit, const struct relay *relay,
 	char uuid[UUID_TEXT_SIZE];
 	char local[ADDRESS_TEXT_SIZE];
 
-	uuid_print(&visit->uuid, uuid);
+	uuid_print(&visit->announcement.uuid, uuid);
 	address_print(&visit->local, local);
 	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
 	    uuid, local, (double)(clock_now_ms() - visit->start_ms) / 1000,
@@ -42,9 +42,11 @@ visit_run(struct visit *visit)
 	    .early_size = visit->early_size,
 	};
 	enum relay_outcome outcome;
+	unsigned entered = roster_enter(visit->roster, &entry,
+	    transport_fd(&visit->data), transport_fd(&visit->service));
 
-	if (!roster_enter(visit->roster, &entry, transport_fd(&visit->data),
-		transport_fd(&visit->service))) {
+	roster_arrive(visit->roster);
+	if (entered == 0) {
 		transport_reset(&visit->data);
 		transport_reset(&visit->service);
 		buffers_return(visit->early);
@@ -54,7 +56,8 @@ visit_run(struct visit *visit)
 	outcome = relay_run(&relay);
 	roster_leave(visit->roster, &entry);
 	if (relay_is_broken(outcome) && relay.to_end == 0)
-		served_visitors_forget(visit->served, &visit->uuid);
+		served_visitors_forget(
+		    visit->served, &visit->announcement.uuid);
 	end(visit);
 	log_end(visit, &relay, outcome);
 }

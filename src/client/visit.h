@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/uuid.h"
 #include "client/served_visitors.h"
 #include "net/address.h"
 #include "net/roster.h"
 #include "net/transport.h"
+#include "wire/announcement.h"
 
 struct visit {
 	/* Of the client; they outlive the visit. */
@@ -25,7 +25,7 @@ struct visit {
 	/* Set once bytes of the visitor have reached the service. */
 	atomic_bool *carried;
 
-	struct uuid uuid;
+	struct announcement announcement;
 	int64_t start_ms;
 	/* Both are connected and prepared; closed by visit_run(). */
 	struct transport data;
@@ -37,7 +37,8 @@ struct visit {
 	size_t early_size;
 };
 
-/* Relay until the end, log it, and close. Takes as long as the visitor stays. */
+/* Relay until the end, log it, and close. Takes as long as the visitor stays.
+ * The roster expects the visit (roster_expect()), until it has entered. */
 void visit_run(struct visit *visit);
 
 #endif

@@ -10,107 +10,85 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/patience.h"
 #include "base/protocol_times.h"
-#include "base/secret.h"
+#include "client/service.h"
 #include "client/visit.h"
-#include "net/dial.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
 #include "net/transport.h"
-#include "os/fd.h"
 #include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
-#include "wire/channel.h"
 
-/* So long the answer to a challenge may wait for the local service: it must be at
- * the server in time. */
+/* Accept, and with it the answer to a Challenge, waits for the local service no
+ * longer than this: both must be at the server within PROTOCOL_HANDSHAKE_MS. */
 #define ACCEPT_DELAY_MS (PROTOCOL_HANDSHAKE_MS - 1000)
-/* To reach the local service. */
-#define LOCAL_MS 10000
-/* A data connection that is begun so long after the announcement would be at the
- * server when the visitor is dropped. */
-#define RETRY_WITHIN_MS (PROTOCOL_ACCEPT_MS - 1000)
-/* From the second time on, so long after the last. */
-#define RETRY_REST_MS 500
+/* A data connection that has failed is dialled again at once, then so long
+ * after the last. */
+#define REDIAL_REST_MS 500
 /* After one that failed, spares are not opened for so long. */
 #define SPARES_REST_MS 5000
 /* Without a visitor for so long, the client keeps only its few spares. */
 #define SPARES_QUIET_MS 4000
-/* A local service that does not answer is tried again so often. */
-#define LOCAL_REST_MS 250
 /* Visitors that are being turned away at a time, one descriptor each. */
 #define REFUSALS_MOST 8
 
-#define REASON_SIZE (ADDRESS_NAME_TEXT_SIZE + DIAL_TEXT_SIZE)
-
 /* What a worker is started with. */
 struct order {
-	struct worker_context *context;
+	struct worker_shared *shared;
 	struct worker_session *session; /* a reference */
+	struct announcement announcement;
 	struct served_visitor visitor;
 	/* There is no descriptor for it: turn the visitor away. */
 	bool refuse;
 	/* It waits for a visitor to come; its name is not known before. */
 	bool is_spare;
+	/* The roster expects the visitor (roster_expect()). */
+	bool is_expected;
 };
 
 /* A worker on its way to the visitor and to the local service. */
 struct worker {
 	struct order *order;
-	struct worker_context *context;
+	struct worker_shared *shared;
 	struct worker_session *session;
 
-	struct dial data;
-	/* The data connection, once it is dialled. */
-	struct transport transport;
-	struct dial local;
-	struct resolve_list data_addresses;
-	struct resolve_list local_addresses;
+	struct data_connection data;
+	struct service service;
+	/* Of the data connection. */
 	struct roster_entry entry;
-	bool entered;
-	struct channel channel;
-	/* Why it came to nothing, at last. */
-	char reason[REASON_SIZE];
-	/* Why the local service could not even be dialled; "": it could. */
-	char local_reason[REASON_SIZE];
+	bool is_entered;
+	/* Why the visitor is not served, for people. */
+	char reason[SERVICE_REASON_SIZE];
 };
 
 void
-worker_context_init(struct worker_context *context)
+worker_shared_init(struct worker_shared *shared)
 {
-	lock_init(&context->lock, LOCK_RANK_WORKER);
-	memset(&context->told, 0, sizeof context->told);
-	served_visitors_init(&context->served);
-	object_cache_init(&context->orders, sizeof(struct order));
-}
-
-/* Why no more workers can be started, for people. */
-static const char *
-limit_reason(const struct worker_context *context)
-{
-	return budget_is_limited(context->budget)
-	           ? "as many as --max-visitors or memory allow are there"
-	           : strerror(EMFILE);
+	lock_init(&shared->lock, LOCK_RANK_WORKER);
+	memset(&shared->failures, 0, sizeof shared->failures);
+	served_visitors_init(&shared->served);
+	object_cache_init(&shared->orders, sizeof(struct order));
 }
 
 void
-worker_context_destroy(struct worker_context *context)
+worker_shared_destroy(struct worker_shared *shared)
 {
-	object_cache_destroy(&context->orders);
-	served_visitors_destroy(&context->served);
-	lock_destroy(&context->lock);
+	object_cache_destroy(&shared->orders);
+	served_visitors_destroy(&shared->served);
+	lock_destroy(&shared->lock);
 }
 
 struct worker_session *
-worker_session_create(const struct address *server, uint16_t public_port)
+worker_session_create(const struct worker_shared *shared,
+    const struct address *server, uint16_t public_port)
 {
 	struct worker_session *session = calloc(1, sizeof *session);
 
 	if (session == NULL)
 		return NULL;
-	session->server = *server;
+	session->server.address = *server;
+	session->server.keys = shared->keys;
 	session->public_port = public_port;
 	atomic_flag_clear(&session->warned_of_loop);
 	atomic_init(&session->references, 1);
@@ -128,118 +106,27 @@ worker_session_release(struct worker_session *session)
 	free(session);
 }
 
+/* Why no more workers can be started, for people. */
+static const char *
+limit_reason(const struct worker_shared *shared)
+{
+	return budget_is_limited(shared->options->budget)
+	           ? "as many as --max-visitors or memory allow are there"
+	           : strerror(EMFILE);
+}
+
 /* Warn of a visitor that was not served; the same reason once in a while. */
 static void
-warn(struct worker_context *context, const char *reason)
+warn_of_failure(struct worker_shared *shared, const char *reason)
 {
 	char more[REPEAT_MORE_SIZE];
 	bool due;
 
-	lock_take(&context->lock);
-	due = repeat_due(&context->told, reason, clock_now_ms(), more);
-	lock_give(&context->lock);
+	lock_take(&shared->lock);
+	due = repeat_due(&shared->failures, reason, clock_now_ms(), more);
+	lock_give(&shared->lock);
 	if (due)
 		log_warning("visitor turned away: %s%s", reason, more);
-}
-
-/* Of the control connection: that of a new one is not known. */
-static uint32_t
-rtt_of(const struct worker *worker)
-{
-	return atomic_load(&worker->session->rtt_ms);
-}
-
-/* The deadline for what the server is to send, or take, next. */
-static int64_t
-answer_by(const struct worker *worker)
-{
-	return clock_now_ms() +
-	       patience_answer_ms(PROTOCOL_HANDSHAKE_MS, rtt_of(worker));
-}
-
-static void
-dial_server(struct worker *worker, uint32_t timeout_ms)
-{
-	worker->data_addresses.addresses[0] = worker->session->server;
-	worker->data_addresses.count = 1;
-	dial_start(&worker->data, &worker->data_addresses,
-	    clock_now_ms() + patience_answer_ms(timeout_ms, rtt_of(worker)));
-}
-
-static void
-dial_local(struct worker *worker)
-{
-	struct worker_context *context = worker->context;
-	char name[ADDRESS_NAME_TEXT_SIZE];
-	const char *why;
-	enum error error;
-
-	dial_none(&worker->local);
-	worker->local_reason[0] = '\0';
-	if (worker->order->refuse)
-		return;
-	error = resolve_lookup(context->local,
-	    clock_now_ms() + PROTOCOL_HANDSHAKE_MS, &worker->local_addresses,
-	    &why);
-	if (error == ERROR_NONE) {
-		dial_start(&worker->local, &worker->local_addresses,
-		    clock_now_ms() + LOCAL_MS);
-		return;
-	}
-	address_name_print(&context->local_name, name);
-	snprintf(worker->local_reason, sizeof worker->local_reason,
-	    "local service %s: %s", name,
-	    error == ERROR_NAME ? why : error_text(error));
-}
-
-/* Wait until the data connection stands, while the local one goes on. */
-static enum error
-finish_data(struct worker *worker)
-{
-	struct dial *const dials[] = {&worker->data, &worker->local};
-	int stop_fd = worker->context->stop_fd;
-	char text[DIAL_TEXT_SIZE];
-
-	while (worker->data.state == DIAL_GOING) {
-		unsigned count = worker->local.state == DIAL_GOING ? 2 : 1;
-
-		if (dial_wait(dials, count, true, CLOCK_NEVER, stop_fd))
-			return ERROR_STOPPED;
-	}
-	if (worker->data.state == DIAL_DONE) {
-		worker->transport = transport_of(worker->data.fd);
-		worker->data.fd = -1; /* ours now */
-		return ERROR_NONE;
-	}
-	dial_reason(&worker->data, text);
-	snprintf(worker->reason, sizeof worker->reason,
-	    "cannot dial back to the server at %s", text);
-	return ERROR_TIMEOUT;
-}
-
-/* Wait for the challenge and queue the answer, where there is a secret. */
-static enum error
-answer_challenge(struct worker *worker)
-{
-	struct keyring *keys = worker->context->keys;
-	struct message message;
-	struct auth_key key;
-	enum error error;
-
-	if (keys == NULL)
-		return ERROR_NONE;
-	error = channel_receive(&worker->channel, &message, answer_by(worker));
-	if (error == ERROR_NONE && message.kind != MESSAGE_CHALLENGE)
-		error = ERROR_PROTOCOL;
-	if (error == ERROR_NONE && keyring_copy(keys, &key)) {
-		error = auth_answer(&worker->channel, &key, &message.as.uuid);
-		secret_wipe(&key, sizeof key);
-	}
-	if (error)
-		snprintf(worker->reason, sizeof worker->reason,
-		    "no challenge on the data connection: %s",
-		    error_text(error));
-	return error;
 }
 
 /*
@@ -249,115 +136,49 @@ answer_challenge(struct worker *worker)
 static enum error
 accept_visitor(struct worker *worker)
 {
-	struct dial *const dials[] = {&worker->local};
-	struct message message = {
-	    .kind = MESSAGE_ACCEPT, .as.uuid = worker->order->visitor.uuid};
-	enum error error;
+	const struct message accept = {.kind = MESSAGE_ACCEPT,
+	    .as.uuid = worker->order->announcement.uuid};
 
-	if (dial_wait(dials, 1, true, clock_now_ms() + ACCEPT_DELAY_MS,
-		worker->context->stop_fd) == ERROR_STOPPED)
+	if (!worker->order->refuse &&
+	    service_wait(&worker->service, clock_now_ms() + ACCEPT_DELAY_MS) ==
+		ERROR_STOPPED)
 		return ERROR_STOPPED;
-	error = channel_put(&worker->channel, &message);
-	if (error == ERROR_NONE)
-		error = channel_send(&worker->channel, NULL, answer_by(worker));
-	if (error)
-		snprintf(worker->reason, sizeof worker->reason,
-		    "cannot accept on the data connection: %s",
-		    error_text(error));
-	return error;
-}
-
-/*
- * Rest before the local service is tried again. Returns an error when there is
- * no sense in it: the visitor has gone, or we are to end.
- */
-static enum error
-rest(struct worker *worker)
-{
-	struct pollfd slots[] = {
-	    {.fd = worker->context->stop_fd, .events = POLLIN},
-	    /* A reset shows without asking. */
-	    transport_poll(&worker->transport, 0),
-	};
-
-	if (clock_now_ms() - worker->order->visitor.start_ms >=
-	    worker->context->local_retry_ms)
-		return ERROR_TIMEOUT;
-	poll(slots, 2, LOCAL_REST_MS);
-	if (slots[0].revents != 0)
-		return ERROR_STOPPED;
-	return slots[1].revents != 0 ? ERROR_RESET : ERROR_NONE;
-}
-
-/* Say why the local service was not reached. */
-static void
-tell_local_failure(struct worker *worker)
-{
-	char text[DIAL_TEXT_SIZE];
-
-	if (worker->order->refuse) {
-		snprintf(worker->reason, sizeof worker->reason,
-		    "the limit of %u visitors is reached: %s",
-		    budget_most(worker->context->budget) / BUDGET_VISITOR,
-		    limit_reason(worker->context));
-	} else if (worker->local_reason[0] != '\0') {
-		snprintf(worker->reason, sizeof worker->reason, "%s",
-		    worker->local_reason);
-	} else {
-		dial_reason(&worker->local, text);
-		snprintf(worker->reason, sizeof worker->reason,
-		    "cannot reach the local service at %s", text);
-	}
-}
-
-/* Wait for the local service, and try it again as long as that is asked for. */
-static enum error
-finish_local(struct worker *worker)
-{
-	struct dial *const dials[] = {&worker->local};
-	int stop_fd = worker->context->stop_fd;
-	enum error error = ERROR_NONE;
-
-	for (;;) {
-		if (dial_wait(dials, 1, true, CLOCK_NEVER, stop_fd))
-			return ERROR_STOPPED;
-		if (worker->local.state == DIAL_DONE)
-			return ERROR_NONE;
-		tell_local_failure(worker);
-		error = worker->order->refuse ? ERROR_RESOURCES : rest(worker);
-		if (error)
-			return error;
-		dial_local(worker);
-	}
+	return data_connection_say(&worker->data, &accept);
 }
 
 /* Leave the roster and close the data connection. */
 static void
 drop_data(struct worker *worker)
 {
-	if (worker->entered)
-		roster_leave(worker->context->roster, &worker->entry);
-	worker->entered = false;
-	transport_close(&worker->transport);
-	dial_end(&worker->data);
+	if (worker->is_entered)
+		roster_leave(worker->shared->roster, &worker->entry);
+	worker->is_entered = false;
+	data_connection_end(&worker->data);
+}
+
+/* Enter the data connection in the roster, so that a stop ends it. Returns false
+ * when the stop has come already. */
+static bool
+enter_data(struct worker *worker)
+{
+	worker->is_entered =
+	    roster_enter(worker->shared->roster, &worker->entry,
+		transport_fd(&worker->data.transport), -1) > 0;
+	return worker->is_entered;
 }
 
 /* Open the data connection and accept the visitor on it. */
 static enum error
 connect_data(struct worker *worker)
 {
-	enum error error = finish_data(worker);
+	enum error error =
+	    data_connection_wait(&worker->data, &worker->service.dial);
 
 	if (error)
 		return error;
-	sockopt_prepare(
-	    transport_fd(&worker->transport), &sockopt_keepalive_proxied);
-	channel_init(&worker->channel, worker->transport);
-	worker->entered = roster_enter(worker->context->roster, &worker->entry,
-			      transport_fd(&worker->transport), -1) > 0;
-	if (!worker->entered)
+	if (!enter_data(worker))
 		return ERROR_STOPPED;
-	error = answer_challenge(worker);
+	error = data_connection_authenticate(&worker->data);
 	if (error == ERROR_NONE)
 		error = accept_visitor(worker);
 	return roster_interrupted(&worker->entry) ? ERROR_STOPPED : error;
@@ -367,36 +188,61 @@ connect_data(struct worker *worker)
 static bool
 rest_since(const struct worker *worker, int64_t since_ms)
 {
-	struct pollfd slot = {.fd = worker->context->stop_fd, .events = POLLIN};
+	struct pollfd slot = {.fd = worker->shared->stop_fd, .events = POLLIN};
 
-	return poll(&slot, 1, clock_left_ms(since_ms + RETRY_REST_MS)) == 1;
+	return poll(&slot, 1, clock_left_ms(since_ms + REDIAL_REST_MS)) == 1;
 }
 
-/* The same, and again where it fails, at once and then now and then, while the
- * visitor still waits. */
+/* Get to the visitor, and again where that fails, at once and then now and
+ * then, while the visitor still waits. The way to the local service begins
+ * meanwhile. */
 static enum error
 reach_visitor(struct worker *worker)
 {
-	int64_t begun_ms = worker->order->visitor.start_ms;
+	const struct served_visitor *visitor = &worker->order->visitor;
+	int64_t begun_ms = visitor->start_ms;
 	enum error error;
 
-	dial_server(worker, PROTOCOL_CONNECT_MS);
-	dial_local(worker);
+	data_connection_dial(&worker->data, PROTOCOL_CONNECT_MS);
+	if (!worker->order->refuse)
+		service_call(&worker->service);
 	error = connect_data(worker);
 	for (int i = 0; error != ERROR_NONE && error != ERROR_STOPPED; i++) {
-		int64_t now_ms = clock_now_ms();
-
-		if (now_ms - atomic_load(&worker->order->visitor.announced_ms) >
-		    RETRY_WITHIN_MS)
+		if (!data_connection_tries_again(
+			clock_now_ms(), atomic_load(&visitor->announced_ms)))
 			break;
-		log_debug("%s; again", worker->reason);
+		log_debug("%s; again", worker->data.reason);
 		drop_data(worker);
 		if (i > 0 && rest_since(worker, begun_ms))
 			return ERROR_STOPPED;
 		begun_ms = clock_now_ms();
-		dial_server(worker, PROTOCOL_CONNECT_AGAIN_MS);
+		data_connection_dial(&worker->data, PROTOCOL_CONNECT_AGAIN_MS);
 		error = connect_data(worker);
 	}
+	if (error)
+		snprintf(worker->reason, sizeof worker->reason, "%s",
+		    worker->data.reason);
+	return error;
+}
+
+/* Wait for the local service. */
+static enum error
+reach_service(struct worker *worker)
+{
+	const struct client_options *options = worker->shared->options;
+	enum error error;
+
+	if (worker->order->refuse) {
+		snprintf(worker->reason, sizeof worker->reason,
+		    "the limit of %u visitors is reached: %s",
+		    budget_most(options->budget) / BUDGET_VISITOR,
+		    limit_reason(worker->shared));
+		return ERROR_RESOURCES;
+	}
+	error = service_reach(&worker->service, &worker->data.transport,
+	    worker->order->visitor.start_ms, options->local_retry_ms);
+	if (error)
+		service_reason(&worker->service, worker->reason);
 	return error;
 }
 
@@ -404,18 +250,18 @@ reach_visitor(struct worker *worker)
 static bool
 is_public_port(const struct worker *worker)
 {
-	const struct worker_session *session = worker->session;
-	const struct address *local = &worker->local.peer;
+	const struct address *server = &worker->session->server.address;
+	const struct address *local = &worker->service.dial.peer;
 	struct address own;
 
-	if (address_port(local) != session->public_port)
+	if (address_port(local) != worker->session->public_port)
 		return false;
-	if (address_same_host(local, &session->server))
+	if (address_same_host(local, server))
 		return true;
 	/* The server is on this host, and listens on loopback too. */
 	return address_is_loopback(local) &&
-	       address_of_socket(transport_fd(&worker->transport), &own) &&
-	       address_same_host(&own, &session->server);
+	       address_of_socket(transport_fd(&worker->data.transport), &own) &&
+	       address_same_host(&own, server);
 }
 
 /* A visitor that is passed on to the public port comes back as the next one. */
@@ -427,7 +273,7 @@ warn_of_loop(struct worker *worker)
 	if (!is_public_port(worker) ||
 	    atomic_flag_test_and_set(&worker->session->warned_of_loop))
 		return;
-	address_print(&worker->local.peer, local);
+	address_print(&worker->service.dial.peer, local);
 	log_warning("the local service %s seems to be the tunnel's own public "
 		    "port: unless the server has that elsewhere "
 		    "(--bind-tunnels), each visitor comes back as another one; "
@@ -439,24 +285,26 @@ warn_of_loop(struct worker *worker)
 static enum error
 begin_visit(struct worker *worker, struct visit *visit)
 {
-	const char *early = channel_rest(&worker->channel, &visit->early_size);
+	const char *early =
+	    channel_rest(&worker->data.channel, &visit->early_size);
 
 	warn_of_loop(worker);
-	visit->roster = worker->context->roster;
-	visit->served = &worker->context->served;
+	visit->roster = worker->shared->roster;
+	visit->served = &worker->shared->served;
 	visit->carried = &worker->session->carried;
-	visit->uuid = worker->order->visitor.uuid;
+	visit->announcement = worker->order->announcement;
 	visit->start_ms = worker->order->visitor.start_ms;
-	visit->local = worker->local.peer;
+	visit->local = worker->service.dial.peer;
 	visit->early = buffers_copy(early, visit->early_size);
 	if (visit->early == NULL && visit->early_size > 0)
 		return ERROR_MEMORY;
-	visit->data = worker->transport;
-	visit->service = transport_of(worker->local.fd);
-	worker->transport = (struct transport)TRANSPORT_INITIALIZER;
-	worker->local.fd = -1;
+	visit->data = worker->data.transport;
+	worker->data.transport = (struct transport)TRANSPORT_INITIALIZER;
+	visit->service = service_take(&worker->service);
 	sockopt_prepare(
 	    transport_fd(&visit->service), &sockopt_keepalive_proxied);
+	/* The visitor is entered as a proxied connection now. */
+	worker->order->is_expected = false;
 	return ERROR_NONE;
 }
 
@@ -464,30 +312,25 @@ begin_visit(struct worker *worker, struct visit *visit)
 static enum error
 offer_spare(struct worker *worker)
 {
-	struct message message = {
+	const struct message spare = {
 	    .kind = MESSAGE_SPARE, .as.uuid = worker->session->key};
-	enum error error = answer_challenge(worker);
+	enum error error = data_connection_authenticate(&worker->data);
 
-	if (error == ERROR_NONE)
-		error =
-		    channel_send(&worker->channel, &message, answer_by(worker));
-	return error;
+	return error ? error : data_connection_say(&worker->data, &spare);
 }
 
-/* Wait for a visitor to be named. */
-static enum error
-await_visitor(struct worker *worker)
+/* A spare has a visitor. The drain of a stop waits for it from here on. */
+static void
+expect_visitor(struct worker *worker)
 {
-	struct message message;
-	enum error error =
-	    channel_receive(&worker->channel, &message, CLOCK_NEVER);
+	struct served_visitor *visitor = &worker->order->visitor;
 
-	if (error)
-		return error;
-	if (message.kind != MESSAGE_CONNECTION)
-		return ERROR_PROTOCOL;
-	worker->order->visitor.uuid = message.as.uuid;
-	return ERROR_NONE;
+	worker->order->is_expected = true;
+	roster_expect(worker->shared->roster);
+	visitor->uuid = worker->order->announcement.uuid;
+	visitor->start_ms = clock_now_ms();
+	atomic_store(&visitor->announced_ms, visitor->start_ms);
+	atomic_store(&worker->session->visitor_ms, visitor->start_ms);
 }
 
 /* Say that we have the visitor: from here on it is ours. */
@@ -496,14 +339,10 @@ take_visitor(struct worker *worker)
 {
 	const struct message taken = {.kind = MESSAGE_TAKEN};
 
-	struct served_visitor *visitor = &worker->order->visitor;
-
-	visitor->start_ms = clock_now_ms();
-	atomic_store(&visitor->announced_ms, visitor->start_ms);
-	atomic_store(&worker->session->visitor_ms, visitor->start_ms);
-	if (!served_visitors_enter(&worker->context->served, visitor))
+	if (!served_visitors_enter(
+		&worker->shared->served, &worker->order->visitor))
 		return ERROR_STOPPED;
-	return channel_send(&worker->channel, &taken, answer_by(worker));
+	return data_connection_say(&worker->data, &taken);
 }
 
 /* While it is a spare, the worker is in the roster of its session's spares. It
@@ -512,17 +351,20 @@ take_visitor(struct worker *worker)
 static enum error
 be_spare(struct worker *worker)
 {
-	struct worker_session *session = worker->session;
+	struct roster *spares = &worker->session->spares;
 	struct roster_entry entry;
 	enum error error;
 
 	if (!roster_enter(
-		&session->spares, &entry, transport_fd(&worker->transport), -1))
+		spares, &entry, transport_fd(&worker->data.transport), -1))
 		return ERROR_STOPPED;
 	error = offer_spare(worker);
 	if (error == ERROR_NONE)
-		error = await_visitor(worker);
-	roster_leave(&session->spares, &entry);
+		error = data_connection_await_visitor(
+		    &worker->data, &worker->order->announcement);
+	if (error == ERROR_NONE)
+		expect_visitor(worker);
+	roster_leave(spares, &entry);
 	if (roster_interrupted(&entry))
 		error = ERROR_STOPPED;
 	if (error)
@@ -539,12 +381,23 @@ are_spares_low(struct worker_session *session)
 {
 	unsigned wanted = atomic_load(&session->spares_wanted);
 
-	return atomic_load(&session->spares_kept) < wanted - wanted / 4;
+	return atomic_load(&session->spares_now) < wanted - wanted / 4;
+}
+
+/* The spare has a visitor: the way to the local service begins. */
+static enum error
+call_for_visitor(struct worker *worker)
+{
+	service_call(&worker->service);
+	if (are_spares_low(worker->session))
+		worker_tend_spares(worker->shared, worker->session);
+	return enter_data(worker) ? ERROR_NONE : ERROR_STOPPED;
 }
 
 /*
- * Open a data connection ahead of need, and wait for a visitor on it. Failures
- * are nobody's business: the visitor, if there was one, is announced.
+ * Open a data connection ahead of need, and wait for a visitor on it. Nothing
+ * is logged where that fails, and ERROR_STOPPED returned: a visitor, if there
+ * was one, is announced on the control connection.
  */
 static enum error
 reach_as_spare(struct worker *worker)
@@ -552,27 +405,16 @@ reach_as_spare(struct worker *worker)
 	struct worker_session *session = worker->session;
 	enum error error;
 
-	dial_none(&worker->local);
-	dial_server(worker, PROTOCOL_CONNECT_MS);
-	error = finish_data(worker);
+	data_connection_dial(&worker->data, PROTOCOL_CONNECT_MS);
+	error = data_connection_wait(&worker->data, &worker->service.dial);
 	if (error == ERROR_NONE) {
-		sockopt_prepare(transport_fd(&worker->transport),
-		    &sockopt_keepalive_proxied);
-		channel_init(&worker->channel, worker->transport);
 		atomic_store(&session->is_near,
-		    tcp_is_near(transport_fd(&worker->transport)));
+		    tcp_is_near(transport_fd(&worker->data.transport)));
 		error = be_spare(worker);
 	}
-	atomic_fetch_sub(&session->spares_kept, 1);
-	if (error == ERROR_NONE) {
-		dial_local(worker);
-		if (are_spares_low(session))
-			worker_tend_spares(worker->context, session);
-		worker->entered =
-		    roster_enter(worker->context->roster, &worker->entry,
-			transport_fd(&worker->transport), -1) > 0;
-		return worker->entered ? ERROR_NONE : ERROR_STOPPED;
-	}
+	atomic_fetch_sub(&session->spares_now, 1);
+	if (error == ERROR_NONE)
+		return call_for_visitor(worker);
 	/* A server that is short of descriptors closes them. */
 	if (error != ERROR_STOPPED)
 		atomic_store(
@@ -582,25 +424,25 @@ reach_as_spare(struct worker *worker)
 }
 
 static enum error
-go(struct worker *worker, struct visit *visit)
+go_both_ways(struct worker *worker, struct visit *visit)
 {
 	struct order *order = worker->order;
 	enum error error =
 	    order->is_spare ? reach_as_spare(worker) : reach_visitor(worker);
 
 	if (error == ERROR_NONE)
-		error = finish_local(worker);
+		error = reach_service(worker);
 	served_visitors_leave(
-	    &worker->context->served, &order->visitor, error == ERROR_NONE);
+	    &worker->shared->served, &order->visitor, error == ERROR_NONE);
 	if (error == ERROR_NONE)
 		error = begin_visit(worker, visit);
 	if (error == ERROR_NONE)
 		return ERROR_NONE;
 	/* The visitor learns by a reset that nobody serves it. */
-	if (transport_is_open(&worker->transport))
-		transport_reset(&worker->transport);
+	if (transport_is_open(&worker->data.transport))
+		transport_reset(&worker->data.transport);
 	if (error != ERROR_STOPPED)
-		warn(worker->context, worker->reason);
+		warn_of_failure(worker->shared, worker->reason);
 	return error;
 }
 
@@ -608,33 +450,44 @@ go(struct worker *worker, struct visit *visit)
 STACK_TRIM_APART static enum error
 approach(struct order *order, struct visit *visit)
 {
-	struct worker worker = {.order = order,
-	    .context = order->context,
-	    .session = order->session,
-	    .data = {.fd = -1},
-	    .transport = TRANSPORT_INITIALIZER,
-	    .local = {.fd = -1}};
-	enum error error = go(&worker, visit);
+	struct worker_shared *shared = order->shared;
+	struct worker worker;
+	enum error error;
 
+	worker.order = order;
+	worker.shared = shared;
+	worker.session = order->session;
+	worker.is_entered = false;
+	worker.reason[0] = '\0';
+	data_connection_init(
+	    &worker.data, &order->session->server, shared->stop_fd);
+	service_init(&worker.service, &shared->options->local, shared->local,
+	    shared->stop_fd);
+	error = go_both_ways(&worker, visit);
 	drop_data(&worker);
-	dial_end(&worker.local);
+	service_end(&worker.service);
+	if (order->is_expected)
+		roster_arrive(shared->roster);
 	return error;
 }
 
+/* announcement: NULL: of a visitor that is still to come. */
 static struct order *
-create(struct worker_context *context, struct worker_session *session,
-    const struct uuid *uuid)
+create_order(struct worker_shared *shared, struct worker_session *session,
+    const struct announcement *announcement)
 {
-	struct order *order = object_cache_take(&context->orders);
+	struct order *order = object_cache_take(&shared->orders);
 
 	if (order == NULL)
 		return NULL;
 	memset(order, 0, sizeof *order);
-	order->context = context;
+	order->shared = shared;
 	order->session = session;
-	order->is_spare = uuid == NULL;
-	if (uuid != NULL)
-		order->visitor.uuid = *uuid;
+	order->is_spare = announcement == NULL;
+	if (announcement != NULL) {
+		order->announcement = *announcement;
+		order->visitor.uuid = announcement->uuid;
+	}
 	order->visitor.start_ms = clock_now_ms();
 	atomic_init(&order->visitor.announced_ms, order->visitor.start_ms);
 	return order;
@@ -643,49 +496,49 @@ create(struct worker_context *context, struct worker_session *session,
 /* Count one more spare, where one is wanted and may be opened now. Returns its
  * order; NULL: not counted. */
 static struct order *
-order_spare(struct worker_context *context, struct worker_session *session)
+order_spare(struct worker_shared *shared, struct worker_session *session)
 {
 	unsigned wanted = atomic_load(&session->spares_wanted);
 	struct order *order = NULL;
 
 	if (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
-	    !budget_is_ample(context->budget))
+	    !budget_is_ample(shared->options->budget))
 		return NULL;
-	if (atomic_fetch_add(&session->spares_kept, 1) < wanted)
-		order = create(context, session, NULL);
+	if (atomic_fetch_add(&session->spares_now, 1) < wanted)
+		order = create_order(shared, session, NULL);
 	if (order == NULL)
-		atomic_fetch_sub(&session->spares_kept, 1);
+		atomic_fetch_sub(&session->spares_now, 1);
 	return order;
 }
 
 /* Whoever is done with a visitor is a spare at once where one is missing, and no
  * other thread has to be woken for that. */
 static void
-run(void *argument)
+work_on(void *argument)
 {
 	struct order *order = argument;
-	struct worker_context *context = order->context;
+	struct worker_shared *shared = order->shared;
 	struct worker_session *session = order->session;
 
 	while (order != NULL) {
 		struct visit visit;
 		enum error error = approach(order, &visit);
 
-		object_cache_give(&context->orders, order);
+		object_cache_give(&shared->orders, order);
 		if (error == ERROR_NONE)
 			visit_run(&visit);
-		order = error ? NULL : order_spare(context, session);
+		order = error ? NULL : order_spare(shared, session);
 	}
 	worker_session_release(session);
-	budget_give(context->budget, BUDGET_VISITOR);
+	budget_give(shared->options->budget, BUDGET_VISITOR);
 }
 
 /* Give the order to a thread, if it may have one. */
 static enum error
-start(struct order *order)
+start_thread(struct order *order)
 {
-	struct worker_context *context = order->context;
-	struct budget *budget = context->budget;
+	struct worker_shared *shared = order->shared;
+	struct budget *budget = shared->options->budget;
 	enum error error = ERROR_RESOURCES;
 
 	if (!budget_force(budget, BUDGET_VISITOR))
@@ -693,7 +546,7 @@ start(struct order *order)
 	order->refuse = budget_excess(budget, 0) > 0;
 	errno = EMFILE;
 	if (budget_excess(budget, 0) <= REFUSALS_MOST * BUDGET_VISITOR)
-		error = thread_pool_run(context->threads, run, order);
+		error = thread_pool_run(shared->threads, work_on, order);
 	if (error)
 		budget_give(budget, BUDGET_VISITOR);
 	return error;
@@ -715,23 +568,23 @@ want_more_spares(struct worker_session *session)
 
 /* Returns whether one was started. */
 static bool
-start_spare(struct worker_context *context, struct worker_session *session)
+start_spare(struct worker_shared *shared, struct worker_session *session)
 {
-	struct order *order = order_spare(context, session);
+	struct order *order = order_spare(shared, session);
 
 	if (order == NULL)
 		return false;
 	atomic_fetch_add(&session->references, 1);
-	if (start(order) == ERROR_NONE)
+	if (start_thread(order) == ERROR_NONE)
 		return true;
-	atomic_fetch_sub(&session->spares_kept, 1);
+	atomic_fetch_sub(&session->spares_now, 1);
 	worker_session_release(session);
-	object_cache_give(&context->orders, order);
+	object_cache_give(&shared->orders, order);
 	return false;
 }
 
 void
-worker_grant_spares(struct worker_context *context,
+worker_grant_spares(struct worker_shared *shared,
     struct worker_session *session, unsigned most, const struct uuid *key)
 {
 	unsigned wanted;
@@ -741,18 +594,18 @@ worker_grant_spares(struct worker_context *context,
 	session->key = *key; /* before any spare is opened */
 	if (most > WORKER_SPARES_MOST)
 		most = WORKER_SPARES_MOST;
-	wanted = context->spares < most ? context->spares : most;
+	wanted =
+	    shared->options->spares < most ? shared->options->spares : most;
 	atomic_store(&session->spares_most, most);
 	atomic_store(&session->spares_wanted, wanted);
-	worker_tend_spares(context, session);
+	worker_tend_spares(shared, session);
 }
 
 void
-worker_tend_spares(
-    struct worker_context *context, struct worker_session *session)
+worker_tend_spares(struct worker_shared *shared, struct worker_session *session)
 {
-	unsigned base = context->spares;
-	unsigned kept = atomic_load(&session->spares_kept);
+	unsigned base = shared->options->spares;
+	unsigned now = atomic_load(&session->spares_now);
 	unsigned wanted = atomic_load(&session->spares_wanted);
 	bool is_quiet = clock_now_ms() - atomic_load(&session->visitor_ms) >
 	                SPARES_QUIET_MS;
@@ -761,18 +614,18 @@ worker_tend_spares(
 		atomic_store(&session->spares_wanted, base);
 		wanted = base;
 	}
-	for (; kept > wanted && is_quiet; kept--)
+	for (; now > wanted && is_quiet; now--)
 		roster_interrupt_oldest(&session->spares);
-	while (atomic_load(&session->spares_kept) < wanted)
-		if (!start_spare(context, session))
+	while (atomic_load(&session->spares_now) < wanted)
+		if (!start_spare(shared, session))
 			return;
 }
 
 void
-worker_tidy(struct worker_context *context)
+worker_tidy(struct worker_shared *shared)
 {
-	thread_pool_tidy(context->threads);
-	object_cache_tidy(&context->orders);
+	thread_pool_tidy(shared->threads);
+	object_cache_tidy(&shared->orders);
 	buffers_tidy();
 	pipes_tidy();
 }
@@ -786,29 +639,33 @@ worker_end_spares(struct worker_session *session)
 }
 
 void
-worker_start(struct worker_context *context, struct worker_session *session,
-    const struct uuid *uuid)
+worker_start(struct worker_shared *shared, struct worker_session *session,
+    const struct announcement *announcement)
 {
-	struct order *order = create(context, session, uuid);
+	struct order *order = create_order(shared, session, announcement);
 	enum error error;
 
 	if (order == NULL) {
-		warn(context, error_text(ERROR_MEMORY));
+		warn_of_failure(shared, error_text(ERROR_MEMORY));
 		return;
 	}
-	if (!served_visitors_enter(&context->served, &order->visitor)) {
-		object_cache_give(&context->orders, order);
+	if (!served_visitors_enter(&shared->served, &order->visitor)) {
+		object_cache_give(&shared->orders, order);
 		return;
 	}
 	want_more_spares(session);
 	atomic_fetch_add(&session->references, 1);
-	error = start(order);
+	/* A drain waits for it, also while its thread is on its way. */
+	order->is_expected = true;
+	roster_expect(shared->roster);
+	error = start_thread(order);
 	if (error == ERROR_NONE)
 		return;
+	roster_arrive(shared->roster);
 	if (error == ERROR_RESOURCES)
-		warn(context,
-		    errno == EMFILE ? limit_reason(context) : strerror(errno));
-	served_visitors_leave(&context->served, &order->visitor, false);
+		warn_of_failure(shared,
+		    errno == EMFILE ? limit_reason(shared) : strerror(errno));
+	served_visitors_leave(&shared->served, &order->visitor, false);
 	worker_session_release(session);
-	object_cache_give(&context->orders, order);
+	object_cache_give(&shared->orders, order);
 }

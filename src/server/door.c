@@ -237,7 +237,7 @@ door_announce(struct door *door)
 	expires_ms = clock_now_ms() + accept_within_ms(door);
 	while (link_has_room(door->link) &&
 	       pending_announce(&door->server->pending, &door->visitors,
-		   expires_ms, &message.as.uuid))
+		   expires_ms, &message.as.announcement))
 		link_put(door->link, &message);
 }
 

@@ -137,8 +137,8 @@ wait_once(struct handout *handout, int64_t deadline_ms)
 static struct message
 connection_of(const struct pending_visitor *visitor)
 {
-	return (struct message){
-	    .kind = MESSAGE_CONNECTION, .as.uuid = visitor->uuid};
+	return (struct message){.kind = MESSAGE_CONNECTION,
+	    .as.announcement = pending_announcement(visitor)};
 }
 
 static uint32_t

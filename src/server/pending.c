@@ -299,16 +299,24 @@ pending_count(struct pending *pending, const struct pending_group *group)
 	return count;
 }
 
+struct announcement
+pending_announcement(const struct pending_visitor *visitor)
+{
+	return (struct announcement){.uuid = visitor->uuid,
+	    .visitor = visitor->address,
+	    .public_port = visitor->public_port};
+}
+
 bool
 pending_announce(struct pending *pending, struct pending_group *group,
-    int64_t expires_ms, struct uuid *uuid)
+    int64_t expires_ms, struct announcement *announcement)
 {
 	struct pending_visitor *visitor;
 
 	lock_take(&pending->lock);
 	visitor = group->next;
 	if (visitor != NULL) {
-		*uuid = visitor->uuid;
+		*announcement = pending_announcement(visitor);
 		visitor->expires_ms = expires_ms;
 		group->next = visitor->newer;
 		pending->announced_ms = clock_now_ms();

@@ -18,6 +18,7 @@
 #include "os/lock.h"
 #include "server/pulse.h"
 #include "server/shares.h"
+#include "wire/announcement.h"
 #include "wire/principal.h"
 
 /* A power of two. When 20,000 visitors wait, a bucket holds five of them. */
@@ -97,11 +98,14 @@ unsigned pending_count(
  * it.
  *
  * expires_ms: the visitor's new expiry time.
- * uuid: set to the visitor's name.
+ * announcement: set to what is known of the visitor.
  * Returns false when all are announced.
  */
 bool pending_announce(struct pending *pending, struct pending_group *group,
-    int64_t expires_ms, struct uuid *uuid);
+    int64_t expires_ms, struct announcement *announcement);
+
+/* Returns what is known of a visitor; it must be the caller's. */
+struct announcement pending_announcement(const struct pending_visitor *visitor);
 
 /* Whether no visitor was announced since since_ms. */
 bool pending_is_quiet(struct pending *pending, int64_t since_ms);

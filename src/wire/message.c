@@ -16,6 +16,7 @@ enum payload {
 	PAYLOAD_NONE,
 	PAYLOAD_PORT,
 	PAYLOAD_UUID,
+	PAYLOAD_ANNOUNCEMENT,
 	PAYLOAD_TEXT,
 	PAYLOAD_ANNOUNCE,
 	PAYLOAD_BYE, /* which may be absent */
@@ -34,7 +35,7 @@ static const struct kind {
     [MESSAGE_BYE] = {"Bye", PAYLOAD_BYE},
     [MESSAGE_CHALLENGE] = {"Challenge", PAYLOAD_UUID},
     [MESSAGE_HEARTBEAT] = {"Heartbeat", PAYLOAD_NONE},
-    [MESSAGE_CONNECTION] = {"Connection", PAYLOAD_UUID},
+    [MESSAGE_CONNECTION] = {"Connection", PAYLOAD_ANNOUNCEMENT},
     [MESSAGE_ERROR] = {"Error", PAYLOAD_TEXT},
 };
 
@@ -118,6 +119,12 @@ decode_payload(const json_t *value, struct message *message)
 	case PAYLOAD_UUID:
 		return json_is_string(value) &&
 		       uuid_parse(json_string_value(value), &message->as.uuid);
+	case PAYLOAD_ANNOUNCEMENT:
+		memset(&message->as.announcement, 0,
+		    sizeof message->as.announcement);
+		return json_is_string(value) &&
+		       uuid_parse(json_string_value(value),
+			   &message->as.announcement.uuid);
 	case PAYLOAD_TEXT:
 		if (!json_is_string(value))
 			return false;
@@ -264,10 +271,22 @@ is_bare_bye(const struct message *message)
 }
 
 static size_t
+encode_uuid(const char *name, const struct uuid *uuid,
+    char frame[static MESSAGE_JSON_MOST + 1])
+{
+	char text[UUID_TEXT_SIZE];
+	int length;
+
+	uuid_print(uuid, text);
+	length = snprintf(
+	    frame, MESSAGE_JSON_MOST + 1, "{\"%s\":\"%s\"}", name, text);
+	return (size_t)length + 1;
+}
+
+static size_t
 encode(const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 {
 	const char *name = message_name(message->kind);
-	char uuid[UUID_TEXT_SIZE];
 	int length = 0;
 
 	assert((size_t)message->kind < KINDS);
@@ -289,10 +308,9 @@ encode(const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 		    name, (unsigned)message->as.port);
 		break;
 	case PAYLOAD_UUID:
-		uuid_print(&message->as.uuid, uuid);
-		length = snprintf(frame, MESSAGE_JSON_MOST + 1,
-		    "{\"%s\":\"%s\"}", name, uuid);
-		break;
+		return encode_uuid(name, &message->as.uuid, frame);
+	case PAYLOAD_ANNOUNCEMENT:
+		return encode_uuid(name, &message->as.announcement.uuid, frame);
 	case PAYLOAD_TEXT:
 		return encode_text(name, message->as.text, frame);
 	}

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "wire/announcement.h"
 #include "wire/message_extensions.h"
 
 /* The most bytes of JSON in a frame, without the NUL that ends it. */
@@ -32,7 +33,7 @@ enum message_kind {
 	/* Server to client */
 	MESSAGE_CHALLENGE,  /* uuid */
 	MESSAGE_HEARTBEAT,  /* nothing; between rebore's, both ways */
-	MESSAGE_CONNECTION, /* uuid */
+	MESSAGE_CONNECTION, /* announcement */
 	MESSAGE_ERROR,      /* text: for people */
 	/* Well-formed, but not known, as of a later version; text: its name */
 	MESSAGE_UNKNOWN,
@@ -44,6 +45,7 @@ struct message {
 		uint16_t port;
 		struct uuid uuid;
 		char text[MESSAGE_JSON_MOST + 1];
+		struct announcement announcement;
 		struct message_announce announce;
 		struct message_bye bye;
 	} as;

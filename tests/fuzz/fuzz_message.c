@@ -55,9 +55,11 @@ is_same(const struct message *a, const struct message *b)
 		return a->as.port == b->as.port;
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
-	case MESSAGE_CONNECTION:
 	case MESSAGE_SPARE:
 		return uuid_equal(&a->as.uuid, &b->as.uuid);
+	case MESSAGE_CONNECTION:
+		return uuid_equal(
+		    &a->as.announcement.uuid, &b->as.announcement.uuid);
 	case MESSAGE_HEARTBEAT:
 	case MESSAGE_TAKEN:
 		return true;

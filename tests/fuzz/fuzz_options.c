@@ -58,8 +58,8 @@ check_client(const struct client_options *client)
 {
 	check_name(&client->local);
 	check_name(&client->server);
-	FUZZ_MUST(client->max_delay_s >= 1);
-	FUZZ_MUST(client->heartbeat_timeout_s >= 2);
+	FUZZ_MUST(client->reconnect.cap_ms >= 1000);
+	FUZZ_MUST(client->heartbeat_timeout_ms >= 2000);
 }
 
 static void

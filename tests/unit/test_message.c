@@ -160,10 +160,17 @@ assert_payload(const struct message *is, const char *payload)
 		break;
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
-	case MESSAGE_CONNECTION:
 	case MESSAGE_SPARE:
 		uuid_print(&is->as.uuid, text);
 		ck_assert_str_eq(text, payload);
+		break;
+	case MESSAGE_CONNECTION:
+		uuid_print(&is->as.announcement.uuid, text);
+		ck_assert_str_eq(text, payload);
+		/* The protocol tells no more. */
+		ck_assert_uint_eq(is->as.announcement.visitor.length, 0);
+		ck_assert_uint_eq(is->as.announcement.public_port, 0);
+		ck_assert_str_eq(is->as.announcement.tunnel, "");
 		break;
 	case MESSAGE_HEARTBEAT:
 	case MESSAGE_TAKEN:
@@ -192,6 +199,8 @@ make(enum message_kind kind, const char *payload)
 		made.as.announce = announce_of(payload);
 	else if (kind == MESSAGE_BYE)
 		made.as.bye = bye_of(payload);
+	else if (kind == MESSAGE_CONNECTION)
+		ck_assert(uuid_parse(payload, &made.as.announcement.uuid));
 	else if (kind != MESSAGE_HEARTBEAT && kind != MESSAGE_TAKEN)
 		ck_assert(uuid_parse(payload, &made.as.uuid));
 	return made;

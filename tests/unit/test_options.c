@@ -104,19 +104,19 @@ START_TEST(a_client_without_options_has_the_defaults)
 	ck_assert_uint_eq(config.client.local.port, 8000);
 	ck_assert_str_eq(config.client.server.host, "example.org");
 	ck_assert_uint_eq(config.client.server.port, 7835);
-	ck_assert_uint_eq(config.client.public_port, 0);
+	ck_assert_uint_eq(config.client.reconnect.public_port, 0);
 	ck_assert(!config.client.has_secret);
-	ck_assert(config.client.reconnect);
-	ck_assert_uint_eq(config.client.max_retries, 0);
-	ck_assert_uint_eq(config.client.max_delay_s, 64);
-	ck_assert_uint_eq(config.client.heartbeat_timeout_s, 8);
+	ck_assert(config.client.reconnect.reconnect);
+	ck_assert_uint_eq(config.client.reconnect.max_retries, 0);
+	ck_assert_uint_eq(config.client.reconnect.cap_ms, 64000);
+	ck_assert_uint_eq(config.client.heartbeat_timeout_ms, 8000);
 	ck_assert_int_eq(config.log.level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(config.log.format, LOG_FORMAT_TEXT);
 	ck_assert(!config.log.use_syslog);
 	ck_assert(!config.daemon);
 	ck_assert_ptr_null(config.pid_file);
 	ck_assert_uint_eq(config.secret_file_count, 0);
-	ck_assert_uint_eq(config.client.auth_retry_s, 0);
+	ck_assert_uint_eq(config.client.reconnect.auth_retry_ms, 0);
 	ck_assert(!config.secret_in_argv);
 	ck_assert(!config.secret_empty);
 }
@@ -159,10 +159,10 @@ START_TEST(every_form_of_an_option_of_a_client_is_read)
 		ck_assert_uint_eq(config.client.server.port, 1);
 		ck_assert_str_eq(config.client.local.host, "::1");
 		ck_assert_uint_eq(config.client.local.port, 80);
-		ck_assert_uint_eq(config.client.public_port, 9);
+		ck_assert_uint_eq(config.client.reconnect.public_port, 9);
 		ck_assert(config.client.has_secret);
-		ck_assert(is_key_of(&config.client.key, "abc"));
-		ck_assert_uint_eq(config.key_count, 0);
+		ck_assert(is_key_of(&config.keys[0], "abc"));
+		ck_assert_uint_eq(config.key_count, 1);
 		ck_assert(config.secret_in_argv);
 		ck_assert_int_eq(config.log.level, LOG_LEVEL_DEBUG);
 	}
@@ -175,7 +175,7 @@ START_TEST(options_may_follow_the_port_whatever_posix_says)
 	setenv("POSIXLY_CORRECT", "1", 1);
 	assert_runs("rebore local 80 -t h --port 9");
 	ck_assert_uint_eq(config.client.local.port, 80);
-	ck_assert_uint_eq(config.client.public_port, 9);
+	ck_assert_uint_eq(config.client.reconnect.public_port, 9);
 	unsetenv("POSIXLY_CORRECT");
 }
 END_TEST
@@ -185,18 +185,18 @@ START_TEST(options_of_reconnection_are_read_up_to_their_bounds)
 	clear_environment();
 	assert_runs("rebore local 1 -t h --no-reconnect --max-retries 1 "
 		    "--max-reconnect-delay 1 --heartbeat-timeout 2");
-	ck_assert(!config.client.reconnect);
-	ck_assert_uint_eq(config.client.max_retries, 1);
-	ck_assert_uint_eq(config.client.max_delay_s, 1);
-	ck_assert_uint_eq(config.client.heartbeat_timeout_s, 2);
+	ck_assert(!config.client.reconnect.reconnect);
+	ck_assert_uint_eq(config.client.reconnect.max_retries, 1);
+	ck_assert_uint_eq(config.client.reconnect.cap_ms, 1000);
+	ck_assert_uint_eq(config.client.heartbeat_timeout_ms, 2000);
 	assert_runs("rebore local 65535 -t h --max-retries 4294967295 "
 		    "--max-reconnect-delay 86400 --heartbeat-timeout 3600 "
 		    "-p 65535");
 	ck_assert_uint_eq(config.client.local.port, 65535);
-	ck_assert_uint_eq(config.client.public_port, 65535);
-	ck_assert_uint_eq(config.client.max_retries, 4294967295);
-	ck_assert_uint_eq(config.client.max_delay_s, 86400);
-	ck_assert_uint_eq(config.client.heartbeat_timeout_s, 3600);
+	ck_assert_uint_eq(config.client.reconnect.public_port, 65535);
+	ck_assert_uint_eq(config.client.reconnect.max_retries, 4294967295);
+	ck_assert_uint_eq(config.client.reconnect.cap_ms, 86400000);
+	ck_assert_uint_eq(config.client.heartbeat_timeout_ms, 3600000);
 }
 END_TEST
 
@@ -609,7 +609,7 @@ START_TEST(a_secret_is_taken_out_of_the_environment)
 	setenv("BORE_SECRET", "abc", 1);
 	assert_runs("rebore local 80 -t h");
 	ck_assert(config.client.has_secret);
-	ck_assert(is_key_of(&config.client.key, "abc"));
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 
 	/* Also when it is not used */
 	setenv("BORE_SECRET", "xyz", 1);
@@ -643,7 +643,7 @@ START_TEST(the_empty_secret_is_one)
 	setenv("BORE_SECRET", "abc", 1);
 	assert_runs("rebore local 80 -t h");
 	ck_assert(config.client.has_secret);
-	ck_assert(is_key_of(&config.client.key, ""));
+	ck_assert(is_key_of(&config.keys[0], ""));
 }
 END_TEST
 
@@ -737,7 +737,7 @@ START_TEST(a_server_takes_more_than_one_secret_file)
 	assert_runs("rebore local 80 -t h --secret-file b --secret-file a");
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_RUN);
-	ck_assert(is_key_of(&config.client.key, "new"));
+	ck_assert(is_key_of(&config.keys[0], "new"));
 	ck_assert_int_eq(config.client.secret_path[0], '/');
 	options_free(&config);
 	unlink("a");
@@ -760,7 +760,7 @@ START_TEST(a_pipe_is_not_read_again)
 	assert_runs(line);
 	ck_assert_int_eq(
 	    options_read_secrets(&config, false, error), OPTIONS_RUN);
-	ck_assert(is_key_of(&config.client.key, "abc"));
+	ck_assert(is_key_of(&config.keys[0], "abc"));
 	ck_assert_ptr_null(config.client.secret_path);
 	ck_assert_int_eq(
 	    options_read_secrets(&config, true, error), OPTIONS_FAILED);

@@ -283,19 +283,23 @@ END_TEST
 static void
 assert_announces(unsigned number, int64_t expires_ms)
 {
-	struct uuid uuid, expected = uuid_of(number);
+	struct uuid expected = uuid_of(number);
+	struct announcement announcement;
 
-	ck_assert(pending_announce(&pending, &group, expires_ms, &uuid));
-	ck_assert(uuid_equal(&uuid, &expected));
+	visitors[number].public_port = (uint16_t)(number + 1);
+	ck_assert(
+	    pending_announce(&pending, &group, expires_ms, &announcement));
+	ck_assert(uuid_equal(&announcement.uuid, &expected));
+	ck_assert_uint_eq(announcement.public_port, number + 1);
 	ck_assert_int_eq(visitors[number].expires_ms, expires_ms);
 }
 
 static void
 assert_announces_nobody(void)
 {
-	struct uuid uuid;
+	struct announcement announcement;
 
-	ck_assert(!pending_announce(&pending, &group, 9999, &uuid));
+	ck_assert(!pending_announce(&pending, &group, 9999, &announcement));
 }
 
 START_TEST(each_visitor_is_announced_once_and_in_order)

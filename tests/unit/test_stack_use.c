@@ -645,18 +645,18 @@ start_client(uint16_t local_port, unsigned spares)
 {
 	struct client_options *options = &stage.client_options;
 	struct client_failure failure;
+	struct auth_key key;
 	struct address control;
 
 	server_address(stage.server, &control);
 	*options = (struct client_options){.budget = &budget,
 	    .has_secret = true,
-	    .reconnect = true,
-	    .max_delay_s = 1,
-	    .heartbeat_timeout_s = 8,
+	    .reconnect = {.reconnect = true, .cap_ms = 1000},
+	    .heartbeat_timeout_ms = 8000,
 	    .spares = spares,
-	    .told = hear,
-	    .ended = nothing};
-	auth_key_derive("secret", 6, &options->key);
+	    .on_status = hear,
+	    .on_end = nothing};
+	auth_key_derive("secret", 6, &key);
 	snprintf(options->local.host, sizeof options->local.host, "localhost");
 	options->local.port = local_port;
 	/* So that it has to look for the one that answers. */
@@ -664,7 +664,7 @@ start_client(uint16_t local_port, unsigned spares)
 	    options->server.host, sizeof options->server.host, "localhost");
 	options->server.port = address_port(&control);
 	ck_assert_int_eq(
-	    client_start(options, &stage.client, &failure), ERROR_NONE);
+	    client_start(options, &key, &stage.client, &failure), ERROR_NONE);
 }
 
 static uint16_t

@@ -62,19 +62,20 @@ static void
 start_client(void)
 {
 	struct address address;
-	struct client_options options = {.budget = &budget,
-	    .reconnect = true,
-	    .max_delay_s = 1,
-	    .heartbeat_timeout_s = 2,
+	/* The client reads them to its end. */
+	static struct client_options options = {.budget = &budget,
+	    .reconnect = {.reconnect = true, .cap_ms = 1000},
+	    .heartbeat_timeout_ms = 2000,
 	    .state_path = folder_file,
-	    .told = note_status};
+	    .on_status = note_status};
 	struct client_failure failure;
 
 	server_address(server, &address);
 	ck_assert(address_name_parse("127.0.0.1", 0, &options.server));
 	options.server.port = address_port(&address);
 	options.local = options.server; /* nobody visits it */
-	ck_assert_int_eq(client_start(&options, &client, &failure), ERROR_NONE);
+	ck_assert_int_eq(
+	    client_start(&options, NULL, &client, &failure), ERROR_NONE);
 }
 
 /* Returns whether the client has lost its connection by the deadline. */
