@@ -14,7 +14,7 @@ log_end(const struct visit *visit, const struct relay *relay,
 	char uuid[UUID_TEXT_SIZE];
 	char local[ADDRESS_TEXT_SIZE];
 
-	uuid_print(&visit->announcement.uuid, uuid);
+	uuid_print(&visit->announcement->uuid, uuid);
 	address_print(&visit->local, local);
 	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
 	    uuid, local, (double)(clock_now_ms() - visit->start_ms) / 1000,
@@ -57,7 +57,7 @@ visit_run(struct visit *visit)
 	roster_leave(visit->roster, &entry);
 	if (relay_is_broken(outcome) && relay.to_end == 0)
 		served_visitors_forget(
-		    visit->served, &visit->announcement.uuid);
+		    visit->served, &visit->announcement->uuid);
 	end(visit);
 	log_end(visit, &relay, outcome);
 }

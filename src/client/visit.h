@@ -25,7 +25,9 @@ struct visit {
 	/* Set once bytes of the visitor have reached the service. */
 	atomic_bool *carried;
 
-	struct announcement announcement;
+	/* Stays until visit_run() returns: a copy in here would cost an idle
+	 * connection another page of its stack. */
+	const struct announcement *announcement;
 	int64_t start_ms;
 	/* Both are connected and prepared; closed by visit_run(). */
 	struct transport data;

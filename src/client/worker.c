@@ -292,7 +292,7 @@ begin_visit(struct worker *worker, struct visit *visit)
 	visit->roster = worker->shared->roster;
 	visit->served = &worker->shared->served;
 	visit->carried = &worker->session->carried;
-	visit->announcement = worker->order->announcement;
+	visit->announcement = &worker->order->announcement;
 	visit->start_ms = worker->order->visitor.start_ms;
 	visit->local = worker->service.dial.peer;
 	visit->early = buffers_copy(early, visit->early_size);
@@ -524,9 +524,9 @@ work_on(void *argument)
 		struct visit visit;
 		enum error error = approach(order, &visit);
 
-		object_cache_give(&shared->orders, order);
 		if (error == ERROR_NONE)
 			visit_run(&visit);
+		object_cache_give(&shared->orders, order);
 		order = error ? NULL : order_spare(shared, session);
 	}
 	worker_session_release(session);
