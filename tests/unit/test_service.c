@@ -206,6 +206,7 @@ START_TEST(it_is_tried_again_for_as_long_as_was_asked_for)
 	ck_assert(!service_tries_again(11000, 1000, 10000));
 	ck_assert(
 	    service_tries_again(INT64_C(5000000000), 1000000000, UINT32_MAX));
+	ck_assert(!service_tries_again(INT64_C(4294967301), 0, 10000));
 }
 END_TEST
 
