@@ -66,6 +66,8 @@ START_TEST(it_is_opened_and_closed)
 	start(false);
 	open_connection();
 	ck_assert(transport_is_open(&connection.transport));
+	/* It has one owner. */
+	ck_assert_int_eq(connection.dial.fd, -1);
 	finish();
 	ck_assert(!transport_is_open(&connection.transport));
 	ck_assert_int_eq(sockets_read(theirs, &byte, 1), 0);
