@@ -17,15 +17,15 @@
 #include "server/proxy.h"
 #include "server/room.h"
 
-/* Visitors taken at a time; then heartbeats have their turn. */
+/* How many visitors are accepted before heartbeats have their turn. */
 #define ACCEPT_MOST 64
-/* A listener that cannot accept for want of something rests. */
+/* How long a listener rests that cannot accept for lack of resources. */
 #define REST_MS 100
-/* Visitors that have left while the client is away, and spares that the client has
- * closed, are looked for so often. */
+/* How often to look for visitors that have left while the client is away, and
+ * for spares that the client has closed. */
 #define SWEEP_MS 500
-/* Looking for one takes less than a tenth of a processor: a hundred visitors
- * take a tenth of a millisecond at the most. */
+/* The search for a silent visitor takes less than a tenth of a processor: a
+ * hundred visitors take at most a tenth of a millisecond. */
 #define LOOKED_AT_PER_MS 100
 
 bool
@@ -93,8 +93,8 @@ drop_visitor(
 }
 
 /*
- * Whether one more may wait for the absent client. When as many do as may, one
- * that has ended without a byte, as health checks do, makes room.
+ * Whether one more visitor may wait for the absent client. At the limit, one
+ * that has ended without sending a byte, as health checks do, makes room.
  */
 static bool
 has_waiting_room(struct door *door)
@@ -113,7 +113,7 @@ has_waiting_room(struct door *door)
 		return false;
 	visitor = pending_take_silent(&server->pending, &door->visitors);
 	if (visitor == NULL) {
-		/* A flood does not have all looked at for each visitor. */
+		/* In a flood not every visitor may cost a search of all. */
 		door->silent_ms = now_ms + count / LOOKED_AT_PER_MS;
 		return false;
 	}
@@ -133,11 +133,12 @@ offer_to_spare(struct door *door, struct pending_visitor *visitor)
 		return false;
 	if (handout_start(server, door->tunnel, visitor, &spare,
 		door->link->rtt_ms) == ERROR_NONE) {
-		/* From here on its descriptor is charged to the visitor. */
+		/* From here on the spare's descriptor is charged to the
+		 * visitor. */
 		budget_give(server->options->budget, BUDGET_SESSION);
 		return true;
 	}
-	/* No buffer is free: the spare can wait for that, not the visitor. */
+	/* No buffer is free. The spare can wait for one; the visitor cannot. */
 	if (!spares_return(door->spares, &spare)) {
 		transport_close(&spare.transport);
 		budget_give(server->options->budget, BUDGET_SESSION);
@@ -157,8 +158,7 @@ log_visitor(const struct pending_visitor *visitor)
 	    (unsigned)visitor->public_port);
 }
 
-/* Make a visitor with a place among others. Returns NULL when there is no
- * memory. */
+/* Make a visitor with a seat in the shares. Returns NULL when out of memory. */
 static struct pending_visitor *
 make_visitor(struct door *door, int fd, const struct address *address)
 {
@@ -184,7 +184,7 @@ make_visitor(struct door *door, int fd, const struct address *address)
 	return visitor;
 }
 
-/* Let a visitor wait. Takes fd. */
+/* Admit a visitor: give it to a spare, or let it wait. Takes fd. */
 static void
 welcome(struct door *door, int fd, const struct address *address)
 {
@@ -218,8 +218,8 @@ welcome(struct door *door, int fd, const struct address *address)
 		proxy_drop(server, visitor);
 }
 
-/* How long an announced visitor waits to be accepted: its client dials, perhaps
- * authenticates, and accepts. */
+/* How long an announced visitor waits until its client has dialed, perhaps
+ * authenticated, and accepted. */
 static int64_t
 accept_within_ms(const struct door *door)
 {
@@ -241,7 +241,7 @@ door_announce(struct door *door)
 		link_put(door->link, &message);
 }
 
-/* Whether visitors can be taken from the listener now. */
+/* Whether visitors can be accepted from the listener now. */
 static bool
 takes_visitors(const struct door *door)
 {
@@ -272,7 +272,7 @@ accept_visitors(struct door *door)
 	}
 }
 
-/* Asks about all who wait: not each time that one comes. */
+/* Examines all visitors that wait, so it does not run for each newcomer. */
 static void
 drop_those_who_left(struct door *door)
 {
@@ -314,7 +314,8 @@ door_sweep(struct door *door)
 	if (now_ms < door->sweep_ms)
 		return;
 	door->sweep_ms = now_ms + SWEEP_MS;
-	/* With a client, whoever has left is found out by being served. */
+	/* With a client connected, serving a visitor shows whether it has
+	 * left. */
 	if (door->link != NULL)
 		spares_sweep(door->spares);
 	else
@@ -393,7 +394,7 @@ door_due_ms(const struct door *door)
 	if (door->is_holding)
 		return CLOCK_NEVER;
 	due_ms = pending_next_expiry(&door->server->pending, &door->visitors);
-	/* While the client is away, some of those who wait may leave. */
+	/* While the client is away, waiting visitors may leave. */
 	if (door->link == NULL && due_ms != CLOCK_NEVER)
 		due_ms = clock_earlier(due_ms, door->sweep_ms);
 	if (door->rest_ms != 0)

@@ -1,11 +1,11 @@
 /*
  * door - the public listener of a tunnel, and the visitors that wait behind it.
  *
- * Takes visitors, gives each to a spare or lets it wait in pending, announces
- * those who wait to the client that is connected, and drops those who have waited
- * too long, who have left, or for whom there is no room.
+ * Accepts visitors, gives each to a spare or lets it wait in pending, announces
+ * waiting visitors to the connected client, and drops those that have waited
+ * too long, have left, or find no room.
  *
- * Threads: the tunnel's alone, but for door_readmit().
+ * Threads: only the tunnel's, except for door_readmit().
  */
 #ifndef REBORE_SERVER_DOOR_H
 #define REBORE_SERVER_DOOR_H
@@ -23,94 +23,99 @@
 #include "server/spares.h"
 #include "server/tunnel_calls.h"
 
-/* What door_poll() fills. */
+/* The number of slots that door_poll() fills. */
 #define DOOR_SLOTS LISTEN_SOCKETS
 
 /* Fields are private. */
 struct door {
 	struct server_state *server;
-	struct tunnel *tunnel; /* for those who give a visitor back */
+	struct tunnel *tunnel; /* whom handouts give visitors back to */
 	struct spares *spares;
 	uint16_t port;
 	struct listener listener;
-	struct share *share; /* of all descriptors */
+	struct share *share; /* the tunnel's, of all descriptors */
 	struct pending_group visitors;
-	struct link *link; /* to whom they are announced; NULL: to nobody */
-	/* Of the client that was connected last, references. */
+	/* The client that visitors are announced to; NULL: it is away. */
+	struct link *link;
+	/* References, of the client that was connected last. */
 	struct principal *principal;
 	struct pulse *pulse;
-	int64_t rest_ms;   /* until when nobody is accepted; 0: now */
-	int64_t sweep_ms;  /* when those who have left are looked for */
-	int64_t silent_ms; /* none had ended in silence: look again then */
-	bool is_useful;    /* there were visitors */
-	bool is_holding;   /* whoever waits is kept, whatever happens */
+	/* Until when no visitor is accepted; 0: accept now. */
+	int64_t rest_ms;
+	int64_t sweep_ms; /* when to look for those who have left */
+	/* No silent visitor was found; search again at this time. */
+	int64_t silent_ms;
+	bool is_useful;  /* a visitor has been admitted */
+	bool is_holding; /* the server stops: drop no visitor that waits */
 };
 
 /*
- * listener: of port; the door's on success. tunnel: kept, without a reference.
- * spares: of its client; kept.
- * Returns false when there is no memory; then nothing is to be closed.
+ * listener: listens on port; the door's on success.
+ * tunnel, spares: must outlive the door.
+ * Returns false when out of memory; nothing has to be closed then.
  */
 bool door_open(struct door *door, struct server_state *server,
     struct tunnel *tunnel, struct spares *spares,
     const struct listener *listener, uint16_t port);
 
-/* Let nobody in any more. Those who wait stay. Legal on one that is closed. */
+/* Accept no more visitors. Those who wait stay. May be called again. */
 void door_close(struct door *door);
 
-/* The server stops: close, and keep those who wait until door_destroy(). */
+/* The server stops: close, and let those who wait stay until door_destroy(). */
 void door_hold(struct door *door);
 
 /* Drop all who wait, and end. */
 void door_destroy(struct door *door);
 
 /*
- * A client is connected: all who wait are announced to it, and are for its
- * principal alone. After what the client has to hear first.
+ * A client has connected: announce all waiting visitors to it, and let only its
+ * principal accept them. Call it after queueing what the client must read
+ * first.
  *
- * link: stays the caller's, until door_detach().
+ * link: remains the caller's, and must live until door_detach().
  */
 void door_attach(struct door *door, struct link *link);
 
-/* The client is away: those who wait do so for a client to come. */
+/* The client is away: visitors wait for one to come. */
 void door_detach(struct door *door);
 
-/* The client has said that it is this instance: what its data connections tell
- * counts for it. Without memory nothing does. */
+/* The client has announced this instance: traffic on the data connections of
+ * its visitors counts as a sign of life. Without memory it does not. */
 void door_follow(struct door *door, const struct uuid *instance);
 
 /* Returns whether the client was heard on its data connections since the last
  * call. */
 bool door_take_pulse(struct door *door);
 
-/* What to poll for; then give that to door_serve(). */
+/* What to poll for; pass the result to door_serve(). */
 void door_poll(const struct door *door, struct pollfd slots[static DOOR_SLOTS]);
 
 /* Returns when door_serve() or door_sweep() is due, or CLOCK_NEVER. */
 int64_t door_due_ms(const struct door *door);
 
-/* Let in who has come, up to a bound: heartbeats must have their turn. */
+/* Accept visitors, a bounded number at a time so that heartbeats have their
+ * turn. */
 void door_serve(
     struct door *door, const struct pollfd slots[static DOOR_SLOTS]);
 
-/* Drop who has waited too long, or has left. */
+/* Drop visitors that have waited too long or have left. */
 void door_sweep(struct door *door);
 
-/* Announce who has not been announced yet, as far as there is room. */
+/* Announce visitors that are not announced yet, as far as the link has room. */
 void door_announce(struct door *door);
 
 /*
- * Let a visitor wait again that a spare did not take.
+ * Let a visitor wait again that was given to a spare and not taken.
  *
- * Returns false when it is to give way: it stays the caller's then. Threads: any,
- * up to the end of the tunnel.
+ * Returns false when the visitor has to give way; it remains the caller's then.
+ * Threads: any, until the tunnel ends.
  */
 bool door_readmit(struct door *door, struct pending_visitor *visitor);
 
-/* Returns how many wait. */
+/* Returns how many visitors wait. */
 unsigned door_count(const struct door *door);
 
-/* Whether there were visitors. */
+/* Whether a visitor has been admitted. */
 bool door_is_useful(const struct door *door);
 
 #endif

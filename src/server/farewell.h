@@ -1,23 +1,24 @@
 /*
- * farewell - when the clients of a server that stops are to come back.
+ * farewell - tells the clients of a stopping server when to come back.
  *
- * A few at once, and many one after the other: all of them in the same second
- * would be too many handshakes at a time for whoever listens then. Pure.
+ * A few come back at once, many are spread over a while: all in the same second
+ * would be too many handshakes for the server that listens then. Pure.
  */
 #ifndef REBORE_SERVER_FAREWELL_H
 #define REBORE_SERVER_FAREWELL_H
 
 #include <stdint.h>
 
-/* A restarted server listens again within this, as a rule. */
+/* A restarted server usually listens again within this time. */
 #define FAREWELL_FIRST_MS 1000
-/* So many clients are to come back in a second, ... */
+/* How many clients are to come back per second ... */
 #define FAREWELL_RATE 500
-/* ... but all of them in this time, however many there are. */
+/* ... unless that would take longer than this for all of them. */
 #define FAREWELL_SPAN_MOST_MS 30000
 
 /*
- * Returns after how many milliseconds one of so many clients is to come back.
+ * Returns the delay in milliseconds after which one of so many clients is to
+ * come back.
  *
  * random: 32 uniform random bits.
  */

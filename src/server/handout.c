@@ -16,13 +16,13 @@
 #include "server/proxy.h"
 #include "wire/channel.h"
 
-/* When a spare has not answered in a few round trips, or in this, its visitor is
- * announced elsewhere, ... */
+/* If the client has not answered on the spare after a few round trips, or after
+ * TAKEN_MOST_MS, the visitor is also announced on the control connection. A
+ * late answer still counts while the visitor waits. */
 #define TAKEN_MOST_MS 1000
-/* ... but it may still answer as long as the visitor waits. */
-#define LATE_MS PROTOCOL_ACCEPT_MS
-/* Whether it still waits is looked at so often; at first soon, as the visitor may
- * be accepted elsewhere at once. */
+#define LATE_MS       PROTOCOL_ACCEPT_MS
+/* How often to check that the visitor still waits. The first check comes early,
+ * because another data connection may accept the visitor at once. */
 #define LOOK_FIRST_MS 25
 #define LOOK_MS       500
 
@@ -31,36 +31,38 @@ struct handout {
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
 	struct principal *principal; /* the visitor's, a reference */
-	/* Of the spare. */
+	/* The spare's. */
 	struct transport transport;
 	uint32_t serial;
-	uint32_t rtt_ms;  /* the longer one of spare and control connection */
-	int64_t offer_ms; /* when it was offered */
-	bool condemned;   /* spares as old are closed */
-	bool begun;       /* Connection is written */
+	/* The longer of the spare's and the control connection's. */
+	uint32_t rtt_ms;
+	int64_t offer_ms; /* when the visitor was offered */
+	bool condemned;   /* spares of the same age have been closed */
+	bool begun;       /* Connection has been written */
 	struct roster_entry *entry;
 	struct channel channel;
-	char *kept; /* what the visitor has sent: BUFFERS_BYTES at most */
+	char *read_ahead; /* bytes read from the visitor, up to BUFFERS_BYTES */
 	size_t size;
-	size_t sent; /* of it, on the spare */
+	size_t sent; /* how many of them were written to the spare */
 	bool visitor_ended;
-	bool visitor_lost; /* it has reset its connection */
+	bool visitor_lost; /* the visitor has reset its connection */
 };
 
-/* Read what the visitor sends, as long as it can be kept. */
+/* Read what the visitor sends, as far as the buffer has room. */
 static enum error
 read_visitor(struct handout *handout)
 {
 	size_t got;
 	enum error error = transport_read(&handout->visitor->transport,
-	    handout->kept + handout->size, BUFFERS_BYTES - handout->size, &got);
+	    handout->read_ahead + handout->size, BUFFERS_BYTES - handout->size,
+	    &got);
 
 	handout->visitor_ended = error == ERROR_CLOSED;
 	handout->size += got;
 	return handout->visitor_ended ? ERROR_NONE : error;
 }
 
-/* Write Connection, then what is kept. */
+/* Write Connection, then the visitor's bytes. */
 static enum error
 write_spare(struct handout *handout)
 {
@@ -70,14 +72,14 @@ write_spare(struct handout *handout)
 		size_t sent;
 
 		error = transport_write(&handout->transport,
-		    handout->kept + handout->sent,
+		    handout->read_ahead + handout->sent,
 		    handout->size - handout->sent, &sent);
 		handout->sent += sent;
 	}
 	return error;
 }
 
-/* Look for Taken. Returns ERROR_AGAIN while it has not come. */
+/* Read the client's answer. Returns ERROR_AGAIN while there is none. */
 static enum error
 read_spare(struct handout *handout)
 {
@@ -98,8 +100,9 @@ wants_visitor(const struct handout *handout)
 }
 
 /*
- * One round of waiting. Returns ERROR_NONE when the visitor is taken,
- * ERROR_AGAIN when not yet; any other error says that the spare is of no use.
+ * Wait once. Returns ERROR_NONE when the client has taken the visitor, and
+ * ERROR_AGAIN while it has not answered; after any other error the spare is
+ * useless.
  */
 static enum error
 wait_once(struct handout *handout, int64_t deadline_ms)
@@ -126,8 +129,8 @@ wait_once(struct handout *handout, int64_t deadline_ms)
 			return error;
 	}
 	error = write_spare(handout);
-	if (error &&
-	    error != ERROR_AGAIN) /* what it said before still counts */
+	/* Taken may have arrived before the failure. */
+	if (error && error != ERROR_AGAIN)
 		return read_spare(handout) == ERROR_NONE ? ERROR_NONE : error;
 	if ((slots[0].revents & ~POLLOUT) == 0)
 		return ERROR_AGAIN;
@@ -169,36 +172,37 @@ offer(struct handout *handout)
 	return error;
 }
 
-/* Move on from what went over the spare already. */
+/* Drop the bytes that were already sent over the spare. */
 static void
 skip_sent(struct pending_visitor *visitor, size_t sent)
 {
-	visitor->ahead = sent;
-	visitor->kept_size -= sent;
-	if (visitor->kept_size > 0) {
-		memmove(
-		    visitor->kept, visitor->kept + sent, visitor->kept_size);
+	visitor->sent_ahead = sent;
+	visitor->read_ahead_size -= sent;
+	if (visitor->read_ahead_size > 0) {
+		memmove(visitor->read_ahead, visitor->read_ahead + sent,
+		    visitor->read_ahead_size);
 		return;
 	}
-	buffers_return(visitor->kept);
-	visitor->kept = NULL;
+	buffers_return(visitor->read_ahead);
+	visitor->read_ahead = NULL;
 }
 
-/* Give what the visitor has sent to the visitor itself, to be kept. */
+/* Move the buffer from the handout to the visitor. */
 static void
-give_kept(struct handout *handout)
+give_read_ahead(struct handout *handout)
 {
-	handout->visitor->kept = handout->kept;
-	handout->visitor->kept_size = handout->size;
-	handout->kept = NULL;
+	handout->visitor->read_ahead = handout->read_ahead;
+	handout->visitor->read_ahead_size = handout->size;
+	handout->read_ahead = NULL;
 }
 
-/* Let the visitor wait in its tunnel, if it still does. */
+/* Return the visitor to its tunnel to wait, unless it has left or the tunnel
+ * has ended. */
 static void
 give_back(struct handout *handout)
 {
 	proxy_expect(handout->server, handout->visitor, true);
-	give_kept(handout);
+	give_read_ahead(handout);
 	skip_sent(handout->visitor, 0);
 	if (handout->visitor_lost || !handout->server->tunnels->readmit(
 					 handout->tunnel, handout->visitor))
@@ -208,13 +212,13 @@ give_back(struct handout *handout)
 static void
 release_handout(struct handout *handout)
 {
-	buffers_return(handout->kept);
+	buffers_return(handout->read_ahead);
 	principal_release(handout->principal);
 	handout->server->tunnels->release(handout->tunnel);
 }
 
-/* Have the visitor served over the spare. Releases the handout. Returns false
- * when there is no memory for that: all is closed. */
+/* Serve the visitor over the spare. Releases the handout. Returns false when
+ * out of memory; everything is closed then. */
 static bool
 serve_over(struct handout *handout, struct proxy *proxy)
 {
@@ -242,16 +246,16 @@ serve_over(struct handout *handout, struct proxy *proxy)
 	return good;
 }
 
-/* The client has the visitor. */
+/* The client has taken the visitor. */
 static bool
 serve_taken(struct handout *handout, struct proxy *proxy)
 {
-	give_kept(handout);
+	give_read_ahead(handout);
 	skip_sent(handout->visitor, handout->sent);
 	return serve_over(handout, proxy);
 }
 
-/* What made this spare silent has come over those as old, too. */
+/* Whatever silenced this spare has silenced those of the same age as well. */
 static void
 condemn(struct handout *handout)
 {
@@ -261,8 +265,9 @@ condemn(struct handout *handout)
 	handout->condemned = true;
 }
 
-/* Where not even TCP has an answer after a few round trips, the way is dead, or
- * has lost a packet: which of both cannot be told yet. */
+/* If not even TCP has had an acknowledgement after a few round trips, the path
+ * is dead or has lost a packet. The two cannot be told apart yet, so the older
+ * spares are closed. */
 static void
 condemn_if_dead(struct handout *handout)
 {
@@ -273,8 +278,9 @@ condemn_if_dead(struct handout *handout)
 }
 
 /*
- * Wait for Taken as long as the visitor waits in its tunnel. If it waits no more,
- * the client has accepted it elsewhere and so does not know of it from here.
+ * Wait for Taken while the visitor waits in its tunnel. Once the visitor is
+ * gone, the client has accepted it on another data connection and does not
+ * serve it over this one.
  */
 static enum error
 await_late(struct handout *handout, const struct uuid *uuid)
@@ -300,7 +306,8 @@ await_late(struct handout *handout, const struct uuid *uuid)
 	return error;
 }
 
-/* The visitor leaves the roster, and comes back as a proxied connection. */
+/* Take the visitor's entry off the roster. A drain still counts the visitor
+ * until its proxied connection enters. */
 static void
 leave_for_proxy(struct handout *handout, struct proxy *proxy)
 {
@@ -311,7 +318,7 @@ leave_for_proxy(struct handout *handout, struct proxy *proxy)
 	roster_leave(roster, handout->entry);
 }
 
-/* The visitor is given back, but the spare may still be alive. */
+/* The visitor was given back, but the client may still answer on the spare. */
 static bool
 outlast(struct handout *handout, const struct uuid *uuid, struct proxy *proxy)
 {
@@ -367,7 +374,8 @@ deliver(struct handout *handout, struct proxy *proxy)
 	if (error == ERROR_NONE)
 		return serve_taken(handout, proxy);
 	if (error == ERROR_TIMEOUT)
-		condemn_if_dead(handout); /* before the next visitor comes */
+		/* Before the next visitor is given a spare. */
+		condemn_if_dead(handout);
 	give_back(handout);
 	if (error == ERROR_TIMEOUT)
 		return outlast(handout, &uuid, proxy);
@@ -398,7 +406,7 @@ run_order(const struct handout_order *order, struct proxy *proxy)
 	    .entry = &proxy->entry,
 	    .begun = order->begun,
 	    .visitor_ended = order->visitor_ended,
-	    .kept = order->kept,
+	    .read_ahead = order->read_ahead,
 	    .size = order->size,
 	    .sent = order->sent,
 	};
@@ -421,26 +429,27 @@ run_handout(void *argument)
 }
 
 /*
- * Write Connection, and what the visitor has sent already, as far as that is
- * possible at once. A thread is woken only then: when it runs, Taken may have
- * come.
+ * Write Connection and the bytes that the visitor has sent so far, as much as
+ * can be written at once. The thread is woken only afterwards: by the time it
+ * runs, Taken may have arrived.
  */
 static void
 begin_handout(struct handout_order *order)
 {
 	struct message message = connection_of(order->visitor);
 	char frame[MESSAGE_JSON_MOST + 1];
-	struct iovec parts[] = {{.iov_base = frame}, {.iov_base = order->kept}};
+	struct iovec parts[] = {
+	    {.iov_base = frame}, {.iov_base = order->read_ahead}};
 	size_t got;
 	size_t sent;
 
 	order->visitor_ended =
-	    transport_read(&order->visitor->transport, order->kept,
+	    transport_read(&order->visitor->transport, order->read_ahead,
 		BUFFERS_BYTES, &got) == ERROR_CLOSED;
 	order->size = (uint32_t)got;
 	parts[0].iov_len = message_encode(&message, frame);
 	parts[1].iov_len = order->size;
-	/* Where it fails, the thread tries again, and sees why. */
+	/* On failure the thread tries again and sees the cause. */
 	if (parts[0].iov_len == 0 ||
 	    transport_gather(&order->spare.transport, parts, 2, &sent))
 		return;
@@ -448,7 +457,7 @@ begin_handout(struct handout_order *order)
 	if (sent >= parts[0].iov_len)
 		order->sent = (uint32_t)(sent - parts[0].iov_len);
 	else
-		/* Half a frame: the spare is of no use. */
+		/* Half a frame was written, so the spare is useless. */
 		(void)transport_end(&order->spare.transport);
 }
 
@@ -457,10 +466,10 @@ handout_start(struct server_state *server, struct tunnel *tunnel,
     struct pending_visitor *visitor, const struct spare *spare, uint32_t rtt_ms)
 {
 	struct handout_order *order = object_cache_take(&server->handouts);
-	char *kept = buffers_borrow();
+	char *read_ahead = buffers_borrow();
 
-	if (order == NULL || kept == NULL) {
-		buffers_return(kept);
+	if (order == NULL || read_ahead == NULL) {
+		buffers_return(read_ahead);
 		object_cache_give(&server->handouts, order);
 		return ERROR_MEMORY;
 	}
@@ -469,16 +478,17 @@ handout_start(struct server_state *server, struct tunnel *tunnel,
 	    .visitor = visitor,
 	    .spare = *spare,
 	    .rtt_ms = rtt_ms,
-	    .kept = kept};
+	    .read_ahead = read_ahead};
 	server->tunnels->hold(tunnel);
-	roster_expect(&server->active); /* as its thread may be late */
+	/* A drain must not miss it before its thread runs. */
+	roster_expect(&server->active);
 	begin_handout(order);
 	if (thread_pool_run(server->threads, run_handout, order) == ERROR_NONE)
 		return ERROR_NONE;
 	roster_arrive(&server->active);
 	server_state_warn_shed(server, "no thread for a visitor");
 	crowd_shrink(&server->silent, clock_now_ms());
-	buffers_return(kept);
+	buffers_return(read_ahead);
 	proxy_drop(server, visitor);
 	transport_reset(&order->spare.transport);
 	transport_close(&order->spare.transport);

@@ -1,12 +1,13 @@
 /*
- * handout - gives a visitor to a spare, and sees to it that it is taken.
+ * handout - gives a visitor to a spare and waits until the client has taken it.
  *
- * Connection(uuid) goes out on the spare, and what the visitor sends right
- * behind it; all of that is kept until the client says Taken. Without that, the
- * visitor goes back to its tunnel, with what it has sent, and is announced on
- * the control connection like any other. If Taken comes after all, as it does
- * when the path was away for a moment, and nobody has accepted the visitor yet,
- * it is served over the spare. See rebore-protocol(7), SPARES.
+ * Connection(uuid) is written to the spare, followed by the visitor's bytes.
+ * Those are also kept until the client answers Taken. Without that answer the
+ * visitor returns to its tunnel together with its bytes, and is announced on
+ * the control connection like any other. If Taken arrives late, as it does
+ * after a short outage of the path, and no data connection has accepted the
+ * visitor meanwhile, the visitor is served over the spare. See
+ * rebore-protocol(7), SPARES.
  */
 #ifndef REBORE_SERVER_HANDOUT_H
 #define REBORE_SERVER_HANDOUT_H
@@ -14,17 +15,18 @@
 #include "server/server_state.h"
 #include "server/spares.h"
 
-/* What a server's cache of handouts holds. */
+/* An object of server_state->handouts. */
 struct handout_order {
 	struct server_state *server;
 	struct tunnel *tunnel; /* a reference */
 	struct pending_visitor *visitor;
 	struct spare spare;
 	uint32_t rtt_ms; /* of the control connection */
-	bool begun;      /* Connection is written */
+	bool begun;      /* Connection has been written */
 	bool visitor_ended;
-	/* A buffer: what the visitor has sent, and how much of it is sent on. */
-	char *kept;
+	/* Bytes read from the visitor (a buffer), how many there are, and how
+	 * many were written to the spare. */
+	char *read_ahead;
 	uint32_t size;
 	uint32_t sent;
 };
@@ -34,8 +36,9 @@ struct handout_order {
  *
  * visitor, spare: taken on success.
  * rtt_ms: the round trip of the control connection; 0: not known.
- * Returns an error when there is no memory for it. Where there is no thread, the
- * client has heard of the visitor already: it is dropped, with a warning.
+ * Returns an error when out of memory. If there is no thread, ERROR_NONE is
+ * returned and the visitor is dropped with a warning: the client already knows
+ * of it.
  */
 enum error handout_start(struct server_state *server, struct tunnel *tunnel,
     struct pending_visitor *visitor, const struct spare *spare,

@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "os/thread.h"
 
-/* Memory that was not wanted for so long is given back. */
+/* Memory that has been idle for this long is given back. */
 #define TIDY_MS 1000
-/* How often memory is given back after the last tunnel: what was in use then goes
- * back at the second time. */
+/* How often to give memory back after the last tunnel has ended: what was in
+ * use then is given back the second time. */
 #define TIDIES_AFTER 2
 
-/* Give memory back as long as there are tunnels, and a little longer. A server
+/* Give idle memory back while there are tunnels, and shortly after. A server
  * without tunnels does not wake up for this. */
 static void
 tidy_if_due(struct janitor *janitor)

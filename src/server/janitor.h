@@ -1,6 +1,6 @@
 /*
- * janitor - the thread that gives back memory which a flood has left, and logs
- * what was counted.
+ * janitor - the thread that gives idle memory back, such as a flood leaves
+ * behind, and logs the counts of repeated notices.
  */
 #ifndef REBORE_SERVER_JANITOR_H
 #define REBORE_SERVER_JANITOR_H
@@ -13,7 +13,7 @@
 #include "os/wakeup.h"
 #include "server/server_state.h"
 
-/* Fields are private; all zero is one that was not started. */
+/* Fields are private; all zero: not started. */
 struct janitor {
 	/* Set before the thread starts, then read-only. */
 	struct server_state *server;
@@ -21,13 +21,13 @@ struct janitor {
 	pthread_t thread;
 	bool started;
 
-	/* Used by the janitor's thread alone: how often memory is still to be
-	 * given back, and when. */
+	/* Used by the janitor's thread alone: how often to give memory back
+	 * until it rests, and when next. */
 	unsigned tidies;
 	int64_t tidy_ms;
 };
 
-/* Start it. Returns an error with errno; then nothing is started. */
+/* Start it. Returns an error with errno; nothing is started then. */
 enum error janitor_start(struct janitor *janitor, struct server_state *server);
 
 /* End it. Legal on one that was not started. */

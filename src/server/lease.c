@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-/* Nobody is there any more. */
+/* The holder is not connected. */
 static enum lease_verdict
 judge_absent(const struct lease_claim *claim)
 {
@@ -83,7 +83,7 @@ lease_init(struct lease *lease, const struct lease_client *client)
 static void
 change_holder(struct lease *lease, const struct lease_client *client)
 {
-	/* What was heard was the former holder. */
+	/* The last sign of life was the former holder's. */
 	if (!lease_same_instance(&lease->holder, client))
 		lease->heard_ms = INT64_MIN;
 	lease->holder = *client;
@@ -106,7 +106,7 @@ static void
 attach_client(struct lease *lease, const struct lease_client *client)
 {
 	assert(lease->state != LEASE_OVER);
-	/* One that was promised the port is the holder already. */
+	/* A client that was promised the port is the holder already. */
 	if (!lease->promised)
 		change_holder(lease, client);
 	lease->holder = *client;
@@ -120,7 +120,8 @@ static void
 hear_holder(struct lease *lease, int64_t now_ms)
 {
 	lease->heard_ms = now_ms;
-	/* The client may be behind a queue that it cannot dial through. */
+	/* The client may be unable to dial because of a full queue on its
+	 * path. */
 	if (lease->state == LEASE_LEASED && lease->length_ms > 0)
 		lease->end_ms =
 		    clock_later(lease->end_ms, now_ms + lease->length_ms);
@@ -146,7 +147,7 @@ ends_now(const struct lease *lease, const struct lease_event *event)
 	case LEASE_LEASED:
 		return !lease->promised &&
 		       (event->now_ms >= lease->end_ms || event->gives_way);
-	case LEASE_PARTED: /* whoever is promised the port is told as well */
+	case LEASE_PARTED: /* a promised client gets its Bye as well */
 		return event->ending;
 	case LEASE_OVER:
 		break;

@@ -13,17 +13,20 @@
 #include "net/source.h"
 #include "net/tcp.h"
 
-/* TCP gives a connection up that has not acknowledged heartbeats for so long. */
+/* TCP gives up a connection that has not acknowledged heartbeats for this
+ * long. */
 #define UNACKNOWLEDGED_MS 15000
-/* A client that takes nothing for so long is gone, where TCP does not say. */
+/* A client that accepts no data for this long is gone, even if TCP does not say
+ * so. */
 #define STALLED_MS 16000
-/* A client that never stops talking must not keep the rest waiting. */
+/* A client that never stops sending must not starve the rest. */
 #define READS_MOST 16
 
 /*
- * Keep the retransmissions above the round trip, which a queue may have made
- * longer, and see what is on its way: where a heartbeat was lost, those behind it
- * cannot be read before it has come again, but they have come.
+ * Keep the limit of TCP's retransmission interval above the round trip, which a
+ * queue may have lengthened, and count the segments that have arrived: when a
+ * heartbeat is lost, those behind it cannot be read until it is retransmitted,
+ * but their arrival shows that the client lives.
  */
 static void
 adapt(struct link *link)
@@ -37,7 +40,7 @@ adapt(struct link *link)
 	link->rtt_ms = tcp_rtt_ms(transport_fd(&link->transport));
 	longest_ms = patience_retransmit_ms(link->rtt_ms);
 	if (longest_ms <= link->retransmit_ms)
-		return; /* a path that was slow once may be again */
+		return; /* a path that was slow once may be slow again */
 	link->retransmit_ms = longest_ms;
 	tcp_limit_retransmission(transport_fd(&link->transport), longest_ms);
 }
@@ -93,7 +96,7 @@ link_same_instance(const struct link *a, const struct link *b)
 	       uuid_equal(&a->who.instance, &b->who.instance);
 }
 
-/* Returns LINK_ANNOUNCED, or LINK_NOTHING for one that is late or a second. */
+/* Returns LINK_ANNOUNCED, or LINK_NOTHING for a late or repeated Announce. */
 static enum link_event
 take_announce(struct link *link, const struct message_announce *who)
 {
@@ -102,12 +105,13 @@ take_announce(struct link *link, const struct message_announce *who)
 		return LINK_NOTHING;
 	link->announced = true;
 	link->who = *who;
-	if (link_can(link, MESSAGE_CAN_HEARTBEAT)) /* its silence says more */
+	/* Heartbeats replace TCP's limit. */
+	if (link_can(link, MESSAGE_CAN_HEARTBEAT))
 		tcp_limit_silence(transport_fd(&link->transport), 0);
 	return LINK_ANNOUNCED;
 }
 
-/* What is of a later version, or makes no sense here. */
+/* Ignore a message of a later version, or one that makes no sense here. */
 static void
 skip(struct link *link, const struct message *message)
 {
@@ -142,7 +146,7 @@ take_message(struct link *link, const struct message *message)
 	}
 }
 
-/* Take messages that were read, up to one that matters. */
+/* Process the messages that were read, up to the first event. */
 static enum error
 take_messages(struct link *link, enum link_event *event)
 {
@@ -226,8 +230,8 @@ link_has_room(const struct link *link)
 void
 link_put(struct link *link, const struct message *message)
 {
-	/* Out of memory is the only failure: the heartbeat deadline of the
-	 * client finds out. */
+	/* Fails only when out of memory; the client's heartbeat deadline will
+	 * notice. */
 	(void)channel_put(&link->channel, message);
 }
 
@@ -252,7 +256,7 @@ link_put_announce(struct link *link)
 	link_put(link, &message);
 }
 
-/* Write what is queued; find out that the client takes nothing any more. */
+/* Write what is queued, and detect a client that no longer accepts data. */
 static enum error
 write_queued(struct link *link, int64_t now_ms)
 {
@@ -275,7 +279,8 @@ write_queued(struct link *link, int64_t now_ms)
 	return ERROR_TIMEOUT;
 }
 
-/* A client is not lost before its answer to what it has just heard could come. */
+/* When the client counts as lost: not before its answer can have arrived over a
+ * slow path. */
 static int64_t
 lost_ms(const struct link *link)
 {
@@ -297,8 +302,8 @@ link_do_due(struct link *link)
 		return ERROR_TIMEOUT;
 	}
 	if (now_ms >= link->heartbeat_ms) {
-		/* One that finds no room is not missed: there is more to
-		 * read than a heartbeat. */
+		/* A heartbeat without room is not missed: the client has other
+		 * messages to read. */
 		if (link_has_room(link))
 			link_put(link, &heartbeat);
 		link->heartbeat_ms =

@@ -10,15 +10,16 @@
 #include "base/log.h"
 #include "net/source.h"
 
-/* An address or two, and an error's text. */
+/* Room for two addresses and an error text. */
 #define TEXT_SIZE 512
 
-/* What somebody may cause who has shown nothing, ... */
+/* Limits for lines that anybody can cause, ... */
 #define STRANGER                                                               \
 	{                                                                      \
 		.of_source = 1, .of_all = 60                                   \
 	}
-/* ... and who has a public port, or had: a gateway may have many behind it. */
+/* ... and for those of clients that have or had a public port: one gateway may
+ * have many clients behind it. */
 #define CLIENT                                                                 \
 	{                                                                      \
 		.of_source = 60, .of_all = 2000                                \
@@ -31,7 +32,7 @@
 static const struct {
 	struct condense_rule rule;
 	enum log_level level;
-	/* Of a count: "SOURCE WHAT, N times more in a minute" */
+	/* For the count: "SOURCE WHAT: N times more within a minute" */
 	const char *what;
 } kinds[NOTICE_KINDS] = {
     [NOTICE_WRONG_SECRET] = {STRANGER, LOG_LEVEL_WARNING,
@@ -91,7 +92,7 @@ write_line(enum notice kind, const char *text)
 }
 
 static bool
-tells(struct notices *notices, enum notice kind, uint64_t source)
+is_allowed_now(struct notices *notices, enum notice kind, uint64_t source)
 {
 	bool due;
 
@@ -108,14 +109,14 @@ notices_tell(struct notices *notices, enum notice kind, uint64_t source,
 {
 	char text[TEXT_SIZE];
 	va_list arguments;
-	bool is_told = tells(notices, kind, source);
+	bool is_allowed = is_allowed_now(notices, kind, source);
 
-	if (!is_told && !log_is_verbose())
+	if (!is_allowed && !log_is_verbose())
 		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (is_told)
+	if (is_allowed)
 		write_line(kind, text);
 	else
 		log_debug("%s", text);
@@ -137,16 +138,16 @@ void
 notices_tell_text(struct notices *notices, const char *text)
 {
 	uint64_t source = hash(text);
-	struct notices_text *kept;
+	struct notices_text *entry;
 
-	if (!tells(notices, NOTICE_SHED, source)) {
+	if (!is_allowed_now(notices, NOTICE_SHED, source)) {
 		log_debug("%s", text);
 		return;
 	}
 	lock_take(&notices->lock);
-	kept = &notices->texts[notices->next_text++ % (2 * NOTICES_TEXTS)];
-	kept->source = source;
-	snprintf(kept->text, sizeof kept->text, "%s", text);
+	entry = &notices->texts[notices->next_text++ % (2 * NOTICES_TEXTS)];
+	entry->source = source;
+	snprintf(entry->text, sizeof entry->text, "%s", text);
 	lock_give(&notices->lock);
 	write_line(NOTICE_SHED, text);
 }
@@ -159,11 +160,11 @@ notices_due_ms(struct notices *notices)
 	lock_take(&notices->lock);
 	due_ms = condense_due_ms(&notices->condense);
 	lock_give(&notices->lock);
-	/* Another thread may count something meanwhile. */
+	/* Another thread may count a line in the meantime. */
 	return clock_earlier(due_ms, clock_now_ms() + CONDENSE_INTERVAL_MS);
 }
 
-/* Write whom or what the count is of. */
+/* Write who or what was counted. */
 static void
 print_subject(struct notices *notices, const struct condense_count *count,
     char text[static TEXT_SIZE])
@@ -182,7 +183,7 @@ print_subject(struct notices *notices, const struct condense_count *count,
 			snprintf(text, TEXT_SIZE, "%s", notices->texts[i].text);
 }
 
-/* Log what is to be told at the time now_ms. */
+/* Log the counts that are due at now_ms. */
 static void
 write_counts(struct notices *notices, int64_t now_ms)
 {

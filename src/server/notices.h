@@ -1,11 +1,11 @@
 /*
- * notices - lines of the log that peers can cause, condensed.
+ * notices - rate-limited log lines for what peers can cause.
  *
- * The first line of a kind and source is written at once; further ones within a
- * minute are counted, and the count is written when the minute is over; with
- * --verbose they are written, too, as details. What
- * clients do that have a public port may have more lines than what strangers
- * do. The table of kinds in notices.c has the figures.
+ * The first line of a kind and source is written at once. Further ones within a
+ * minute are counted, and the count is written at the end of the minute; with
+ * --verbose each of them is also written, at debug level. The limits are higher
+ * for clients that have a public port than for strangers; notices.c has the
+ * figures.
  */
 #ifndef REBORE_SERVER_NOTICES_H
 #define REBORE_SERVER_NOTICES_H
@@ -27,7 +27,7 @@ enum notice {
 	NOTICE_NOT_WAITING,
 	NOTICE_BROKEN,
 	NOTICE_SHUT_OUT,
-	/* Of clients that said Hello. */
+	/* Of clients that have sent Hello. */
 	NOTICE_PORT_REFUSED,
 	NOTICE_COPY,
 	NOTICE_HAS_PORT,
@@ -36,15 +36,17 @@ enum notice {
 	NOTICE_SKIPPED,
 	/* Of visitors. */
 	NOTICE_VISITOR_DROPPED,
-	/* Of those who gave way when descriptors were short (room.h). */
+	/* Of visitors and leases that gave way when descriptors were short
+	 * (room.h). */
 	NOTICE_VISITOR_YIELDED,
 	NOTICE_LEASE_YIELDED,
-	/* Of something that was turned away: notices_tell_text(). */
+	/* Of connections turned away: notices_tell_text(). */
 	NOTICE_SHED,
 	NOTICE_KINDS
 };
 
-/* Texts of notices_tell_text() in a minute; more are counted together. */
+/* How many different texts of notices_tell_text() are written in a minute;
+ * further ones share one count. */
 #define NOTICES_TEXTS     32
 #define NOTICES_TEXT_SIZE 160
 
@@ -53,7 +55,7 @@ struct notices {
 	struct lock lock;
 	/* Under lock. */
 	struct condense condense;
-	/* What was told last, for its count: of two minutes. */
+	/* The texts of the last two minutes, for their counts. */
 	struct notices_text {
 		uint64_t source;
 		char text[NOTICES_TEXT_SIZE];
@@ -67,7 +69,7 @@ void notices_init(struct notices *notices, uint64_t seed);
 void notices_destroy(struct notices *notices);
 
 /*
- * Log a line, printf-like, unless it is to be counted.
+ * Log a line, printf-like, unless the limit is reached: then it is counted.
  *
  * source: see net/source.h.
  * Threads: any.
@@ -75,8 +77,9 @@ void notices_destroy(struct notices *notices);
 void notices_tell(struct notices *notices, enum notice kind, uint64_t source,
     const char *format, ...) __attribute__((__format__(__printf__, 4, 5)));
 
-/* As notices_tell(), of something that was turned away; the same text counts as
- * one source, whoever it was. text: NOTICES_TEXT_SIZE at the most, or is cut. */
+/* As notices_tell(), for something that was turned away. Lines with the same
+ * text are counted together, whatever their source. text: cut at
+ * NOTICES_TEXT_SIZE. */
 void notices_tell_text(struct notices *notices, const char *text);
 
 /* Returns when notices_write_counts() is due, at the latest in a minute.

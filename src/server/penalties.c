@@ -11,7 +11,7 @@ set_of(struct penalties *penalties, uint64_t source)
 	return penalties->table[(mixed >> 32) % PENALTIES_SETS];
 }
 
-/* Returns the place of source, or NULL. */
+/* Returns the entry of source, or NULL. */
 static struct penalty *
 find_penalty(struct penalties *penalties, uint64_t source)
 {
@@ -23,7 +23,8 @@ find_penalty(struct penalties *penalties, uint64_t source)
 	return NULL;
 }
 
-/* Returns a free place for source, or that of another: free ones are the oldest. */
+/* Returns a new entry for source, in place of the oldest one; free ones count
+ * as the oldest. */
 static struct penalty *
 replace(struct penalties *penalties, uint64_t source)
 {
@@ -37,7 +38,7 @@ replace(struct penalties *penalties, uint64_t source)
 	return oldest;
 }
 
-/* Returns the first delay, doubled by each failure before. */
+/* Returns the delay: the first one, doubled for each failure before. */
 static unsigned
 delay_of(const struct penalty *penalty)
 {

@@ -7,13 +7,13 @@
 
 #include "base/clock.h"
 
-/* Where poll() does not tell of an end of file by itself, it tells of anything
- * to read; is_end() looks closer. */
+/* Without POLLRDHUP poll() reports an end of file as readable data; is_end()
+ * then looks closer. */
 #ifndef POLLRDHUP
 #define POLLRDHUP POLLIN
 #endif
 
-/* So many visitors are looked at with one call. */
+/* How many visitors are examined with one call of poll(). */
 #define LOOK_MOST 32
 
 void
@@ -40,7 +40,7 @@ pending_group_init(struct pending_group *group)
 	group->count = 0;
 }
 
-/* The names are random, so any bits of them are a hash. */
+/* uuids are random, so any of their bits will do as a hash. */
 static struct pending_visitor **
 pending_bucket(struct pending *pending, const struct uuid *uuid)
 {
@@ -57,7 +57,8 @@ pending_put(struct pending *pending, struct pending_group *group,
 	    pending_bucket(pending, &visitor->uuid);
 
 	lock_take(&pending->lock);
-	/* Whoever sends it away looks for it here afterwards. */
+	/* The thread that sends the visitor away looks for it here
+	 * afterwards. */
 	if (shares_is_sent_away(&visitor->seat)) {
 		lock_give(&pending->lock);
 		return false;
@@ -79,7 +80,7 @@ pending_put(struct pending *pending, struct pending_group *group,
 	return true;
 }
 
-/* Take *link off its bucket, and off its group. */
+/* Remove *link from its bucket and from its group. */
 static struct pending_visitor *
 unlink_visitor(struct pending *pending, struct pending_visitor **link)
 {
@@ -104,7 +105,8 @@ unlink_visitor(struct pending *pending, struct pending_visitor **link)
 	return visitor;
 }
 
-/* Returns where the visitor is linked, or where NULL is. */
+/* Returns the link that points to the visitor, or the NULL link at the end of
+ * the bucket. */
 static struct pending_visitor **
 find_visitor(struct pending *pending, const struct uuid *uuid)
 {
@@ -156,7 +158,7 @@ pending_accept(struct pending *pending, const struct uuid *uuid,
 	return visitor;
 }
 
-/* Take a visitor that is known to be there. */
+/* Remove a visitor that is known to be there. */
 static struct pending_visitor *
 unlink_known(struct pending *pending, struct pending_visitor *visitor)
 {
@@ -183,16 +185,17 @@ pending_expire(
 	return visitor;
 }
 
-/* Some visitors of a group, for poll(). What it says may be of another's socket
- * by then: it counts only if the visitor still waits afterwards. */
+/* Some visitors of a group, for poll(). A descriptor may have been closed and
+ * reused by then: the result counts only if the visitor still waits
+ * afterwards. */
 struct look {
 	struct pollfd slots[LOOK_MOST];
 	struct uuid uuids[LOOK_MOST];
 	unsigned count;
 };
 
-/* Take the next visitors to look at; of those that have sent nothing that is
- * kept, if silent. */
+/* Collect the next visitors to examine. silent: only those that have sent
+ * nothing that was read. */
 static void
 look_on(struct pending *pending, struct pending_group *group, bool silent,
     struct look *look)
@@ -203,7 +206,7 @@ look_on(struct pending *pending, struct pending_group *group, bool silent,
 		const struct pending_visitor *visitor = group->look;
 
 		group->look = visitor->newer;
-		if (silent && visitor->kept_size > 0)
+		if (silent && visitor->read_ahead_size > 0)
 			continue;
 		look->uuids[look->count] = visitor->uuid;
 		look->slots[look->count++] =
@@ -212,7 +215,7 @@ look_on(struct pending *pending, struct pending_group *group, bool silent,
 	lock_give(&pending->lock);
 }
 
-/* Whether the first that can be read is the end of file. */
+/* Whether the first thing to read is the end of file. */
 static bool
 is_end(int fd)
 {
@@ -241,8 +244,9 @@ rewind_look(struct pending *pending, struct pending_group *group)
 }
 
 /*
- * Take visitors that have left off their group, onto a list of its own, linked
- * by newer: all, or the oldest alone. No lock is held while the system is asked.
+ * Move visitors that have left from their group to a list of its own, linked by
+ * newer: all of them, or only the oldest. No lock is held during the system
+ * call.
  */
 static struct pending_visitor *
 take_left(

@@ -13,25 +13,25 @@
 #include "server/port_claim_decide.h"
 #include "server/room.h"
 
-/* Connections of one instance that a newcomer is compared with: there is one, or
- * two for a moment. More are made by hand. */
+/* How many connections of one instance a newcomer is compared with. There is
+ * one, or two for a moment; more are the work of an attacker. */
 #define TWINS_MOST 8
 
-/* A newcomer, and what becomes of it. */
+/* A newcomer that asks for a port, and its progress. */
 struct port_claim {
-	struct link *link; /* NULL: it was handed over, or is gone */
+	struct link *link; /* NULL: handed over, or gone */
 	uint16_t asked;
 	int64_t deadline_ms;
 	struct tunnel *tunnel;
-	/* Told behind the Error, to one that is refused. */
+	/* Sent after the Error to a newcomer that is refused. */
 	struct message_bye bye;
-	/* Of the link, while only this thread uses it: a stop interrupts that. */
+	/* The link's, while only this thread uses it: a stop interrupts it. */
 	struct roster_entry entry;
 	bool is_entered;
 	bool is_stopped;
 };
 
-/* Let a stop interrupt the claim, unless it has come already. */
+/* Let a stop interrupt the claim, unless the server already stops. */
 static void
 enter_claim(struct port_claim *claim)
 {
@@ -41,7 +41,7 @@ enter_claim(struct port_claim *claim)
 	claim->is_stopped = !claim->is_entered;
 }
 
-/* Before others may use the link, or it is closed. */
+/* Call it before others may use the link, and before it is closed. */
 static void
 leave_claim(struct port_claim *claim)
 {
@@ -67,15 +67,15 @@ end_claim(struct port_claim *claim)
 	claim->link = NULL;
 }
 
-/* Ends the link. A server that stops says nothing: the client is to come back,
- * whatever would have become of it. */
+/* Refuse the newcomer. Ends the link. A stopping server sends nothing: the
+ * client is to come back, whatever the outcome would have been. */
 static void
 refuse_newcomer(struct port_claim *claim, const char *refusal)
 {
 	struct message bye = {.kind = MESSAGE_BYE, .as.bye = claim->bye};
 	bool has_more = claim->bye.copy || claim->bye.attempt > 0;
 
-	/* It is nobody's twin any more while it reads that. */
+	/* While it reads the refusal it no longer counts as its instance's. */
 	registry_remove_instance(
 	    &claim->link->server->registry, &claim->link->entry);
 	if (!is_stopped(claim))
@@ -85,7 +85,7 @@ refuse_newcomer(struct port_claim *claim, const char *refusal)
 	end_claim(claim);
 }
 
-/* Open the port and make a tunnel of it. */
+/* Open the port and create a tunnel for it. */
 static enum error
 open_tunnel(struct port_claim *claim)
 {
@@ -115,12 +115,12 @@ open_tunnel(struct port_claim *claim)
 	return ERROR_NONE;
 }
 
-/* Wait a little before what is not clear is asked again. Returns whether there is
- * time for that. */
+/* Wait before an unclear case is judged again. Returns whether there is time
+ * for that. */
 static bool
 wait_a_little(struct port_claim *claim)
 {
-	/* The newcomer may lose patience meanwhile. */
+	/* The newcomer may give up meanwhile. */
 	struct pollfd slot = transport_poll(&claim->link->transport, 0);
 
 	if (clock_now_ms() >= claim->deadline_ms)
@@ -129,12 +129,12 @@ wait_a_little(struct port_claim *claim)
 	return slot.revents == 0 && !is_stopped(claim);
 }
 
-/* What is found out about the connections of the newcomer's instance. */
+/* The comparison of the newcomer with the other connections of its instance. */
 struct search {
 	const struct link *newcomer;
 	enum lease_copy verdict;
 	unsigned left;
-	/* On LEASE_COPY the one that lives. */
+	/* On LEASE_COPY: the address of the live one. */
 	char peer[ADDRESS_TEXT_SIZE];
 };
 
@@ -164,8 +164,8 @@ compare(const struct link *older, void *server)
 	return verdict != LEASE_COPY && --search->left > 0;
 }
 
-/* Whether the instance of the newcomer is alive in another process; if so it is
- * refused. */
+/* Whether the newcomer's instance is alive in another process; if so, the
+ * newcomer is refused. */
 static bool
 is_copy(struct port_claim *claim)
 {
@@ -192,7 +192,7 @@ is_copy(struct port_claim *claim)
 	return true;
 }
 
-/* What is remembered of a port that nobody holds. */
+/* What is remembered of a port that has no holder. */
 static struct lease_return
 remember(const struct port_claim *claim)
 {
@@ -220,7 +220,7 @@ gather_facts(struct port_claim *claim, struct tunnel *holder)
 
 	claim->bye.attempt = 0;
 	if (holder == NULL) {
-		facts.kept = remember(claim);
+		facts.remembered = remember(claim);
 		return facts;
 	}
 	facts.verdict = tunnel_judge(holder, claim->link, &attempt);
@@ -243,10 +243,10 @@ hand_over(struct port_claim *claim, struct tunnel *holder)
 }
 
 /*
- * Look once who has the port, and do what that leads to. While nobody else does
- * so for the same port; takes no time, so that nobody waits long for a turn.
+ * Find out who has the port, and act on it. Meanwhile no other newcomer does so
+ * for the same port, so this does not block.
  *
- * error: what the newcomer is refused for, unless it has the port.
+ * error: set to why the newcomer is refused; ERROR_NONE: it has the port.
  */
 static enum port_claim_step
 look(struct port_claim *claim, enum error *error)
@@ -274,7 +274,7 @@ look(struct port_claim *claim, enum error *error)
 	return step;
 }
 
-/* Look until there is no doubt. */
+/* Look until the case is clear. */
 static enum error
 look_until_clear(struct port_claim *claim)
 {
@@ -287,11 +287,11 @@ look_until_clear(struct port_claim *claim)
 	return error;
 }
 
-/* Whether it matters who the newcomer is. */
+/* Whether the decision depends on who the newcomer is. */
 static bool
 is_contested(const struct port_claim *claim)
 {
-	struct lease_return kept;
+	struct lease_return remembered;
 	struct tunnel *holder;
 
 	if (claim->asked == 0)
@@ -299,12 +299,12 @@ is_contested(const struct port_claim *claim)
 	holder = registry_find(&claim->link->server->registry, claim->asked);
 	if (holder != NULL)
 		tunnel_release(holder);
-	kept = remember(claim);
-	return holder != NULL || !lease_admits(&kept);
+	remembered = remember(claim);
+	return holder != NULL || !lease_admits(&remembered);
 }
 
-/* Hear who the newcomer is: what has arrived, and where it matters what is still
- * on its way. Returns false when it is gone. */
+/* Read the newcomer's Announce if it has arrived, and wait for it if the port
+ * is contested. Returns false when the newcomer is gone. */
 static bool
 hear_newcomer(struct port_claim *claim)
 {

@@ -5,8 +5,8 @@ enum port_claim_step
 port_claim_decide(const struct port_claim_facts *facts)
 {
 	if (!facts->has_holder)
-		return lease_admits(&facts->kept) ? PORT_CLAIM_OPENS
-		                                  : PORT_CLAIM_REFUSES;
+		return lease_admits(&facts->remembered) ? PORT_CLAIM_OPENS
+		                                        : PORT_CLAIM_REFUSES;
 	switch (facts->verdict) {
 	case LEASE_YIELDS:
 		return PORT_CLAIM_HANDS_OVER;

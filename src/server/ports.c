@@ -7,31 +7,31 @@
 #include "base/random.h"
 #include "net/tcp.h"
 
-/* When no other port is free, so many of those that were taken are asked for
- * again, in turns. */
+/* When no other port is free, this many of those taken by others are tried
+ * again, in rotation. */
 #define ASK_AGAIN_MOST 64
-/* A port that is as likely as others is tried so often. Where others have so
- * many, one after the other is. */
+/* This many ports are chosen at random, each as likely as the others. If all of
+ * them are taken by others, the rest is tried in order. */
 #define CHOSEN_MOST 64
-/* It is guessed so often before the candidates are counted. */
+/* How many random guesses to make before the candidates are counted. */
 #define GUESSES 16
 
 /* Preference classes, best first. */
 enum liking {
 	LIKING_GOOD,
-	/* The system may give it to an outgoing connection just when the
-	 * client is away; then it could not be bound again. */
+	/* The system may give it to an outgoing connection while the client is
+	 * away; then it could not be bound again. */
 	LIKING_EPHEMERAL,
-	/* A client that had it before a restart may return for it. */
+	/* A client that held it before a restart may return for it. */
 	LIKING_RESERVED,
 };
 
-/* What is looked for. */
+/* Which ports to consider. */
 struct search {
 	struct ports *ports;
 	uint16_t ephemeral_low, ephemeral_high;
 	enum liking worst;
-	/* Of those that others had when we asked last, or of the rest. */
+	/* Those that others had when they were last tried, or all the rest. */
 	bool again;
 };
 
@@ -60,7 +60,7 @@ ports_keep_control(struct ports *ports, uint16_t port)
 	ports->control = port;
 }
 
-/* The ports from low to high, both included, in a word of a set. */
+/* The ports from low to high, inclusive, within a word of a set. */
 static uint64_t
 span(unsigned word, unsigned low, unsigned high)
 {
@@ -77,7 +77,7 @@ span(unsigned word, unsigned low, unsigned high)
 	return bits;
 }
 
-/* The ports of a word that are looked for. */
+/* The ports of a word that the search considers. */
 static uint64_t
 candidates(const struct search *search, unsigned word)
 {
@@ -90,7 +90,7 @@ candidates(const struct search *search, unsigned word)
 	if (search->worst < LIKING_EPHEMERAL)
 		bits &=
 		    ~span(word, search->ephemeral_low, search->ephemeral_high);
-	if (bits != 0) /* its lock is a leaf below ours */
+	if (bits != 0) /* its lock ranks below ours */
 		bits &= port_memory_free(
 		    ports->port_memory, word, search->worst >= LIKING_RESERVED);
 	return bits;
@@ -106,7 +106,7 @@ lowest_of(unsigned word, uint64_t bits)
 	return (uint16_t)port;
 }
 
-/* Returns the first port from start on, and round to it again, or 0. */
+/* Returns the first candidate from start on, wrapping around, or 0. */
 static uint16_t
 find_from(const struct search *search, uint16_t start)
 {
@@ -145,7 +145,8 @@ random_of(const struct ports_range *range)
 	return (uint16_t)(range->min + random_u32() % size);
 }
 
-/* As choose_any(), where most of the range is looked for; 0: it may not be. */
+/* As choose_any(), but fast when most of the range are candidates; 0: none was
+ * guessed. */
 static uint16_t
 guess(const struct search *search)
 {
@@ -158,8 +159,7 @@ guess(const struct search *search)
 	return 0;
 }
 
-/* Returns one of the ports that are looked for, each as likely as the others, or
- * 0. */
+/* Returns a candidate, each as likely as the others, or 0. */
 static uint16_t
 choose_any(const struct search *search)
 {
@@ -186,7 +186,7 @@ choose_any(const struct search *search)
 	return 0;
 }
 
-/* Returns the next port to ask the system for again, or 0. */
+/* Returns the next port to try again, or 0. */
 static uint16_t
 choose_again(const struct search *search)
 {
@@ -200,7 +200,7 @@ choose_again(const struct search *search)
 	return ports->asked_again;
 }
 
-/* Returns the next port to try, or 0. tried: so many could not be had. */
+/* Returns the next port to try, or 0. tried: how many have failed. */
 static uint16_t
 choose(const struct search *search, unsigned tried)
 {
@@ -221,7 +221,7 @@ choose(const struct search *search, unsigned tried)
 	return port;
 }
 
-/* Whether another port may do better than the one that gave error. */
+/* Whether the error concerns this port only, so that another may work. */
 static bool
 is_of_port(enum error error)
 {
@@ -246,7 +246,7 @@ open_one(struct ports *ports, uint16_t port, struct listener *listener)
 	return error;
 }
 
-/* Try ports, most at the most, until one can be had or none is left. */
+/* Try up to *most ports, until one can be opened or none is left. */
 static enum error
 open_some(const struct search *search, unsigned *most,
     struct listener *listener, uint16_t *given)
@@ -272,7 +272,8 @@ open_chosen(struct ports *ports, struct listener *listener, uint16_t *given)
 	tcp_ephemeral_ports(&search.ephemeral_low, &search.ephemeral_high);
 	for (int worst = LIKING_GOOD;
 	     worst <= LIKING_RESERVED && is_of_port(error); worst++) {
-		/* Whoever has a port meanwhile is met once. */
+		/* A port that another process has taken is recorded, and tried
+		 * only once. */
 		unsigned most = UINT16_MAX;
 
 		search.worst = (enum liking)worst;

@@ -1,8 +1,9 @@
 /*
  * ports - chooses and opens the public port of a tunnel.
  *
- * Which ports our own tunnels have is known (port_memory.h), and those of others are
- * remembered once they were met: a port that is not free costs no system call.
+ * The ports of our own tunnels are known (port_memory.h), and those of others
+ * are remembered once they were met: skipping a port that is not free costs no
+ * system call.
  */
 #ifndef REBORE_SERVER_PORTS_H
 #define REBORE_SERVER_PORTS_H
@@ -23,48 +24,50 @@ struct ports_range {
 
 /* Fields are private. */
 struct ports {
-	/* Set before other threads come, then read-only. */
+	/* Set before other threads start, then read-only. */
 	struct address address;
 	struct ports_range range;
 	struct port_memory *port_memory;
 	uint16_t control;
 
-	struct lock lock; /* before that of port_memory */
-	/* Under lock. A set: who had them was none of ours when we asked. */
+	struct lock lock; /* ranks before that of port_memory */
+	/* Under lock. The set of ports that somebody else had when they were
+	 * last tried. */
 	uint64_t taken[PORT_MEMORY_WORDS];
-	/* Behind which port of them the next question goes. */
+	/* The port of that set that was last tried again. */
 	uint16_t asked_again;
 };
 
 /*
  * address: where to listen; its port is ignored.
- * port_memory: what our own tunnels have, and what is kept for clients that may
- * return.
+ * port_memory: the ports of our tunnels, and those reserved for clients that
+ * may return.
  */
 void ports_init(struct ports *ports, const struct address *address,
     const struct ports_range *range, struct port_memory *port_memory);
 void ports_destroy(struct ports *ports);
 
-/* Never give the number of the control port to a client: also where public ports
- * are on another address it would be taken for it. Before other threads come. */
+/* Never give the number of the control port to a client: even on another
+ * address it would be mistaken for it. Call before other threads start. */
 void ports_keep_control(struct ports *ports, uint16_t port);
 
 /*
- * Listen on a public port.
+ * Listen on a public port. Threads: any.
  *
- * asked: the port, or 0: any that is free, at random; as far as there is one
- * that is neither the system's to give to outgoing connections nor reserved for
- * a client that may return.
+ * asked: the port. 0: any free one, at random; if possible one outside the
+ * system's range for outgoing connections that is not reserved for a client
+ * that may return.
  * listener: on success the caller's to close; else without sockets.
  * given: on success the port.
- * Returns ERROR_INVALID: asked is not in range; ERROR_IN_USE; ERROR_DENIED;
- * else as listen_open(). For any port ERROR_IN_USE says that none is free.
- * Threads: any.
+ * Returns ERROR_INVALID when asked is not in range; ERROR_IN_USE; ERROR_DENIED;
+ * else as listen_open(). If any port was asked for, ERROR_IN_USE means that
+ * none is free.
  */
 enum error ports_open(struct ports *ports, uint16_t asked,
     struct listener *listener, uint16_t *given);
 
-/* Returns what a server of bore says of such an error, a constant. */
+/* Returns the text that a server of bore sends for such an error, a
+ * constant. */
 const char *ports_refusal(enum error error, uint16_t asked);
 
 #endif

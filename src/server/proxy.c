@@ -20,7 +20,7 @@ log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
 		 "%llu bytes out%s",
 	    uuid, address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
-	    (unsigned long long)relay->to_data + visitor->ahead,
+	    (unsigned long long)relay->to_data + visitor->sent_ahead,
 	    (unsigned long long)relay->to_end,
 	    shares_is_sent_away(&visitor->seat) ? ", cut off for others"
 						: relay_ending(outcome));
@@ -42,7 +42,7 @@ finish_visitor(struct server_state *server, struct pending_visitor *visitor)
 {
 	proxy_expect(server, visitor, false);
 	transport_close(&visitor->transport);
-	buffers_return(visitor->kept);
+	buffers_return(visitor->read_ahead);
 	pulse_release(visitor->pulse);
 	principal_release(visitor->principal);
 	budget_give(server->options->budget, BUDGET_VISITOR);
@@ -57,7 +57,7 @@ proxy_drop(struct server_state *server, struct pending_visitor *visitor)
 	finish_visitor(server, visitor);
 }
 
-/* Returns false when the server has ended. */
+/* Returns false when the server stops. */
 static bool
 enter_active(struct proxy *proxy)
 {
@@ -91,8 +91,8 @@ proxy_run(struct proxy *proxy)
 	    .carried = visitor->pulse ? &visitor->pulse->heard : NULL,
 	    .early = proxy->early,
 	    .early_size = proxy->early_size,
-	    .read_ahead = visitor->kept,
-	    .read_ahead_size = visitor->kept_size,
+	    .read_ahead = visitor->read_ahead,
+	    .read_ahead_size = visitor->read_ahead_size,
 	};
 	enum relay_outcome outcome;
 
@@ -100,13 +100,13 @@ proxy_run(struct proxy *proxy)
 	pulse_beat(
 	    visitor->pulse); /* the client has just said Accept or Taken */
 	if (enter_active(proxy)) {
-		visitor->kept = NULL; /* the relay takes it */
+		visitor->read_ahead = NULL; /* the relay owns it now */
 		outcome = relay_run(&relay);
 		shares_unbind(&server->shares, &visitor->seat);
 		roster_leave(&server->active, &proxy->entry);
 		log_proxy_end(visitor, &relay, outcome);
-		transport_close(
-		    &proxy->data); /* before the budget has it again */
+		/* Before its place in the budget is released. */
+		transport_close(&proxy->data);
 		finish_visitor(server, visitor);
 	} else {
 		transport_reset(&proxy->data);

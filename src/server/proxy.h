@@ -1,6 +1,4 @@
-/*
- * proxy - one proxied connection on the server's side.
- */
+/* proxy - one proxied connection on the server's side. */
 #ifndef REBORE_SERVER_PROXY_H
 #define REBORE_SERVER_PROXY_H
 
@@ -11,32 +9,34 @@
 #include "net/transport.h"
 #include "server/server_state.h"
 
-/* A visitor and its data connection; proxy_run() closes both. Kept small, since it
- * is on a stack for as long as the visitor is connected. */
+/* A visitor and its data connection; proxy_run() closes both. Kept small: it is
+ * on the stack for as long as the visitor is connected. */
 struct proxy {
 	struct server_state *server;
 	struct pending_visitor *visitor;
 	struct transport data;
-	/* What the client has sent behind its last frame, the first bytes that
-	 * the visitor gets: a buffer (buffers.h). NULL: nothing. */
+	/* What the client has sent behind its last frame, which the visitor
+	 * gets first: a buffer (buffers.h). NULL: nothing. */
 	char *early;
 	size_t early_size;
 	/* Its entry in the roster of proxied connections. */
 	struct roster_entry entry;
 	bool is_entered;
-	/* It is not entered yet, but the roster expects it (roster_expect()), so
-	 * that a drain waits for it. */
+	/* It has not entered the roster yet, but the roster expects it
+	 * (roster_expect()), so that a drain waits for it. */
 	bool is_expected;
 };
 
 /* Relay until both have ended, log it, close and free. */
 void proxy_run(struct proxy *proxy);
 
-/* Count that a visitor waits for its data connection, or does not any more. */
+/* Count a visitor as one that waits for its data connection, or stop counting
+ * it. */
 void proxy_expect(struct server_state *server, struct pending_visitor *visitor,
     bool expecting);
 
-/* Reset and forget a visitor that nobody serves, and give its budget back. */
+/* Reset and free a visitor that will not be served, and release its place in
+ * the budget. */
 void proxy_drop(struct server_state *server, struct pending_visitor *visitor);
 
 #endif

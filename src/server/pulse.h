@@ -2,9 +2,10 @@
  * pulse - whether a client has been heard on its data connections.
  *
  * Shared by a tunnel and the visitors that its client serves, which may outlive
- * it. A relay marks it where bytes come from the client, and the tunnel's thread
- * takes the mark now and then: a client whose uplink is full of a download may
- * not get a heartbeat through for seconds, while the download itself arrives.
+ * the tunnel. Relays set the mark when bytes arrive from the client, and the
+ * tunnel's thread takes it now and then: a client whose uplink is saturated by
+ * a download may not get a heartbeat through for seconds, while the download
+ * itself arrives.
  */
 #ifndef REBORE_SERVER_PULSE_H
 #define REBORE_SERVER_PULSE_H
@@ -14,7 +15,7 @@
 
 #include "base/uuid.h"
 
-/* Fields are private, but for the address of heard. */
+/* Fields are private, except for the address of heard. */
 struct pulse {
 	/* Read-only. */
 	struct uuid instance;
@@ -24,21 +25,22 @@ struct pulse {
 	atomic_bool heard;
 };
 
-/* Returns the pulse of an instance with one reference, or NULL: no memory. */
+/* Returns the pulse of an instance, with one reference, or NULL when out of
+ * memory. */
 struct pulse *pulse_create(const struct uuid *instance);
 
-/* Whether it is that of this instance. NULL is legal: it is not. */
+/* Whether it belongs to this instance. NULL is legal and does not. */
 bool pulse_is_of(const struct pulse *pulse, const struct uuid *instance);
 
-/* Take or give back a reference. NULL is legal. Threads: any. */
+/* Take or release a reference. NULL is legal. Threads: any. */
 struct pulse *pulse_hold(struct pulse *pulse);
 void pulse_release(struct pulse *pulse);
 
-/* The client is heard. NULL is legal. Threads: any. */
+/* The client was heard. NULL is legal. Threads: any. */
 void pulse_beat(struct pulse *pulse);
 
-/* Returns whether the client was heard since the last time. NULL is legal: it
- * was not. */
+/* Returns whether the client was heard since the last call. NULL is legal:
+ * false. */
 bool pulse_take(struct pulse *pulse);
 
 #endif

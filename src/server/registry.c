@@ -10,7 +10,7 @@ registry_init(struct registry *registry, const struct tunnel_calls *calls)
 	registry->calls = calls;
 	lock_init(&registry->lock, LOCK_RANK_REGISTRY);
 	lock_condition_init(&registry->released);
-	/* The tables start as zeros: untouched, they cost no memory. */
+	/* The tables start as zeros: untouched pages cost no memory. */
 }
 
 void
@@ -101,7 +101,7 @@ registry_bucket(struct registry_table *table, const struct uuid *uuid)
 	return &table->buckets[bits % REGISTRY_BUCKETS];
 }
 
-/* Newer ones come first. */
+/* Newer entries come first. */
 static void
 enter_table(struct registry *registry, struct registry_table *table,
     struct registry_entry *entry)
@@ -130,7 +130,7 @@ leave_table(struct registry *registry, struct registry_table *table,
 	lock_give(&registry->lock);
 }
 
-/* Returns the first of a chain that has this uuid, or NULL. */
+/* Returns the first entry of a chain with this uuid, or NULL. */
 static struct registry_entry *
 seek(struct registry_entry *entry, const struct uuid *uuid)
 {

@@ -1,9 +1,9 @@
 /*
  * registry - which tunnel holds which public port, which control connection has
- * which key, and which connections are of one instance.
+ * which key, and which connections belong to one instance.
  *
- * Also a turnstile: newcomers for the same port are judged one at a time. No
- * operation but registry_visit() takes longer when there are more tunnels.
+ * Also a turnstile: newcomers for the same port are judged one at a time. Apart
+ * from registry_visit(), no operation takes longer when there are more tunnels.
  */
 #ifndef REBORE_SERVER_REGISTRY_H
 #define REBORE_SERVER_REGISTRY_H
@@ -24,15 +24,15 @@
 
 struct link;
 
-/* Something that is found by a UUID; embedded in the object that it leads to. All
- * zero: not entered. */
+/* An entry that is found by a uuid, embedded in the object that it leads to.
+ * All zero: not entered. */
 struct registry_entry {
 	struct uuid uuid;
-	/* One of these. */
+	/* One of these two. */
 	struct tunnel *tunnel;
 	const struct link *link;
-	/* Of a key: whose data connections may use it. The caller sees to it
-	 * that the principal lives as long as the entry is entered. */
+	/* For a key: whose data connections may use it. The caller makes sure
+	 * that the principal lives while the entry is in the registry. */
 	const struct principal *principal;
 	/* Private. */
 	bool entered;
@@ -61,19 +61,19 @@ void registry_init(struct registry *registry, const struct tunnel_calls *calls);
 void registry_destroy(struct registry *registry);
 
 /*
- * Become the only newcomer for port.
+ * Become the only newcomer for port; registry_release() must follow.
  *
- * Returns ERROR_TIMEOUT when other newcomers still have their turn at deadline_ms.
- * On success registry_release() is to follow.
+ * Returns ERROR_TIMEOUT when other newcomers still have their turn at
+ * deadline_ms.
  */
 enum error registry_claim(
     struct registry *registry, uint16_t port, int64_t deadline_ms);
 void registry_release(struct registry *registry, uint16_t port);
 
-/* Returns the tunnel at port with a reference for the caller, or NULL. */
+/* Returns the tunnel at port, with a reference for the caller, or NULL. */
 struct tunnel *registry_find(struct registry *registry, uint16_t port);
 
-/* Enter a tunnel. It replaces one that is over but was not removed yet. */
+/* Enter a tunnel. It replaces one that is over but not removed yet. */
 void registry_put(
     struct registry *registry, uint16_t port, struct tunnel *tunnel);
 
@@ -81,14 +81,14 @@ void registry_put(
 void registry_remove(
     struct registry *registry, uint16_t port, const struct tunnel *tunnel);
 
-/* Enter and remove the key of a control connection, with its tunnel. Removing an
- * entry that is not entered is legal. */
+/* Enter or remove the key of a control connection, with its tunnel. Removing an
+ * entry that is not in the registry is legal. */
 void registry_put_key(struct registry *registry, struct registry_entry *entry);
 void registry_remove_key(
     struct registry *registry, struct registry_entry *entry);
 
-/* Returns the tunnel of the key with a reference for the caller; NULL when no
- * connection has it, or more than one, or one of another principal. */
+/* Returns the tunnel of the key, with a reference for the caller. NULL: no
+ * connection has the key, more than one has, or one of another principal. */
 struct tunnel *registry_find_key(struct registry *registry,
     const struct uuid *uuid, const struct principal *principal);
 
@@ -99,16 +99,16 @@ void registry_remove_instance(
     struct registry *registry, struct registry_entry *entry);
 
 /*
- * Call visit for each link with the instance of entry that was entered before
- * it, until visit returns false. Under the lock, so visit must not block; the
- * link is there as long as visit runs.
+ * Call visit for each link of the same instance that was entered before entry,
+ * until visit returns false. Runs under the lock, so visit must not block; the
+ * link is valid only while visit runs.
  */
 void registry_visit_older(struct registry *registry,
     const struct registry_entry *entry,
     bool (*visit)(const struct link *link, void *server), void *server);
 
-/* Call visit for each tunnel, with argument; under the lock, so visit must not
- * block. */
+/* Call visit for each tunnel, with argument. Runs under the lock, so visit must
+ * not block. */
 void registry_visit(struct registry *registry,
     void (*visit)(struct tunnel *tunnel, void *argument), void *argument);
 

@@ -7,18 +7,19 @@
 #include "net/source.h"
 #include "server/proxy.h"
 
-/* So many descriptors may be given away before those who go have closed theirs:
- * a part of what the budget keeps back. */
+/* How many descriptors may be handed out before those who give way have closed
+ * theirs: part of the budget's reserve. */
 #define OWED_MOST 8
-/* Who comes sends away so many at the most. */
+/* How many one newcomer may displace. */
 #define SENT_MOST 4
 
-/* Those who were sent away for a newcomer. */
+/* Visitors and leases that give way to a newcomer. */
 struct departures {
 	struct server_state *server;
 	unsigned count;
 	struct departure {
-		/* One that waited, and is closed by us. */
+		/* A visitor that waited, which we close. NULL: its thread
+		 * does. */
 		struct pending_visitor *visitor;
 		bool is_lease;
 		uint16_t port;
@@ -90,7 +91,7 @@ tell_departure(struct notices *notices, const struct departure *one)
 		    source, (unsigned)one->port);
 }
 
-/* Close those who waited, and tell of all. */
+/* Close those who waited, and log all of them. */
 static void
 see_departures_off(const struct departures *departures)
 {
@@ -103,7 +104,8 @@ see_departures_off(const struct departures *departures)
 	}
 }
 
-/* Who is to go for the newcomer. Returns false: nobody. */
+/* Choose who gives way to the newcomer, and send it away. Returns false when
+ * there is none. */
 static bool
 send_one_away(
     struct departures *departures, const struct share *share, uint64_t source)
@@ -121,8 +123,8 @@ send_one_away(
 	return seat != NULL;
 }
 
-/* Whether what the newcomer takes is there, or will be when those who were sent
- * away have closed. */
+/* Whether the newcomer's descriptors are free, or will be once those sent away
+ * have closed theirs. */
 static bool
 is_covered(struct server_state *server, unsigned count)
 {
@@ -131,7 +133,7 @@ is_covered(struct server_state *server, unsigned count)
 	       server->shares.owed;
 }
 
-/* Send away until there is room, and take it. */
+/* Send visitors or leases away until there is room, then take it. */
 static bool
 take_room(struct departures *departures, unsigned count,
     const struct share *share, uint64_t source)
@@ -179,7 +181,7 @@ room_for_visitor(
 	       make_room(server, BUDGET_VISITOR, share, source);
 }
 
-/* There are as many tunnels as there may be: have a lease end. */
+/* The number of tunnels is at its limit: end a lease, if that makes room. */
 static bool
 replace_lease(struct server_state *server)
 {

@@ -22,19 +22,19 @@
 #include "wire/auth.h"
 #include "wire/channel.h"
 
-/* A peer that is silent for so long may wait for a challenge. */
+/* A peer that has been silent for this long may be waiting for a challenge. */
 #define HINT_MS 2000
-/* Unless a visitor was announced within this: then it may be a late data
- * connection. A client gives an announcement up after 9 s, and may have begun to
- * dial by then, over a path as slow as patience.h bears. */
+/* No hint is given if a visitor was announced within this time: the peer may be
+ * a late data connection. A client ignores announcements older than 9 s, and
+ * may have begun to dial by then, over a path as slow as patience.h allows. */
 #define QUIET_MS 30000
-/* Connections of the control port may take so much of what the budget keeps
- * back, before silent ones are sent away: room.h makes up for it. */
+/* How much of the budget's reserve connections to the control port may take
+ * before silent ones are closed: room.h makes up for it. */
 #define OVER_MOST 4
 
-/* What a connection turns out to be, once it has said so. */
+/* What a connection has turned out to be. */
 struct role {
-	/* One of both, or none: it was dealt with. */
+	/* At most one of the two; neither if nothing is left to do. */
 	struct tunnel *tunnel;
 	bool is_proxy;
 	struct proxy proxy;
@@ -51,8 +51,8 @@ struct session {
 	struct channel channel;
 	uint32_t patience_ms; /* for each message */
 	bool hinted;
-	bool ignored; /* what it sent was not looked at */
-	/* What it has proved; NULL: nothing. */
+	bool ignored; /* its answer was not examined */
+	/* The key that it authenticated with; NULL: none. */
 	struct keyring_key *key;
 };
 
@@ -74,14 +74,14 @@ refuse_peer(struct session *session, const char *text)
 	    clock_now_ms() + PROTOCOL_REFUSED_READS_MS);
 }
 
-/* What becomes of a peer whose first messages were not to be had. */
+/* How to treat a peer whose first messages could not be received. */
 static const struct rejection {
 	enum error error;
-	/* It has failed to authenticate, where there is a secret. */
+	/* A failed authentication, if the server has a secret. */
 	bool is_failure;
 	enum notice notice;
-	const char *what; /* for the log, behind the peer's address */
-	const char *text; /* for the peer; NULL: it is gone */
+	const char *what; /* for the log, after the peer's address */
+	const char *text; /* for the peer; NULL: send nothing */
 } rejections[] = {
     {ERROR_DENIED, true, NOTICE_WRONG_SECRET, "refused: wrong secret",
 	"invalid secret"},
@@ -96,8 +96,8 @@ static const struct rejection {
     {ERROR_RESET, false, NOTICE_LEFT, "left without a word", NULL},
 };
 
-/* Whoever is within, and a source that has a tunnel, cannot be shut out by what
- * others do at the same address. */
+/* Loopback, and sources that have a tunnel, cannot be shut out by what others
+ * do at the same address. */
 static bool
 is_exempt(struct server_state *server, uint64_t source)
 {
@@ -105,7 +105,7 @@ is_exempt(struct server_state *server, uint64_t source)
 	       crowd_is_settled(&server->silent, source);
 }
 
-/* Whether it has failed to authenticate too often of late. */
+/* Whether the source has failed to authenticate too often recently. */
 static bool
 is_refused(struct server_state *server, uint64_t source)
 {
@@ -127,9 +127,10 @@ shut_out(struct session *session, unsigned refused_ms)
 	char source[SOURCE_TEXT_SIZE];
 
 	source_print(session->source, source);
-	/* Those that wait for their answer get it: a client needs it, to look
-	 * for another secret. The first time all others go on as well; what
-	 * they send is looked at while the source has a place to wait in. */
+	/* Connections that wait for their refusal still get it: clients need it
+	 * to look for another secret. The first time the source's other
+	 * connections go on as well, and their answers are examined while the
+	 * source has a place to wait in. */
 	if (refused_ms > PENALTIES_REFUSED_MS) {
 		notices_tell(&server->notices, NOTICE_SHUT_OUT, session->source,
 		    "%s goes on failing to authenticate; its connections are "
@@ -145,7 +146,7 @@ shut_out(struct session *session, unsigned refused_ms)
 }
 
 /* The source has failed too often: refuse it for refused_ms, unless it has a
- * tunnel, or had one before a restart for which it may return. */
+ * tunnel or may return for one that it had before a restart. */
 static void
 punish(struct session *session, unsigned refused_ms, int64_t now_ms)
 {
@@ -164,8 +165,8 @@ punish(struct session *session, unsigned refused_ms, int64_t now_ms)
 	lock_give(&server->lock);
 }
 
-/* Whoever has failed to authenticate waits for the answer, so that guessing takes
- * time. Returns false: nobody waits for it any more. */
+/* Delay the answer to a failed authentication, so that guessing takes time.
+ * Returns false when there is nobody left to answer. */
 static bool
 make_wait(struct session *session)
 {
@@ -206,7 +207,8 @@ reject_as(struct session *session, const struct rejection *rejection)
 	refuse_peer(session, rejection->text);
 }
 
-/* Say what became of a peer whose first messages were not to be had. */
+/* Refuse or drop a peer whose first messages could not be received, and log
+ * it. */
 static void
 reject_peer(struct session *session, enum error error)
 {
@@ -223,9 +225,10 @@ reject_peer(struct session *session, enum error error)
 }
 
 /*
- * A client with a secret waits for a challenge and would never learn that there
- * is none. One whose first message is late takes no harm, unless it is a data
- * connection: whatever comes on that is the visitor's.
+ * A client with a secret waits for a challenge and would never learn that this
+ * server has none. The hint does no harm to a client whose first message is
+ * late, except on a data connection, where every byte is taken for the
+ * visitor's.
  */
 static void
 hint(struct session *session)
@@ -247,7 +250,7 @@ hint(struct session *session)
 		(void)channel_flush(&session->channel);
 }
 
-/* Wait for the message that tells the role, without a secret. */
+/* Wait for the message that names the role, without authentication. */
 static enum error
 hear_anybody(struct session *session, struct message *message)
 {
@@ -262,7 +265,8 @@ hear_anybody(struct session *session, struct message *message)
 	    &session->channel, message, start_ms + session->patience_ms);
 }
 
-/* Wait for the answer to the challenge, and the message that tells the role. */
+/* Wait for the answer to the challenge, then for the message that names the
+ * role. */
 static enum error
 hear_role(struct session *session, struct message *message)
 {
@@ -276,7 +280,8 @@ hear_role(struct session *session, struct message *message)
 	    &session->channel, message, clock_now_ms() + session->patience_ms);
 	if (error)
 		return error;
-	/* Whoever has opened many connections beforehand cannot guess on all. */
+	/* Connections opened before the source was shut out must not serve for
+	 * guessing. */
 	session->ignored = is_refused(server, session->source) &&
 	                   !crowd_linger(&server->silent, &session->entry);
 	if (session->ignored)
@@ -287,13 +292,13 @@ hear_role(struct session *session, struct message *message)
 		return ERROR_DENIED;
 	error = channel_receive(
 	    &session->channel, message, clock_now_ms() + session->patience_ms);
-	/* For what belongs to a client that is connected, and for no other */
+	/* A replaced key is good for data connections, not for a new tunnel. */
 	if (error == ERROR_NONE && message->kind == MESSAGE_HELLO && !is_valid)
 		error = ERROR_DENIED;
 	return error;
 }
 
-/* It has authenticated, so those at its address are not merely guessing. */
+/* The client has authenticated, so its source is not merely guessing. */
 static void
 forgive(struct session *session)
 {
@@ -306,7 +311,8 @@ forgive(struct session *session)
 	lock_give(&server->lock);
 }
 
-/* Be a tunnel's thread, or give the connection to one. Ends the session. */
+/* Become a tunnel's thread, or hand the connection over to one. Ends the
+ * session. */
 static struct tunnel *
 be_tunnel(struct session *session, uint16_t asked)
 {
@@ -322,7 +328,7 @@ be_tunnel(struct session *session, uint16_t asked)
 	}
 	sockopt_set_keepalive(
 	    transport_fd(&session->transport), &sockopt_keepalive_control);
-	/* The link has the connection now, and a place in the budget. */
+	/* The link owns the connection now, with a place in the budget. */
 	session->transport = (struct transport)TRANSPORT_INITIALIZER;
 	link->key = session->key;
 	session->key = NULL;
@@ -331,8 +337,8 @@ be_tunnel(struct session *session, uint16_t asked)
 	return port_claim(link, asked);
 }
 
-/* Have a visitor served, if it still waits. Ends the session. Returns whether
- * there is something to relay. */
+/* Serve a visitor, if it still waits. Ends the session. Returns whether there
+ * is something to relay. */
 static bool
 be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 {
@@ -344,7 +350,7 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	proxy->data = session->transport;
 	proxy->early = buffers_copy(rest, proxy->early_size);
 	proxy->visitor = NULL;
-	/* A drain waits for a visitor that has left those who wait. */
+	/* A drain must not miss the visitor once it has left pending. */
 	proxy->is_expected = true;
 	roster_expect(&server->active);
 	if (proxy->early != NULL || proxy->early_size == 0) {
@@ -358,7 +364,8 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	}
 	if (proxy->visitor != NULL)
 		session->transport = (struct transport)
-		    TRANSPORT_INITIALIZER; /* it was charged to the visitor */
+		    /* Its descriptor is charged to the visitor. */
+		    TRANSPORT_INITIALIZER;
 	else {
 		buffers_return(proxy->early);
 		roster_arrive(&server->active);
@@ -367,8 +374,8 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	return proxy->visitor != NULL;
 }
 
-/* Give the connection to the tunnel that has the key, to wait for a visitor. Ends
- * the session. */
+/* Add the connection to the spares of the tunnel that has the key. Ends the
+ * session. */
 static void
 be_server_spare(struct session *session, const struct uuid *key)
 {
@@ -384,14 +391,15 @@ be_server_spare(struct session *session, const struct uuid *key)
 	    tunnel_add_spare(tunnel, session->transport, principal)) {
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
 		budget_force(
-		    server->options->budget, BUDGET_SESSION); /* its own */
+		    /* The spare's own. */
+		    server->options->budget, BUDGET_SESSION);
 	}
 	if (tunnel != NULL)
 		tunnel_release(tunnel);
 	release_peer(session);
 }
 
-/* Whether a connection may begin with this; if not, it is refused. */
+/* Whether a connection may begin with this message; if not, it is refused. */
 static bool
 is_role(struct session *session, const struct message *message)
 {
@@ -424,7 +432,7 @@ play_role(
 		be_server_spare(session, &message->as.uuid);
 		break;
 	default:
-		assert(false); /* is_role() has seen to that */
+		assert(false); /* excluded by is_role() */
 		break;
 	}
 }
@@ -454,11 +462,13 @@ converse(struct session *session, struct role *role)
 	if (!goes_on)
 		log_debug("%s dropped to make room", session->peer);
 	else if (error)
-		reject_peer(session, error); /* may still have to make room */
+		/* May be interrupted to make room while it waits. */
+		reject_peer(session, error);
 	else
 		goes_on = is_role(session, &message);
 	crowd_leave(&server->silent, &session->entry);
-	/* In the last moment, too: such a connection is not read to its end. */
+	/* Check again: a connection interrupted at the last moment was not read
+	 * to its end. */
 	if (goes_on && error == ERROR_NONE &&
 	    !crowd_interrupted(&session->entry))
 		play_role(session, &message, role);
@@ -466,7 +476,7 @@ converse(struct session *session, struct role *role)
 		release_peer(session);
 }
 
-/* Find out what the connection is. */
+/* Find out what the connection is for. */
 STACK_TRIM_APART static void
 receive(const struct session_order *order, struct role *role)
 {
@@ -511,8 +521,8 @@ challenge(struct session_order *order)
 	return auth_challenge(&channel, &order->challenge);
 }
 
-/* The challenge goes out before a thread is woken: when that runs, the answer may
- * have come. */
+/* The challenge is sent before a thread is woken: by the time that runs, the
+ * answer may have arrived. */
 static enum error
 start_session(struct session_order *order)
 {
@@ -532,7 +542,7 @@ start_session(struct session_order *order)
 	return error;
 }
 
-/* Whether the peer is to be sent away at once; logs that. */
+/* Whether the peer is to be closed at once; logs it. */
 static bool
 is_shut_out(struct server_state *server, const struct address *peer)
 {
@@ -570,7 +580,7 @@ session_start(struct server_state *server, struct transport transport,
 	}
 	if (error == ERROR_NONE)
 		return;
-	/* One that has gone already is no news. */
+	/* A peer that has already left is not worth a line. */
 	if (error != ERROR_RESET && error != ERROR_CLOSED) {
 		snprintf(why, sizeof why, "a connection was turned away: %s",
 		    error == ERROR_RESOURCES ? strerror(errno)

@@ -1,9 +1,8 @@
 /*
- * session - one connection to the control port, up to the point where its role
- * is known.
+ * session - one connection to the control port, until its role is known.
  *
  * Authenticates it, reads its first message, and becomes a tunnel (tunnel.h) or
- * a proxied connection (proxy.h). All that a peer can delay happens here, in a
+ * a proxied connection (proxy.h). Whatever a peer can delay happens here, in a
  * thread of its own, under a deadline. See rebore-protocol(7).
  */
 #ifndef REBORE_SERVER_SESSION_H
@@ -13,18 +12,18 @@
 #include "net/transport.h"
 #include "server/server_state.h"
 
-/* What a server's cache of sessions holds. */
+/* An object of server_state->sessions. */
 struct session_order {
 	struct server_state *server;
 	struct transport transport;
 	struct address address;
-	struct uuid challenge; /* that was sent, where there is a secret */
+	struct uuid challenge; /* the one that was sent, if there is a secret */
 };
 
 /*
- * Start the session of a connection that was accepted.
+ * Start the session of an accepted connection.
  *
- * transport: the session's from then on, also where it cannot be started.
+ * transport: taken, also on failure.
  */
 void session_start(struct server_state *server, struct transport transport,
     const struct address *peer);

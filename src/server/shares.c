@@ -7,22 +7,23 @@
 
 #include "os/budget.h"
 
-/* A tunnel keeps this part of what would be its fair one. */
+/* A tunnel always keeps this fraction of an equal share. */
 #define FLOOR_PART 8
-/* Tunnels leave this part of all descriptors to visitors. */
+/* The fraction of all descriptors that is reserved for visitors. */
 #define TUNNELS_PART 8
 #define TUNNEL_COSTS (BUDGET_TUNNEL + BUDGET_SESSION)
 
 struct share {
-	struct tally_entry entry; /* in shares->tunnels; first */
+	struct tally_entry entry; /* in shares->tunnels; must be first */
 	struct tally sources;
-	uint16_t port; /* 0: of leases */
+	uint16_t port; /* 0: a share of leases */
 	bool closed;
 };
 
-/* Those in a share that come from one source; as long as there are any. */
+/* The seats in a share that come from one source; exists while there are
+ * any. */
 struct share_source {
-	struct tally_entry entry; /* in share->sources; first */
+	struct tally_entry entry; /* in share->sources; must be first */
 	struct share *share;
 	uint64_t source;
 	struct share_seat *newest;
@@ -114,7 +115,8 @@ shares_close(struct shares *shares, struct share *share)
 		free(share);
 }
 
-/* Returns the place that points to the source of a share, or to NULL. */
+/* Returns the link that points to the source of a share, or the NULL link at
+ * the end of the bucket. */
 static struct share_source **
 find_source(struct shares *shares, const struct share *share, uint64_t source)
 {
@@ -148,7 +150,7 @@ find_or_make_source(struct shares *shares, struct share *share, uint64_t source)
 	return made;
 }
 
-/* The source has by one more, or one less. */
+/* Add by, 1 or -1, to the count of the source and of its share. */
 static void
 count(struct shares *shares, struct share_source *source, int by)
 {
@@ -200,7 +202,7 @@ shares_enter_lease(struct shares *shares, struct share_seat *seat,
 	return enter(shares, shares->leases[useful], seat, source);
 }
 
-/* Take a seat off its source, and forget what nothing is left of. */
+/* Take a seat off its source, and free what has become empty. */
 static void
 unseat(struct shares *shares, struct share_seat *seat)
 {
@@ -278,7 +280,7 @@ shares_has_too_many_tunnels(const struct shares *shares)
 static struct share_seat *
 newest_of_most(const struct share *share)
 {
-	/* The entry is the first of a source. */
+	/* The entry is the first member of a source. */
 	const struct share_source *source =
 	    (struct share_source *)tally_most(&share->sources);
 
@@ -299,7 +301,7 @@ struct share_seat *
 shares_find_visitor(
     struct shares *shares, const struct share *share, uint64_t source)
 {
-	/* The entry is the first of a share. */
+	/* The entry is the first member of a share. */
 	const struct share *most = (struct share *)tally_most(&shares->tunnels);
 	struct shares_facts facts = {
 	    .most = most ? most->entry.count : 0,

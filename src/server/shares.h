@@ -2,13 +2,14 @@
  * shares - who has how many of the server's descriptors, and who gives way when
  * they are short.
  *
- * Visitors have a seat each, in the share of their tunnel; leases whose client is
- * away and for which nobody waits have one, too. Within a share they are known by
- * their source (net/source.h). Nothing here depends on how many there are.
+ * Each visitor has a seat in the share of its tunnel. A lease whose client is
+ * away and for which no visitor waits has a seat as well. Within a share, seats
+ * are grouped by source (net/source.h). No operation takes longer when there
+ * are more seats.
  *
- * What is decided here is done by room.h, under the lock of the shares, so that
- * nobody who is chosen can leave meanwhile. That lock comes before those of
- * pending, of a roster and of an object cache.
+ * room.h carries out the decisions under the lock of the shares, so that
+ * whoever is chosen cannot leave meanwhile. That lock is taken before those of
+ * pending, a roster and an object cache.
  */
 #ifndef REBORE_SERVER_SHARES_H
 #define REBORE_SERVER_SHARES_H
@@ -28,14 +29,14 @@
 struct share;
 struct share_source;
 
-/* One that may have to give way. Part of a visitor or a tunnel; all zero is one
- * that is not seated. Fields are private. */
+/* A visitor or lease that may have to give way; embedded in it. All zero: not
+ * seated. Fields are private. */
 struct share_seat {
 	/* Under the lock of the shares. */
 	struct share_source *source; /* NULL: not seated, or sent away */
 	struct share_seat *newer, *older;
 	struct roster_entry *entry; /* NULL: no thread serves it */
-	unsigned owes;              /* descriptors that will be free */
+	unsigned owes;              /* descriptors it will release */
 	bool is_lease;
 	/* Threads: any. */
 	atomic_bool sent_away;
@@ -47,37 +48,40 @@ struct shares {
 	unsigned most;
 
 	struct lock lock;
-	struct lock_condition eased; /* less is owed */
+	struct lock_condition eased; /* fewer descriptors are owed */
 	/* Under lock. */
-	struct tally tunnels; /* of shares */
+	struct tally tunnels; /* the shares of tunnels */
 	struct share *leases[2];
 	struct share_source *buckets[SHARES_BUCKETS];
 	struct object_cache sources;
-	unsigned open;         /* tunnels */
-	unsigned leases_going; /* tunnels that are sent away */
-	unsigned owed;         /* descriptors of those sent away */
+	unsigned open;         /* number of tunnels */
+	unsigned leases_going; /* tunnels that were sent away */
+	/* Descriptors not yet released by those sent away. */
+	unsigned owed;
 };
 
-/* What a decision depends on. */
+/* The facts of a decision. */
 struct shares_facts {
-	/* Visitors of the newcomer's tunnel, and those of its source there. */
+	/* Visitors of the newcomer's tunnel, and those among them of its
+	 * source. */
 	unsigned own;
 	unsigned own_source;
-	/* Visitors of the tunnel that has most. */
+	/* Visitors of the tunnel with the most. */
 	unsigned most;
-	/* Visitors of the source that has most in the newcomer's tunnel. */
+	/* Visitors of the source with the most in the newcomer's tunnel. */
 	unsigned most_source;
-	/* A tunnel that has no more than these gives none to others. */
+	/* A tunnel with no more visitors than this gives up none to others. */
 	unsigned floor;
 };
 
 enum shares_choice {
-	/* Nobody has more than the newcomer would have: it goes itself. */
+	/* Nobody has more than the newcomer would have: the newcomer gives
+	 * way. */
 	SHARES_NEWCOMER,
-	/* The newest visitor of the tunnel, and there of the source, that has
-	 * most. */
+	/* The newest visitor of the tunnel with the most, from the source with
+	 * the most there. */
 	SHARES_OF_MOST,
-	/* The newest visitor of the newcomer's tunnel from the source that has
+	/* The newest visitor of the newcomer's tunnel, from the source with the
 	 * most there. */
 	SHARES_OF_OWN,
 };
@@ -85,79 +89,79 @@ enum shares_choice {
 /* Decide who gives way to a visitor when descriptors are short. Pure. */
 enum shares_choice shares_choose(const struct shares_facts *facts);
 
-/* Returns how many visitors a tunnel keeps in any case: an eighth of what would
- * be its part of `most` descriptors among so many tunnels, but one at the least.
- * Pure. */
+/* Returns how many visitors a tunnel always keeps: an eighth of an equal share
+ * of `most` descriptors among this many tunnels, but at least one. Pure. */
 unsigned shares_floor(unsigned most, unsigned tunnels);
 
-/* Returns how many tunnels there may be: an eighth of the descriptors is never
- * theirs. Pure. */
+/* Returns how many tunnels there may be: an eighth of the descriptors is
+ * reserved for visitors. Pure. */
 unsigned shares_tunnels_most(unsigned most);
 
 /*
  * most: descriptors, as in budget_most().
- * Returns false when there is no memory; then nothing is to be destroyed.
+ * Returns false when out of memory; nothing has to be destroyed then.
  */
 bool shares_init(struct shares *shares, unsigned most);
-/* All must have left. */
+/* All seats must have left. */
 void shares_destroy(struct shares *shares);
 
-/* Begin the share of a tunnel. Returns NULL when there is no memory. */
+/* Begin the share of a tunnel. Returns NULL when out of memory. */
 struct share *shares_open(struct shares *shares, uint16_t port);
 
-/* The tunnel is over. Its visitors may stay; the share goes with the last. */
+/* The tunnel is over. Its visitors may stay; the share is freed with the
+ * last. */
 void shares_close(struct shares *shares, struct share *share);
 
 /*
  * Seat a visitor in the share of its tunnel.
  *
- * Returns false when there is no memory.
- * Threads, of this and all that follow: any.
+ * Returns false when out of memory.
+ * Threads, for this and all that follow: any.
  */
 bool shares_enter(struct shares *shares, struct share *share,
     struct share_seat *seat, uint64_t source);
 
-/* Seat a lease. useful: its tunnel has had visitors, so that it goes after those
- * that have had none. */
+/* Seat a lease. useful: its tunnel has had visitors, so it gives way after
+ * those that have had none. */
 bool shares_enter_lease(struct shares *shares, struct share_seat *seat,
     uint64_t source, bool useful);
 
-/* Leave, when the descriptors are free. Legal on one that is not seated. */
+/* Leave, once the descriptors are free. Legal on a seat that is not taken. */
 void shares_leave(struct shares *shares, struct share_seat *seat);
 
 /*
- * A thread serves the visitor from now on, with this entry in roster; or it does
- * not any more, before the entry leaves the roster. One that is to give way is
- * interrupted.
+ * Bind: a thread serves the visitor from now on, with this entry in roster.
+ * Unbind it before the entry leaves the roster. A visitor that has to give way
+ * is interrupted.
  */
 void shares_bind(struct shares *shares, struct share_seat *seat,
     struct roster *roster, struct roster_entry *entry);
 void shares_unbind(struct shares *shares, struct share_seat *seat);
 
-/* Whether it is to give way. */
+/* Whether it has to give way. */
 bool shares_is_sent_away(const struct share_seat *seat);
 
 /* What follows is for room.h, under shares->lock. */
 
-/* Whether one more tunnel is too much. */
+/* Whether the number of tunnels is at its limit. */
 bool shares_has_too_many_tunnels(const struct shares *shares);
 
-/* Returns the lease that is the first to go, or NULL. */
+/* Returns the lease that gives way first, or NULL. */
 struct share_seat *shares_find_lease(struct shares *shares);
 
 /*
- * Returns who gives way to a visitor from source in share, or NULL. share: NULL:
- * to a new tunnel.
+ * Returns who gives way to a visitor from source in share, or NULL. share: NULL
+ * when it is a new tunnel that needs room.
  */
 struct share_seat *shares_find_visitor(
     struct shares *shares, const struct share *share, uint64_t source);
 
-/* Send seat away: its owner has been told, or will be by shares_bind(). owes:
- * what will be free when it has left. */
+/* Send seat away: the caller has notified its owner, or shares_bind() will.
+ * owes: the descriptors that will be free once it has left. */
 void shares_send_away(
     struct shares *shares, struct share_seat *seat, unsigned owes);
 
-/* Where seat is: the port of its share, 0 for leases; its source. */
+/* The port of the share that seat is in, 0 for leases; its source. */
 uint16_t shares_port_of(const struct share_seat *seat);
 uint64_t shares_source_of(const struct share_seat *seat);
 

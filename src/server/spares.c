@@ -47,25 +47,25 @@ spares_add(struct spares *spares, struct transport transport,
     const struct principal *principal)
 {
 	struct spare spare = {.transport = transport};
-	bool kept;
+	bool added;
 
 	lock_take(&spares->lock);
 	spare.serial = spares->serial++;
-	kept = principal_same(spares->principal, principal) &&
-	       keep(spares, &spare);
+	added = principal_same(spares->principal, principal) &&
+	        keep(spares, &spare);
 	lock_give(&spares->lock);
-	return kept;
+	return added;
 }
 
 bool
 spares_return(struct spares *spares, const struct spare *spare)
 {
-	bool kept;
+	bool added;
 
 	lock_take(&spares->lock);
-	kept = keep(spares, spare);
+	added = keep(spares, spare);
 	lock_give(&spares->lock);
-	return kept;
+	return added;
 }
 
 /* Take the newest. Returns false when there is none. */
@@ -82,7 +82,7 @@ pop(struct spares *spares, struct spare *spare)
 	return found;
 }
 
-/* The client says nothing on a spare: what is readable is its end. */
+/* Clients send nothing on a spare, so a readable one has ended. */
 static bool
 is_alive(const struct spare *spare)
 {
@@ -92,7 +92,7 @@ is_alive(const struct spare *spare)
 	return transport_peek(&spare->transport, &byte, 1, &got) == ERROR_AGAIN;
 }
 
-/* Close one, and give its place back. */
+/* Close a spare and release its place in the budget. */
 static void
 drop_spare(struct spares *spares, struct spare *spare)
 {
@@ -111,32 +111,34 @@ spares_take(struct spares *spares, struct spare *spare)
 	return false;
 }
 
-/* Whether a spare has this serial number or a later one. Numbers may have wrapped
- * around. */
+/* Whether a spare has this serial number or a later one. Serial numbers may
+ * wrap around. */
 static bool
 is_no_older(const struct spare *spare, uint32_t serial)
 {
 	return spare->serial - serial < UINT32_MAX / 2;
 }
 
-/* Close those that are not to be kept, all at once. Returns how many. */
+/* Close all spares but those that is_kept selects, under one lock. Returns how
+ * many were closed. */
 static unsigned
 sift(struct spares *spares,
     bool (*is_kept)(const struct spare *spare, uint32_t serial),
     uint32_t serial)
 {
-	unsigned kept = 0;
+	unsigned remaining = 0;
 	unsigned closed;
 
 	lock_take(&spares->lock);
 	for (unsigned i = 0; i < spares->count; i++) {
-		if (is_kept(&spares->all[i], serial)) /* without waiting */
-			spares->all[kept++] = spares->all[i];
+		if (is_kept(&spares->all[i], serial))
+			spares->all[remaining++] = spares->all[i];
 		else
+			/* Does not block, so the lock may be held. */
 			transport_close(&spares->all[i].transport);
 	}
-	closed = spares->count - kept;
-	spares->count = kept;
+	closed = spares->count - remaining;
+	spares->count = remaining;
 	lock_give(&spares->lock);
 	budget_give(spares->budget, closed * BUDGET_SESSION);
 	return closed;
@@ -162,7 +164,7 @@ list_all(struct spares *spares, struct look *look)
 	lock_give(&spares->lock);
 }
 
-/* Close the spare with this serial number, if it is there and has ended. */
+/* Close the spare with this serial number if it is there and has ended. */
 static void
 drop_if_ended(struct spares *spares, uint32_t serial)
 {
@@ -189,8 +191,9 @@ spares_sweep(struct spares *spares)
 	struct look look;
 
 	list_all(spares, &look);
-	/* One call for all, without the lock. What it says may be of another
-	 * socket by then: only those are asked again. */
+	/* One system call for all of them, without the lock. A descriptor may
+	 * have been closed and reused by then, so those that poll() reports are
+	 * checked again. */
 	if (look.count == 0 || poll(look.slots, look.count, 0) <= 0)
 		return;
 	for (unsigned i = 0; i < look.count; i++)

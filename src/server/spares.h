@@ -1,8 +1,9 @@
 /*
  * spares - data connections that a client has opened ahead of need.
  *
- * They belong to one tunnel, and to one control session of its client: they are
- * closed when that ends. Nobody waits on them: they cost a descriptor each.
+ * They belong to one tunnel and to one control session of its client, and are
+ * closed when that session ends. No thread waits on them: each costs a
+ * descriptor.
  */
 #ifndef REBORE_SERVER_SPARES_H
 #define REBORE_SERVER_SPARES_H
@@ -15,12 +16,12 @@
 #include "os/lock.h"
 #include "wire/principal.h"
 
-/* Of one tunnel. */
+/* Per tunnel. */
 #define SPARES_MOST 64
 
 struct spare {
 	struct transport transport;
-	/* Higher than that of any that was added before. */
+	/* Higher than that of any spare added before. */
 	uint32_t serial;
 };
 
@@ -39,51 +40,50 @@ struct spares {
 	struct spare all[SPARES_MOST];
 };
 
-/* budget: what a spare that is closed gives its place back to. most: how many
- * are kept, SPARES_MOST at most. */
+/* budget: where a spare that is closed releases its place. most: how many are
+ * kept, at most SPARES_MOST. */
 void spares_init(struct spares *spares, struct budget *budget, unsigned most);
 void spares_destroy(struct spares *spares);
 
-/* Begin to take spares of principal, which must stay until spares_close(). */
+/* Start to accept spares of principal, which must live until spares_close(). */
 void spares_open(struct spares *spares, const struct principal *principal);
 
-/* Close all and take no more. */
+/* Close all, and accept no more. */
 void spares_close(struct spares *spares);
 
 /*
- * Keep a data connection, with the place in the budget that it has. Threads:
- * any.
+ * Add a data connection, with its place in the budget. Threads: any.
  *
  * principal: whose it is.
- * Returns false when none is wanted, or none of principal; the transport stays
- * the caller's then.
+ * Returns false when no more are accepted, or none of this principal; the
+ * transport remains the caller's then.
  */
 bool spares_add(struct spares *spares, struct transport transport,
     const struct principal *principal);
 
-/* Keep one that spares_take() has given, as it was. Returns as spares_add(). */
+/* Put back a spare from spares_take(). Returns as spares_add(). */
 bool spares_return(struct spares *spares, const struct spare *spare);
 
-/* Close those whose client has closed them. */
+/* Close those that their client has closed. */
 void spares_sweep(struct spares *spares);
 
-/* Close all, and go on taking new ones. Threads: any. */
+/* Close all, but go on accepting. Threads: any. */
 void spares_shed(struct spares *spares);
 
 /*
- * Close those that were added before the one with this serial number: it did not
- * answer, and they have been idle for as long or longer. What made it die in
- * silence, a NAT that has forgotten it, has forgotten them too. Threads: any.
+ * Close the spares that were added before the one with this serial number,
+ * which did not answer. They have been idle for as long or longer: if a NAT has
+ * forgotten that one, it has forgotten them too. Threads: any.
  *
- * Returns how many are closed.
+ * Returns how many were closed.
  */
 unsigned spares_condemn(struct spares *spares, uint32_t serial);
 
 /*
- * Take the newest that is still connected.
+ * Take the newest spare that is still connected. Threads: any.
  *
- * spare: the caller's now, with its place in the budget.
- * Returns false when there is none. Threads: any.
+ * spare: the caller's from then on, with its place in the budget.
+ * Returns false when there is none.
  */
 bool spares_take(struct spares *spares, struct spare *spare);
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-/* The class of a count that is not 0: one less than its bits. */
+/* The class of a count above 0: its bit length minus one. */
 static unsigned
 class_of(unsigned count)
 {

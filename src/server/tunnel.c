@@ -17,7 +17,7 @@
 #include "server/room.h"
 #include "server/spares.h"
 
-/* A client whose place was taken may read why for so long. */
+/* How long a displaced client may take to read why. */
 #define PARTING_MS 10000
 
 struct tunnel {
@@ -34,22 +34,24 @@ struct tunnel {
 	struct lock lock;
 	/* Under lock. */
 	struct lease lease;
-	struct link *incoming; /* promised the port, and not adopted yet */
-	/* Of the link that holds the port, the incoming one if there is one, or
-	 * that held it last. */
+	struct link *incoming; /* promised the port, not adopted yet */
+	/* Those of the link that holds the port (incoming if there is one) or
+	 * held it last. */
 	struct address holder_address;
 	struct principal *holder_principal; /* a reference */
-	int holder_fd;                      /* -1: none is there */
+	int holder_fd;                      /* -1: not connected */
 
-	/* The tunnel's thread's alone, but for door_readmit(). */
+	/* The tunnel's thread's alone, except for door_readmit(). */
 	struct door door;
-	struct link *link;    /* NULL: the client is away */
-	struct link *parting; /* was told its end, and reads that; or NULL */
-	int64_t parting_ms;   /* until when, at the longest */
-	struct registry_entry key;    /* while spares are taken */
-	struct room_lease seat;       /* entered while it may be taken away */
-	bool is_seated;               /* it is */
-	bool is_settled;              /* its client's source is */
+	struct link *link; /* NULL: the client is away */
+	/* A displaced link whose client still reads its Bye; or NULL. */
+	struct link *parting;
+	int64_t parting_ms; /* when to close it at the latest */
+	/* In the registry while spares are accepted. */
+	struct registry_entry key;
+	struct room_lease seat;       /* entered while the lease may be ended */
+	bool is_seated;               /* seat is entered */
+	bool is_settled;              /* source is settled in the crowd */
 	uint64_t source;              /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
 	/* While the client is away: who it is, and when it was heard. */
@@ -76,7 +78,7 @@ publish_holder(struct tunnel *tunnel)
 	lock_assert_held(&tunnel->lock);
 	tunnel->holder_fd = link ? transport_fd(&link->transport) : -1;
 	if (link == NULL)
-		return; /* whose lease it is stays known */
+		return; /* the lease still belongs to the last holder */
 	tunnel->holder_address = link->address;
 	principal_hold(link_principal(link));
 	principal_release(tunnel->holder_principal);
@@ -85,7 +87,7 @@ publish_holder(struct tunnel *tunnel)
 	    link->announced ? &link->who.instance : NULL, &link->address);
 }
 
-/* Tell the lease what has happened. */
+/* Report an event to the lease. */
 static void
 step_lease(struct tunnel *tunnel, const struct lease_event *event)
 {
@@ -94,7 +96,8 @@ step_lease(struct tunnel *tunnel, const struct lease_event *event)
 	lock_give(&tunnel->lock);
 }
 
-/* The same, of something that changes the link or what is known of its client. */
+/* The same, for an event that changes the link or what is known of its
+ * client. */
 static void
 step_and_publish(struct tunnel *tunnel, const struct lease_event *event)
 {
@@ -131,7 +134,7 @@ tunnel_create(struct server_state *server, const struct listener *listener,
 	    &tunnel->spares, server->options->budget, server->spares_most);
 	tunnel->link = link;
 	lease_init(&tunnel->lease, &client);
-	/* It has just said Hello. */
+	/* The client has just said Hello. */
 	step_and_publish(tunnel, &(const struct lease_event){.kind = LEASE_HEAR,
 				     .now_ms = clock_now_ms()});
 	return tunnel;
@@ -162,7 +165,7 @@ tunnel_wake(struct tunnel *tunnel, void *unused)
 	wakeup_send(&tunnel->wakeup);
 }
 
-/* What is known of the holder and the newcomer. */
+/* Collect what is known of the holder and the newcomer. */
 static struct lease_claim
 gather(struct tunnel *tunnel, const struct link *newcomer)
 {
@@ -199,7 +202,7 @@ tunnel_judge(
 	return verdict;
 }
 
-/* What a connection whose place another has taken is told. */
+/* Returns the Bye for a connection that another one displaces. */
 static struct message_bye
 farewell(const struct link *old, const struct link *link)
 {
@@ -226,9 +229,11 @@ tunnel_hand_over(struct tunnel *tunnel, struct link *link)
 		previous = tunnel->incoming;
 		if (previous != NULL)
 			bye = farewell(previous, link);
-		/* From here on it may be gone as soon as the lock is free. */
+		/* From here on the link may be gone once the lock is
+		 * released. */
 		tunnel->incoming = link;
-		publish_holder(tunnel); /* the next is judged against it */
+		/* The next newcomer is judged against it. */
+		publish_holder(tunnel);
 	}
 	lock_give(&tunnel->lock);
 	if (previous != NULL)
@@ -286,7 +291,7 @@ const struct tunnel_calls tunnel_calls = {
 };
 
 /* Returns whether the client was heard on its data connections since the last
- * time. */
+ * call. */
 static bool
 feel_pulse(struct tunnel *tunnel)
 {
@@ -297,7 +302,7 @@ feel_pulse(struct tunnel *tunnel)
 	return true;
 }
 
-/* The client has said who it is: grant what it can use. */
+/* The client has announced itself: grant what it can use. */
 static void
 welcome_announced(struct tunnel *tunnel)
 {
@@ -307,8 +312,8 @@ welcome_announced(struct tunnel *tunnel)
 	link_put_announce(link);
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
-	/* One that does not know of keys is found by its instance, as long as
-	 * no other is. */
+	/* A client that does not know of keys is found by its instance, which
+	 * works while no other client has the same. */
 	tunnel->key.uuid =
 	    link_can(link, MESSAGE_CAN_KEY) ? link->name : link->who.instance;
 	tunnel->key.tunnel = tunnel;
@@ -317,7 +322,7 @@ welcome_announced(struct tunnel *tunnel)
 	registry_put_key(&tunnel->server->registry, &tunnel->key);
 }
 
-/* The control session is over, and so are its spares. */
+/* The control session is over, so its spares are closed. */
 static void
 close_spares(struct tunnel *tunnel)
 {
@@ -325,8 +330,8 @@ close_spares(struct tunnel *tunnel)
 	spares_close(&tunnel->spares);
 }
 
-/* Where its client is, or was last, keeps a share of the connections that have
- * said nothing yet: it is to come back. */
+/* The address of the client, present or past, keeps a share of the connections
+ * that have said nothing yet, so that the client can return. */
 static void
 settle(struct tunnel *tunnel)
 {
@@ -341,7 +346,8 @@ settle(struct tunnel *tunnel)
 	tunnel->is_settled = crowd_settle(silent, source);
 }
 
-/* Begin with a link: tell the client its port, in one write with all else. */
+/* Start on a new link: send the client its port, together with all that
+ * follows, in one write. */
 static void
 greet(struct tunnel *tunnel)
 {
@@ -393,7 +399,7 @@ detach_link(struct tunnel *tunnel, bool keep_lease)
 	link_destroy(link);
 }
 
-/* Say whose place the link takes. */
+/* Log whose place the link takes. */
 static void
 log_adoption(const struct tunnel *tunnel, const struct link *old,
     const struct link *link)
@@ -416,7 +422,7 @@ log_adoption(const struct tunnel *tunnel, const struct link *old,
 		    (double)(clock_now_ms() - said_ms) / 1000);
 }
 
-/* Returns the link that was handed over, which holds the port now, or NULL. */
+/* Returns the link that was handed over and now holds the port, or NULL. */
 static struct link *
 take_incoming(struct tunnel *tunnel)
 {
@@ -436,7 +442,7 @@ take_incoming(struct tunnel *tunnel)
 	return link;
 }
 
-/* Take a link that was handed over, in place of what we have. */
+/* Adopt a link that was handed over; it displaces the current one. */
 static void
 adopt_incoming(struct tunnel *tunnel)
 {
@@ -471,8 +477,8 @@ is_condemned(struct tunnel *tunnel)
 	return condemned;
 }
 
-/* The client has said something on its control connection. Once another is on its
- * way, what the old one says is no sign of the new holder. */
+/* The client was heard on its control connection. Once a newcomer is on its
+ * way, the old connection says nothing about the new holder. */
 static void
 hear_client(struct tunnel *tunnel)
 {
@@ -485,7 +491,7 @@ hear_client(struct tunnel *tunnel)
 	lock_give(&tunnel->lock);
 }
 
-/* The client has said who it is, on the link that it has. */
+/* The client has announced itself on its current link. */
 static void
 learn_client(struct tunnel *tunnel)
 {
@@ -496,7 +502,7 @@ learn_client(struct tunnel *tunnel)
 			.client = client_of(tunnel->link)});
 }
 
-/* Read the client, then do what is due with it. */
+/* Read from the client, then do what is due on its link. */
 static void
 serve_link(struct tunnel *tunnel)
 {
@@ -549,7 +555,7 @@ time_left(struct tunnel *tunnel)
 	return clock_left_ms(wake_ms);
 }
 
-/* Close the link that was told its end, once the client has read that. */
+/* Close the displaced link once its client has read the Bye. */
 static void
 see_parting_off(struct tunnel *tunnel)
 {
@@ -560,7 +566,7 @@ see_parting_off(struct tunnel *tunnel)
 	tunnel->parting = NULL;
 }
 
-/* Wait for what comes next, and let visitors in. */
+/* Wait for events, and accept visitors. */
 static void
 wait_and_accept(struct tunnel *tunnel)
 {
@@ -582,7 +588,7 @@ wait_and_accept(struct tunnel *tunnel)
 	see_parting_off(tunnel);
 }
 
-/* Whether nobody would miss the lease, as far as is known. */
+/* Whether no visitor waits for the lease, as far as is known. */
 static bool
 is_unused(struct tunnel *tunnel)
 {
@@ -591,8 +597,7 @@ is_unused(struct tunnel *tunnel)
 	       door_count(&tunnel->door) == 0;
 }
 
-/* Let the lease be taken away as long as it is unused, when descriptors are
- * short. */
+/* While the lease is unused, let it give way when descriptors are short. */
 static void
 offer_lease(struct tunnel *tunnel)
 {
@@ -609,7 +614,8 @@ offer_lease(struct tunnel *tunnel)
 	}
 }
 
-/* Whether its lease is taken away, and nobody has come for it meanwhile. */
+/* Whether the lease has to give way, and neither its client nor a visitor has
+ * come meanwhile. */
 static bool
 gives_way(struct tunnel *tunnel)
 {
@@ -617,7 +623,7 @@ gives_way(struct tunnel *tunnel)
 	       is_unused(tunnel);
 }
 
-/* Whether the tunnel is over; once it is, nothing is handed over any more. */
+/* Whether the tunnel is over; once it is, no link is handed over to it. */
 static bool
 is_at_end(struct tunnel *tunnel)
 {
@@ -632,18 +638,19 @@ is_at_end(struct tunnel *tunnel)
 
 	lock_take(&tunnel->lock);
 	over = lease_step(&tunnel->lease, &event) == LEASE_OVER;
-	/* Before the port can be had by another, who would be forgotten. */
+	/* Before another client can have the port: otherwise its entry would be
+	 * removed. */
 	if (over && !atomic_load(&server->stopping))
 		port_memory_remove(&server->port_memory, tunnel->port);
-	/* Before anybody sees the end. */
+	/* Before other threads see the end. */
 	if (over)
 		door_close(&tunnel->door);
 	lock_give(&tunnel->lock);
 	return over;
 }
 
-/* The server stops: tell the client, and let no visitor in; those that wait
- * are held until the end. */
+/* The server stops: say Bye to the client and accept no more visitors; those
+ * that wait are kept until the end. */
 static void
 part(struct tunnel *tunnel)
 {
@@ -660,7 +667,7 @@ part(struct tunnel *tunnel)
 	}
 }
 
-/* One turn of the thread. */
+/* One iteration of the thread. */
 static void
 turn(struct tunnel *tunnel)
 {
@@ -678,7 +685,7 @@ turn(struct tunnel *tunnel)
 	offer_lease(tunnel);
 }
 
-/* Nobody can find the tunnel any more: let go of all that it has. */
+/* The tunnel can no longer be found: release all it has. */
 static void
 close_all(struct tunnel *tunnel)
 {

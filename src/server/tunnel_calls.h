@@ -1,9 +1,8 @@
 /*
- * tunnel_calls - what the modules below the tunnel ask of one.
+ * tunnel_calls - the operations of a tunnel that lower modules use.
  *
- * The registry, a handout and others keep tunnels without knowing what a tunnel
- * is; the one table of these functions is tunnel.c's, so that no module includes
- * what includes it.
+ * The registry, handouts and others hold tunnels without including tunnel.h,
+ * which includes them. tunnel.c has the only table.
  */
 #ifndef REBORE_SERVER_TUNNEL_CALLS_H
 #define REBORE_SERVER_TUNNEL_CALLS_H
@@ -16,16 +15,17 @@ struct tunnel;
 
 /* Threads: any. */
 struct tunnel_calls {
-	/* Take or give back a reference. */
+	/* Take or release a reference. */
 	void (*hold)(struct tunnel *tunnel);
 	void (*release)(struct tunnel *tunnel);
 
-	/* Let a visitor wait in the tunnel again that a spare did not take.
-	 * Returns false when the tunnel has ended; visitor stays the caller's
-	 * then. */
+	/* Let a visitor wait in the tunnel again that was given to a spare and
+	 * not taken. Returns false when the tunnel has ended; visitor remains
+	 * the caller's then. */
 	bool (*readmit)(struct tunnel *tunnel, struct pending_visitor *visitor);
 
-	/* A spare with this serial number did not answer: close those as old. */
+	/* The spare with this serial number did not answer: close the older
+	 * ones. */
 	void (*condemn_spares)(struct tunnel *tunnel, uint32_t serial);
 
 	/* Close the spares of the tunnel: descriptors are short. */

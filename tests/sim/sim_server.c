@@ -768,7 +768,7 @@ act(struct sim_link *link)
 	const struct port_claim_facts facts = {
 	    .has_holder = link->has_holder,
 	    .verdict = link->verdict,
-	    .kept = port_memory_match(
+	    .remembered = port_memory_match(
 		&world.servers[link->server], link->asked, link),
 	    .has_time = has_time(link),
 	};
@@ -827,18 +827,18 @@ hear(struct sim_link *link)
 {
 	bool asks_for_one = link->asked > 0 && link->asked <= world.ports;
 	bool is_contested = false;
-	struct lease_return kept;
+	struct lease_return remembered;
 
 	if (read_link(link) == LOST) {
 		end_link(link);
 		return;
 	}
 	if (asks_for_one) {
-		kept = port_memory_match(
+		remembered = port_memory_match(
 		    &world.servers[link->server], link->asked, link);
 		is_contested =
 		    find_tunnel(link->server, link->asked) != SIM_NONE ||
-		    !lease_admits(&kept);
+		    !lease_admits(&remembered);
 	}
 	if (!link->announced && is_contested &&
 	    world.now_ms < link->deadline_ms) {

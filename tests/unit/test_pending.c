@@ -53,7 +53,7 @@ start(void)
 	pending_group_init(&other);
 	memset(visitors, 0x5a, sizeof visitors);
 	for (unsigned i = 0; i < MANY; i++) {
-		visitors[i].kept_size = 0;
+		visitors[i].read_ahead_size = 0;
 		atomic_init(&visitors[i].seat.sent_away, false);
 	}
 	polls = 0;
@@ -469,7 +469,7 @@ START_TEST(one_that_has_ended_without_a_byte_is_silent)
 	/* A question, and one whose question a spare has read. */
 	sockets_write(theirs[0], "question");
 	ck_assert_int_eq(shutdown(theirs[0], SHUT_WR), 0);
-	visitors[1].kept_size = 1;
+	visitors[1].read_ahead_size = 1;
 	ck_assert_int_eq(shutdown(theirs[1], SHUT_WR), 0);
 	/* One that may have more to say. */
 	sockets_write(theirs[2], "question");

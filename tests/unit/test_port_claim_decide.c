@@ -16,13 +16,16 @@ END_TEST
 
 START_TEST(a_port_that_is_kept_is_for_its_owner_and_for_who_is_trusted)
 {
-	ck_assert_int_eq(STEP(.kept = {.reserved = true}), PORT_CLAIM_REFUSES);
-	ck_assert_int_eq(STEP(.kept = {.reserved = true}, .has_time = true),
+	ck_assert_int_eq(
+	    STEP(.remembered = {.reserved = true}), PORT_CLAIM_REFUSES);
+	ck_assert_int_eq(
+	    STEP(.remembered = {.reserved = true}, .has_time = true),
 	    PORT_CLAIM_REFUSES);
 	ck_assert_int_eq(
-	    STEP(.kept = {.reserved = true, .same_instance = true}),
+	    STEP(.remembered = {.reserved = true, .same_instance = true}),
 	    PORT_CLAIM_OPENS);
-	ck_assert_int_eq(STEP(.kept = {.reserved = true, .trusted = true}),
+	ck_assert_int_eq(
+	    STEP(.remembered = {.reserved = true, .trusted = true}),
 	    PORT_CLAIM_OPENS);
 }
 END_TEST
@@ -30,10 +33,10 @@ END_TEST
 START_TEST(what_is_kept_does_not_count_beside_a_holder)
 {
 	ck_assert_int_eq(STEP(.has_holder = true, .verdict = LEASE_YIELDS,
-			     .kept = {.reserved = true}),
+			     .remembered = {.reserved = true}),
 	    PORT_CLAIM_HANDS_OVER);
 	ck_assert_int_eq(STEP(.has_holder = true, .verdict = LEASE_ENDS,
-			     .kept = {.reserved = true}),
+			     .remembered = {.reserved = true}),
 	    PORT_CLAIM_OPENS);
 }
 END_TEST
