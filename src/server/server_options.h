@@ -1,10 +1,10 @@
 /*
- * server_options - what `rebore server` is asked for, but for its secrets.
+ * server_options - the settings of `rebore server`, except for its secrets.
  *
- * The caller of server_start() fills and owns it. All threads of the server read
- * it without a lock, so that it stays as it is, and where it is, from then on; as
- * server_stop() may leave threads behind, to the end of the process. The secrets
- * are no part of it: they are replaced and wiped (wire/keyring).
+ * The caller of server_start() fills and owns them. All threads of the server
+ * read them without a lock, so they must stay unchanged and in place until the
+ * process ends: server_stop() may leave threads behind. Secrets are not
+ * included, since they are replaced and wiped (wire/keyring).
  */
 #ifndef REBORE_SERVER_SERVER_OPTIONS_H
 #define REBORE_SERVER_SERVER_OPTIONS_H
@@ -18,27 +18,30 @@ struct server_options {
 	/* Public ports that clients may have: min to max, 1 to 65535. */
 	uint16_t min_port;
 	uint16_t max_port;
-	/* An announced client that is silent for so long is gone; 3,000 or
+	/* An announced client that is silent for this long is gone; 3,000 or
 	 * more. */
 	unsigned client_timeout_ms;
-	/* The port of an announced client is kept for so long; 0: not. */
+	/* How long the port of an announced client is reserved; 0: not at
+	 * all. */
 	unsigned lease_ms;
-	/* Visitors wait for an absent client so long, ... */
+	/* How long visitors wait for an absent client, ... */
 	unsigned hold_ms;
-	/* ... and so many of them for each. */
+	/* ... and how many of them for each client. */
 	unsigned max_waiting;
-	/* Of the process, and how many connections there may be at a time. */
+	/* The process's budget, and how many connections there may be at a
+	 * time. */
 	struct budget *budget;
-	/* Proxied connections may go on so long after server_stop(). */
+	/* How long proxied connections may go on after server_stop(). */
 	unsigned drain_s;
-	/* Where granted ports outlive the process; NULL: nowhere. */
+	/* The state file, where granted ports outlive the process; NULL:
+	 * none. */
 	const char *state_path;
 	/* Where to listen for clients; port 0: any. */
 	struct address control;
 	/* Where to listen for visitors; the port is ignored. */
 	struct address tunnels;
-	/* Links that have to be found first (address_find_link()), by the
-	 * caller; "": none. */
+	/* Links that the caller must resolve first (address_find_link()); "":
+	 * none. */
 	char control_link[ADDRESS_LINK_SIZE];
 	char tunnels_link[ADDRESS_LINK_SIZE];
 };

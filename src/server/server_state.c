@@ -5,7 +5,8 @@
 #include "relay/buffers.h"
 #include "relay/pipes.h"
 
-/* Looking for spares goes through all ports: not for each visitor of a flood. */
+/* Looking for spares visits all ports, so it is not done for each visitor of a
+ * flood. */
 #define RECLAIM_MS 1000
 
 void

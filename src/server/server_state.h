@@ -1,7 +1,7 @@
 /*
  * server_state - what all threads of a server share.
  *
- * Made by server_start() before the first thread, gone after the last.
+ * Created by server_start() before the first thread, destroyed after the last.
  */
 #ifndef REBORE_SERVER_SERVER_STATE_H
 #define REBORE_SERVER_SERVER_STATE_H
@@ -25,19 +25,21 @@
 struct server_state {
 	/* Set before the first thread starts, then read-only. */
 	const struct server_options *options; /* the caller's */
-	bool has_secret; /* that clients must prove: one of keys */
+	bool has_secret; /* clients must authenticate with one of keys */
 	const struct tunnel_calls *tunnels;
 	struct thread_pool *threads;
-	unsigned spares_most; /* of one client */
+	unsigned spares_most; /* per client */
 
-	/* The server stops: clients are told, and no visitors are let in. */
+	/* The server stops: clients are sent a Bye, and no visitors are
+	 * accepted. */
 	atomic_bool stopping;
-	/* How many tunnels there were then; set before stopping is. */
+	/* How many tunnels there were at that time; set before stopping. */
 	unsigned leaving;
-	/* The drain is over: tunnels end, and drop whoever still waits. */
+	/* The drain is over: tunnels end, and drop the visitors that still
+	 * wait. */
 	atomic_bool ending;
 
-	/* Whoever makes the count more than 0 sends opened, to the janitor. */
+	/* Whoever raises the count from 0 wakes the janitor through opened. */
 	atomic_uint tunnels_now;
 	struct wakeup opened;
 
@@ -48,12 +50,12 @@ struct server_state {
 	struct keyring keys; /* none without a secret */
 	struct port_memory port_memory;
 	struct ports ports;
-	/* Connections that have not said yet what they are for. */
+	/* Connections that have not named their role yet. */
 	struct crowd silent;
 	struct notices notices;
 	/* Proxied connections. */
 	struct roster active;
-	/* Control connections that ask for a port (port_claim.h). */
+	/* Control connections that are being given a port (port_claim.h). */
 	struct roster claiming;
 	/* For sessions and handouts, which define what is in them; and struct
 	 * pending_visitor. */
@@ -67,21 +69,20 @@ struct server_state {
 	int64_t reclaimed_ms;
 };
 
-/* Give back memory that was not wanted since the last call. */
+/* Give back memory that was not used since the last call. */
 void server_state_tidy(struct server_state *server);
 
-/* Whether a newcomer may have what a holder has left: both have proved a secret,
- * or both come from the same address where there is none. */
+/* Whether a newcomer may take over from a holder: both have authenticated or,
+ * without a secret, both come from the same address. */
 bool server_state_trusts(const struct principal *holder,
     const struct address *holder_address, const struct principal *newcomer,
     const struct address *newcomer_address);
 
-/* Take descriptors from the budget; if there are too few, those of spares. Returns
- * false when that is not enough. */
+/* Take descriptors from the budget, closing spares if there are too few.
+ * Returns false when that is not enough. */
 bool server_state_take(struct server_state *server, unsigned count);
 
-/* Give the spares of all clients up, and the pipes that are kept, once in a
- * while. */
+/* Close the spares of all clients and the idle pipes, at most once a second. */
 void server_state_reclaim(struct server_state *server);
 
 /*
