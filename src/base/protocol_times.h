@@ -1,9 +1,9 @@
 /*
  * protocol_times - times of rebore-protocol(7) that more than one module keeps.
  *
- * Each has the words of the row in its table, section "Time-outs", by which both
- * sides and the tests know it. A time that one module alone keeps stands there;
- * how these grow on a slow path is patience.h.
+ * Each has the words of the row in its table, section "Time-outs", by which
+ * both sides and the tests know it. A time that one module alone keeps stands
+ * there; how these grow on a slow path is patience.h.
  */
 #ifndef REBORE_BASE_PROTOCOL_TIMES_H
 #define REBORE_BASE_PROTOCOL_TIMES_H
@@ -11,8 +11,8 @@
 /* "to connect" */
 #define PROTOCOL_CONNECT_MS 3000
 /* "to connect, a second connection" and "to connect, a data connection again":
- * SYNs go out at least once a second, and one gets through soon after the path is
- * back. */
+ * SYNs go out at least once a second, and one gets through soon after the path
+ * is back. */
 #define PROTOCOL_CONNECT_AGAIN_MS 1500
 /* "each message of the handshake" */
 #define PROTOCOL_HANDSHAKE_MS 3000

@@ -37,8 +37,8 @@ struct address_name {
 
 /*
  * Read "name", "name:port", "192.0.2.1", "192.0.2.1:port", "2001:db8::1" or
- * "[2001:db8::1]:port" ("[2001:db8::1]" too). The link of "fe80::1%eth0" need not
- * be there.
+ * "[2001:db8::1]:port" ("[2001:db8::1]" too). The link of "fe80::1%eth0" need
+ * not be there.
  *
  * default_port: taken where the text has none.
  * Returns false when it is none of these: an empty or overlong host, a port
@@ -53,8 +53,8 @@ void address_name_print(
 
 /*
  * Read a numeric IPv4 or IPv6 address, without brackets; "%scope" is allowed
- * where the system knows it. A mapped IPv4 address is read as IPv4. Never asks a
- * name server.
+ * where the system knows it. A mapped IPv4 address is read as IPv4. Never asks
+ * a name server.
  *
  * Returns false when host is not numeric.
  */
@@ -92,8 +92,8 @@ void address_set_port(struct address *address, uint16_t port);
 /* Whether both are of the same host, whatever the ports. */
 bool address_same_host(const struct address *a, const struct address *b);
 
-/* Whether it is one by which a host reaches itself (RFC 1122, 3.2.1.3; RFC 4291,
- * 2.5.3; mapped ones, too). */
+/* Whether it is one by which a host reaches itself (RFC 1122, 3.2.1.3; RFC
+ * 4291, 2.5.3; mapped ones, too). */
 bool address_is_loopback(const struct address *address);
 
 /* The address of the socket fd, or of its peer; a mapped IPv4 address as IPv4.

@@ -148,7 +148,8 @@ change_group(struct crowd *crowd, struct crowd_group *group, unsigned count,
 	group->tunnels = tunnels;
 	if (group->count > 0)
 		rank_group(crowd, group);
-	/* It goes up by one with each connection, so going down costs no more. */
+	/* It goes up by one with each connection, so going down costs no
+	 * more. */
 	while (crowd->highest > 0 && crowd->ranks[crowd->highest].first == NULL)
 		crowd->highest--;
 }

@@ -3,9 +3,9 @@
  * none of the sources can crowd out the others.
  *
  * Their number is limited. One more sends away the oldest connection of the
- * source that has most; of sources that have as many as each other, the one that
- * got there first. A source that is settled (it has a tunnel) has a share that
- * does not count, so that it goes last as long as it keeps within that.
+ * source that has most; of sources that have as many as each other, the one
+ * that got there first. A source that is settled (it has a tunnel) has a share
+ * that does not count, so that it goes last as long as it keeps within that.
  *
  * As with a roster (roster.h), the owner of a connection enters it, uses it
  * alone, and leaves before it closes the descriptor; others only interrupt.
@@ -94,14 +94,15 @@ enum error crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 /* Take the connection off; before its descriptor is closed. */
 void crowd_leave(struct crowd *crowd, struct crowd_entry *entry);
 
-/* Ask for leave to wait a while before the peer is answered. Returns false when as
- * many of its source do as may, or when it is interrupted. */
+/* Ask for leave to wait a while before the peer is answered. Returns false when
+ * as many of its source do as may, or when it is interrupted. */
 bool crowd_linger(struct crowd *crowd, struct crowd_entry *entry);
 
 /* Returns whether the owner is asked to end. */
 bool crowd_interrupted(const struct crowd_entry *entry);
 
-/* Interrupt the connection that would make room. Returns false: there is none. */
+/* Interrupt the connection that would make room. Returns false: there is
+ * none. */
 bool crowd_interrupt_one(struct crowd *crowd);
 
 /*
@@ -123,8 +124,8 @@ void crowd_interrupt_all(struct crowd *crowd);
 /*
  * A source has one tunnel more, or one less.
  *
- * Returns false when there is no memory: then it is not counted, and must not be
- * taken off.
+ * Returns false when there is no memory: then it is not counted, and must not
+ * be taken off.
  */
 bool crowd_settle(struct crowd *crowd, uint64_t source);
 void crowd_unsettle(struct crowd *crowd, uint64_t source);

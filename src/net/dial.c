@@ -34,8 +34,8 @@ is_pending(const struct dial *dial)
 	return false;
 }
 
-/* Whether there is another attempt to be made: what is refused everywhere is not
- * tried again. */
+/* Whether there is another attempt to be made: what is refused everywhere is
+ * not tried again. */
 static bool
 has_next(const struct dial *dial)
 {
@@ -56,9 +56,9 @@ fail_attempt(struct dial *dial, unsigned index, int failure)
 }
 
 /*
- * A port that nobody listens on, but that the system has just chosen as our own:
- * TCP connects such a socket to itself (simultaneous open, RFC 9293, 3.5), and
- * it holds the port of the service.
+ * A port that nobody listens on, but that the system has just chosen as our
+ * own: TCP connects such a socket to itself (simultaneous open, RFC 9293, 3.5),
+ * and it holds the port of the service.
  */
 static bool
 is_to_itself(int fd, const struct address *dialled)

@@ -56,10 +56,10 @@ void dial_start(
     struct dial *dial, const struct resolve_list *list, int64_t deadline_ms);
 
 /*
- * The same, for a dial that may last long: while no address has answered, all are
- * tried anew after again_ms, beside the attempts that still wait, as far as there
- * are slots. So a connection request goes out often, and yet one that is answered
- * late is waited for.
+ * The same, for a dial that may last long: while no address has answered, all
+ * are tried anew after again_ms, beside the attempts that still wait, as far as
+ * there are slots. So a connection request goes out often, and yet one that is
+ * answered late is waited for.
  */
 void dial_start_again(struct dial *dial, const struct resolve_list *list,
     int64_t deadline_ms, int64_t again_ms);

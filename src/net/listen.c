@@ -143,8 +143,9 @@ listen_probe(const struct address *address)
 }
 
 /*
- * What accept() reports of the connection rather than of the listener (accept(2),
- * "Error handling", and POSIX): that one is lost, the next may be well.
+ * What accept() reports of the connection rather than of the listener
+ * (accept(2), "Error handling", and POSIX): that one is lost, the next may be
+ * well.
  */
 static bool
 is_of_connection(int number)

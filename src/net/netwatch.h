@@ -1,7 +1,7 @@
 /*
  * netwatch - tells when the way to an address has changed: another interface,
- * source or gateway, another carrier, or none any more. netwatch_linux.c or netwatch_none.c,
- * chosen by configure.
+ * source or gateway, another carrier, or none any more. netwatch_linux.c or
+ * netwatch_none.c, chosen by configure.
  *
  * The system reports every change of links, addresses and routes; containers
  * make some all day. Only what changes the way to the watched address counts.

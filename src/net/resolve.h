@@ -26,8 +26,8 @@ struct resolve_list {
 	unsigned count;
 };
 
-/* Look-ups of one resolver that hang at the same time: when so many do, a change
- * of the network does not begin another. */
+/* Look-ups of one resolver that hang at the same time: when so many do, a
+ * change of the network does not begin another. */
 #define RESOLVE_HANGING_MOST 4
 
 struct resolve;

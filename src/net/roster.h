@@ -65,13 +65,13 @@ bool roster_interrupt_oldest(struct roster *roster);
 /* Interrupt a connection that is entered, once. */
 void roster_interrupt(struct roster *roster, struct roster_entry *entry);
 
-/* A connection is on its way to roster_enter(): roster_wait_empty() waits for it
- * as well, until roster_arrive(), which follows in any case. */
+/* A connection is on its way to roster_enter(): roster_wait_empty() waits for
+ * it as well, until roster_arrive(), which follows in any case. */
 void roster_expect(struct roster *roster);
 void roster_arrive(struct roster *roster);
 
-/* Wait until nobody is entered or expected, or until deadline_ms. Returns how many
- * are. */
+/* Wait until nobody is entered or expected, or until deadline_ms. Returns how
+ * many are. */
 unsigned roster_wait_empty(struct roster *roster, int64_t deadline_ms);
 
 /* Interrupt all, and let nobody enter any more. */

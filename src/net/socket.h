@@ -11,8 +11,8 @@
  * errno. */
 int socket_open(int family);
 
-/* As accept(2). peer: set on success. Returns the socket, the caller's to close,
- * or -1 with errno. */
+/* As accept(2). peer: set on success. Returns the socket, the caller's to
+ * close, or -1 with errno. */
 int socket_accept(int listener, struct address *peer);
 
 #endif

@@ -26,7 +26,8 @@ extern const struct sockopt_keepalive sockopt_keepalive_control;
 extern struct sockopt_keepalive sockopt_keepalive_proxied;
 
 /* Set when the first probe of proxied connections goes out, 1 s or later; the
- * others follow as soon, but 15 s apart at the most. Before the first thread. */
+ * others follow as soon, but 15 s apart at the most. Before the first
+ * thread. */
 void sockopt_set_proxied_idle(unsigned idle_s);
 
 /*

@@ -34,9 +34,9 @@ enum tcp_verdict tcp_judge(int fd);
 
 /*
  * Give a connection up when bytes are unacknowledged for timeout_ms (RFC 5482);
- * 0: only when TCP itself does. Only for peers that send no heartbeats: the time
- * counts from the first retransmission, also where all bytes arrive, but late.
- * What cannot be set is left alone.
+ * 0: only when TCP itself does. Only for peers that send no heartbeats: the
+ * time counts from the first retransmission, also where all bytes arrive, but
+ * late. What cannot be set is left alone.
  */
 void tcp_limit_silence(int fd, unsigned timeout_ms);
 
@@ -47,12 +47,12 @@ void tcp_limit_silence(int fd, unsigned timeout_ms);
  */
 void tcp_limit_retransmission(int fd, unsigned longest_ms);
 
-/* Returns the smoothed round trip of a connected socket, rounded up; 0 where the
- * system does not tell. */
+/* Returns the smoothed round trip of a connected socket, rounded up; 0 where
+ * the system does not tell. */
 uint32_t tcp_rtt_ms(int fd);
 
-/* Returns how long ago the peer has acknowledged anything; where the system does
- * not tell, UINT32_MAX. */
+/* Returns how long ago the peer has acknowledged anything; where the system
+ * does not tell, UINT32_MAX. */
 uint32_t tcp_acknowledged_ms(int fd);
 
 /* Returns how many segments with data have come, also behind one that was lost,

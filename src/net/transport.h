@@ -1,8 +1,8 @@
 /*
  * transport - a connection to a peer, as whoever reads and writes sees it.
  *
- * Today each is a TCP socket and nothing else. Nobody above net/ reads or writes
- * a socket by itself, so that a transport may become more than that.
+ * Today each is a TCP socket and nothing else. Nobody above net/ reads or
+ * writes a socket by itself, so that a transport may become more than that.
  *
  * A transport is a small plain value that its owner embeds. A copy of it names
  * the same connection: to hand a connection over is to copy the transport and
@@ -14,8 +14,8 @@
  * ETIMEDOUT of a socket is ERROR_RESET: ERROR_TIMEOUT is always a deadline of
  * our own.
  *
- * transport_read() and transport_write() stand in the header because a relay does
- * little else: a call for each would be a fifth of its own instructions.
+ * transport_read() and transport_write() stand in the header because a relay
+ * does little else: a call for each would be a fifth of its own instructions.
  *
  * Threads: one that reads and one that writes at a time.
  */
@@ -88,8 +88,8 @@ transport_receive(const struct transport *transport, void *bytes, size_t size,
  *
  * size: 1 or more. got: set to the bytes read; 0 unless ERROR_NONE.
  * Returns ERROR_AGAIN: nothing has come; ERROR_CLOSED: the peer has ended its
- * side, and all that it sent has been read; ERROR_RESET, ERROR_SYSTEM or another
- * failure with errno: the connection is broken.
+ * side, and all that it sent has been read; ERROR_RESET, ERROR_SYSTEM or
+ * another failure with errno: the connection is broken.
  */
 static inline enum error
 transport_read(
@@ -134,11 +134,11 @@ enum error transport_gather(const struct transport *transport,
     struct iovec *parts, unsigned count, size_t *sent);
 
 /*
- * What to poll() for, before each poll(): what it says of the slot means that it
- * is worth while to read or to write, and not which of both.
+ * What to poll() for, before each poll(): what it says of the slot means that
+ * it is worth while to read or to write, and not which of both.
  *
- * events: POLLIN to read, POLLOUT to write; others are passed on. 0: only errors
- * and the end both ways matter.
+ * events: POLLIN to read, POLLOUT to write; others are passed on. 0: only
+ * errors and the end both ways matter.
  */
 static inline struct pollfd
 transport_poll(const struct transport *transport, short events)

@@ -21,8 +21,8 @@
 
 /* A session of a server, or a spare: its socket. */
 #define BUDGET_SESSION 1
-/* A tunnel of a server, besides its session: its listener and its wake-up, which
- * are two where the system has no eventfd. */
+/* A tunnel of a server, besides its session: its listener and its wake-up,
+ * which are two where the system has no eventfd. */
 #define BUDGET_TUNNEL 2
 /* A visitor: its socket and that of its data connection; on a client those of
  * its data connection and of the local service. */
@@ -81,9 +81,9 @@ unsigned budget_excess(const struct budget *budget, unsigned count);
 
 void budget_give(struct budget *budget, unsigned count);
 
-/* Take the descriptors of a pipe. They count against what the system allows, and
- * not against the limit of visitors. Returns false, and nothing is taken, when
- * there are none. */
+/* Take the descriptors of a pipe. They count against what the system allows,
+ * and not against the limit of visitors. Returns false, and nothing is taken,
+ * when there are none. */
 bool budget_take_pipe(struct budget *budget);
 void budget_give_pipe(struct budget *budget);
 

@@ -19,7 +19,8 @@
 struct lock {
 	enum lock_rank rank; /* read-only */
 	pthread_mutex_t mutex;
-	/* The holder's mark, NULL when free; only ever compared with one's own. */
+	/* The holder's mark, NULL when free; only ever compared with one's
+	 * own. */
 	_Atomic(const void *) holder;
 	/* The lock that the holder took before this one and still holds, or
 	 * NULL. Written by the holder, in builds that check the order. */

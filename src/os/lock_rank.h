@@ -1,8 +1,8 @@
 /*
  * lock_rank - the order in which the locks of the program may be taken.
  *
- * A lock is only taken while every lock that the thread holds has a higher rank:
- * from the outside in the rank falls, and two of one rank are never held
+ * A lock is only taken while every lock that the thread holds has a higher
+ * rank: from the outside in the rank falls, and two of one rank are never held
  * together. No order of threads can end in a deadlock then. lock_take() aborts
  * where this is broken, in builds that check it (configure
  * --enable-lock-ranks, which --enable-werror and --with-sanitizer turn on).
@@ -56,8 +56,8 @@ enum lock_rank {
 
 	/* Only leaves are taken under these. */
 	LOCK_RANK_OVER_LEAVES,
-	/* Ports that could not be bound; then those of the port memory and of its
-	 * saver. */
+	/* Ports that could not be bound; then those of the port memory and of
+	 * its saver. */
 	LOCK_RANK_PORTS = LOCK_RANK_OVER_LEAVES,
 	/* Who holds a tunnel; then that of pending, of the port memory, of its
 	 * saver. */

@@ -5,8 +5,8 @@
 /*
  * Returns path as it is seen from the root: itself if it begins there, else
  * behind the current folder. Nothing is resolved, and the file need not exist.
- * The caller frees it. NULL with errno: there is no memory, or the current folder
- * has no name (any more).
+ * The caller frees it. NULL with errno: there is no memory, or the current
+ * folder has no name (any more).
  */
 char *path_absolute(const char *path);
 

@@ -149,7 +149,8 @@ saver_ask(struct saver *saver, int64_t due_ms)
 	if (!saver->started)
 		return;
 	lock_take(&saver->lock);
-	/* A disk that takes nothing is not asked more often for every change. */
+	/* A disk that takes nothing is not asked more often for every
+	 * change. */
 	if (due_ms < saver->due_ms &&
 	    (!saver->failing || saver->due_ms == CLOCK_NEVER)) {
 		saver->due_ms = due_ms;

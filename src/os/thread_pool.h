@@ -1,9 +1,10 @@
 /*
- * thread_pool - threads that do one job each at a time, and are counted and reused.
+ * thread_pool - threads that do one job each at a time, and are counted and
+ * reused.
  *
- * A thread that has done its job parks for THREAD_POOL_IDLE_MS and takes the next one:
- * a job given to a parked thread costs less than half of one given to a new
- * thread. At most THREAD_POOL_PARKED_MOST park.
+ * A thread that has done its job parks for THREAD_POOL_IDLE_MS and takes the
+ * next one: a job given to a parked thread costs less than half of one given to
+ * a new thread. At most THREAD_POOL_PARKED_MOST park.
  */
 #ifndef REBORE_OS_THREAD_POOL_H
 #define REBORE_OS_THREAD_POOL_H
@@ -27,8 +28,8 @@ struct thread_pool *thread_pool_create(const char *name);
  * Have run(argument) called in a thread of the pool.
  *
  * Returns ERROR_RESOURCES with errno when there is no thread for it, or
- * ERROR_STOPPED after thread_pool_stop(); then run is not called and argument stays
- * the caller's.
+ * ERROR_STOPPED after thread_pool_stop(); then run is not called and argument
+ * stays the caller's.
  * Threads: any.
  */
 enum error thread_pool_run(
@@ -45,8 +46,8 @@ void thread_pool_tidy(struct thread_pool *pool);
  */
 enum error thread_pool_stop(struct thread_pool *pool, int64_t deadline_ms);
 
-/* Only after thread_pool_stop() has returned ERROR_NONE: jobs that still run need the
- * pool. NULL is legal. */
+/* Only after thread_pool_stop() has returned ERROR_NONE: jobs that still run
+ * need the pool. NULL is legal. */
 void thread_pool_destroy(struct thread_pool *pool);
 
 #endif

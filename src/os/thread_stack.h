@@ -13,8 +13,8 @@
  * errno when there is no memory. Threads: any. */
 void *thread_stack_map(void);
 
-/* lowest: of thread_stack_map(); the thread that ran there must have ended. Threads:
- * any. */
+/* lowest: of thread_stack_map(); the thread that ran there must have ended.
+ * Threads: any. */
 void thread_stack_unmap(void *lowest);
 
 #endif

@@ -19,8 +19,8 @@ struct json_arena {
 	_Alignas(max_align_t) char bytes[JSON_ARENA_BYTES];
 };
 
-/* Have jansson allocate its memory here. Without this call json_arena_begin() has
- * no effect. Threads: before the first one starts. */
+/* Have jansson allocate its memory here. Without this call json_arena_begin()
+ * has no effect. Threads: before the first one starts. */
 void json_arena_install(void);
 
 /*
