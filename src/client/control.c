@@ -85,13 +85,8 @@ drop_rival(struct standing *standing)
 	rival_release(rival);
 }
 
-static struct control_event
-commitment_of(const struct handshake *shake)
-{
-	return (struct control_event){.kind = CONTROL_EVENT_RIVAL_COMMITTED,
-	    .committed_ms = shake->committed_ms,
-	    .answer_ms = shake->answer_ms};
-}
+static const struct control_event commitment = {
+    .kind = CONTROL_EVENT_RIVAL_COMMITTED};
 
 /*
  * Do what a step asks for, but to end and to promote, which are the caller's.
@@ -110,7 +105,7 @@ act(struct standing *standing, unsigned actions, struct control_event *next)
 		handshake_bye_on_stop(standing->other);
 	if (actions & CONTROL_DO_CALL_OFF) {
 		if (!handshake_call_off(standing->other)) {
-			*next = commitment_of(standing->other);
+			*next = commitment;
 			return true;
 		}
 		rival_interrupt(&standing->rival);
@@ -198,7 +193,7 @@ tell_state(struct standing *standing, enum control_event_kind kind)
 {
 	if (standing->state.phase == CONTROL_RIVAL_OPEN &&
 	    handshake_is_committed(standing->other))
-		(void)step_state(standing, commitment_of(standing->other));
+		(void)step_state(standing, commitment);
 	return step_state(standing, (struct control_event){.kind = kind});
 }
 

@@ -4,10 +4,6 @@
 #include "base/clock.h"
 #include "base/protocol_times.h"
 
-/* What TCP may add before a Hello that was lost on its way reaches the server
- * after all, and a Bye us. */
-#define LATE_HELLO_MS 1000
-
 /* All but what outlives a connection. */
 static void
 start_over(struct control_state *state, int64_t now_ms)
@@ -21,8 +17,8 @@ start_over(struct control_state *state, int64_t now_ms)
 	state->heartbeat_ms = CLOCK_NEVER;
 	state->probe_ms = CLOCK_NEVER;
 	/* The server refuses a Hello that is older than that of this one. */
-	state->own_hello_ms = 0;
-	state->earlier_hello_ms = 0;
+	state->unanswered = 0;
+	state->rival_is_committed = false;
 }
 
 void
@@ -54,6 +50,7 @@ start_rival(
     struct control_state *state, enum control_phase phase, int64_t now_ms)
 {
 	state->phase = phase;
+	state->rival_is_committed = false;
 	/* One that fails at once must not be followed by the next at once. */
 	state->rest_ms = now_ms + CONTROL_RIVAL_REST_MS;
 	return CONTROL_DO_START_RIVAL;
@@ -84,16 +81,17 @@ hear_current(struct control_state *state, int64_t now_ms)
 }
 
 /*
- * Another connection of our instance has the place. It is a rival of ours if one
- * has sent Hello lately, also one that had no answer in time and is closed; then
- * one with a higher attempt number takes the place back.
+ * Another connection of our instance has the place. It is a rival of ours if the
+ * Hello of one has had no answer, however long ago: the server, or we, may have
+ * been stopped since. One with a higher attempt number takes the place back. Where
+ * it was a copy of our state file after all, that copy is displaced, once.
  */
 static unsigned
 be_displaced(struct control_state *state, int64_t now_ms)
 {
 	if (state->phase == CONTROL_RIVAL_COMMITTED)
 		return lose_current(state, CONTROL_CAUSE_REPLACED);
-	if (now_ms >= state->own_hello_ms)
+	if (state->unanswered == 0)
 		return be_over(state, CONTROL_CAUSE_DISPLACED);
 	state->takes_back = true;
 	if (state->phase == CONTROL_RIVAL_OPEN)
@@ -186,18 +184,11 @@ step_current(struct control_state *state, const struct control_event *event)
 	}
 }
 
-/*
- * The server acts on our Hello within the time for its answer, or, where its
- * process is stopped, as late as the current connection may be silent without
- * being lost.
- */
 static unsigned
-commit_rival(struct control_state *state, const struct control_event *event)
+commit_rival(struct control_state *state)
 {
-	state->earlier_hello_ms = state->own_hello_ms;
-	state->own_hello_ms = event->committed_ms + LATE_HELLO_MS +
-	                      clock_later(2 * (int64_t)event->answer_ms,
-				  (int64_t)state->timeout_ms);
+	state->unanswered++;
+	state->rival_is_committed = true;
 	if (state->phase == CONTROL_OVER)
 		return state->cause == CONTROL_CAUSE_STOPPED
 		           ? CONTROL_DO_BYE_RIVAL
@@ -236,10 +227,11 @@ control_state_step(
 {
 	switch (event->kind) {
 	case CONTROL_EVENT_RIVAL_COMMITTED:
-		return commit_rival(state, event);
+		return commit_rival(state);
 	case CONTROL_EVENT_RIVAL_REFUSED:
 		/* That Hello displaces nobody; one before it may have. */
-		state->own_hello_ms = state->earlier_hello_ms;
+		if (state->rival_is_committed)
+			state->unanswered--;
 		return lose_rival(state);
 	case CONTROL_EVENT_RIVAL_FAILED:
 		return fail_rival(state, event->now_ms);

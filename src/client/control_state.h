@@ -73,7 +73,7 @@ enum control_event_kind {
 	CONTROL_EVENT_ADDRESS_GONE,
 	/* control_state_due_ms() has come; any other time does no harm. */
 	CONTROL_EVENT_TIME,
-	/* The rival has committed itself. committed_ms, answer_ms. */
+	/* The rival has committed itself: it sends Hello. */
 	CONTROL_EVENT_RIVAL_COMMITTED,
 	/* The rival has ended: with Hello of the server; with its refusal; or
 	 * without an answer. */
@@ -89,10 +89,6 @@ struct control_event {
 	int64_t now_ms;
 	/* Of CONTROL_EVENT_ANNOUNCED. */
 	bool wants_heartbeats;
-	/* Of CONTROL_EVENT_RIVAL_COMMITTED: when, and for how long the rival
-	 * waits for its answer. */
-	int64_t committed_ms;
-	uint32_t answer_ms;
 };
 
 /* What the caller is to do, a set of bits, in this order. */
@@ -129,11 +125,13 @@ struct control_state {
 	bool takes_back;
 	uint32_t timeout_ms;
 	int64_t heard_ms;
-	int64_t heartbeat_ms;     /* when ours is due */
-	int64_t probe_ms;         /* the network has changed: heard by then? */
-	int64_t rest_ms;          /* no rival is started before */
-	int64_t own_hello_ms;     /* a displacement before this is ours */
-	int64_t earlier_hello_ms; /* the same, but for the last rival */
+	int64_t heartbeat_ms; /* when ours is due */
+	int64_t probe_ms;     /* the network has changed: heard by then? */
+	int64_t rest_ms;      /* no rival is started before */
+	/* Rivals that have sent Hello and had no answer. */
+	unsigned unanswered;
+	bool
+	    rival_is_committed; /* the one that is under way has sent its own */
 };
 
 /*

@@ -335,7 +335,6 @@ commit(struct handshake *handshake)
 {
 	int open = COMMITMENT_OPEN;
 
-	handshake->committed_ms = clock_now_ms();
 	if (atomic_compare_exchange_strong(
 		&handshake->commitment, &open, COMMITMENT_MADE))
 		return true;

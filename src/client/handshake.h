@@ -59,9 +59,7 @@ struct handshake {
 	/* Private: a stop has Bye said behind Hello. */
 	atomic_bool bye_on_stop;
 
-	/* Once handshake_is_committed(), read-only: since when, and how long each
-	 * message is waited for. */
-	int64_t committed_ms;
+	/* How long each message of the server is waited for. */
 	uint32_t answer_ms;
 
 	/* Written by handshake_run(). */

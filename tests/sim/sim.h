@@ -304,7 +304,6 @@ struct shake {
 	unsigned syns;
 	uint32_t answer_ms;
 	bool is_committed, is_gone; /* Hello was said; must not be said */
-	int64_t committed_ms;
 	uint64_t known_attempt;
 	int64_t dialled_ms;
 };

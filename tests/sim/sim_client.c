@@ -153,7 +153,6 @@ say_hello(struct sim_client *client, struct shake *shake)
 		return;
 	}
 	shake->is_committed = true;
-	shake->committed_ms = world.now_ms;
 	net_send(shake->conn, SIDE,
 	    &(struct say){.kind = SAY_HELLO, .port = shake->asked});
 	if (client->is_rebore)
@@ -523,13 +522,10 @@ do_actions(struct sim_client *client, unsigned actions)
 static void
 step_state(struct sim_client *client, enum control_event_kind kind)
 {
-	const struct shake *other = &client->shakes[client->other];
 	const struct control_event event = {
 	    .kind = kind,
 	    .now_ms = world.now_ms,
 	    .wants_heartbeats = true,
-	    .committed_ms = other->committed_ms,
-	    .answer_ms = other->answer_ms,
 	};
 
 	do_actions(client, control_state_step(&client->control, &event));
