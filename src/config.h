@@ -24,6 +24,10 @@ enum config_command {
 
 struct config {
 	enum config_command command;
+	/* Visitors at a time; 0: as many as memory is there for. */
+	unsigned max_visitors;
+	/* A proxied connection that is idle is asked so early. */
+	unsigned keepalive_s;
 	/* Complete for CONFIG_LOCAL, but for the budget and the
 	 * callbacks. */
 	struct client_options client;
@@ -31,31 +35,27 @@ struct config {
 	struct server_options server;
 
 	struct log_options log;
-	/* Go to the background; log.use_syslog is set then. */
-	bool daemon;
 	/* NULL: none. Points into argv. */
 	const char *pid_file;
-
-	/* Visitors at a time; 0: as many as memory is there for. */
-	unsigned max_visitors;
-	/* A proxied connection that is idle is asked so early. */
-	unsigned keepalive_s;
 
 	/* A client has one at most. Of a server any will do; none: none is
 	 * wanted. */
 	struct auth_key keys[KEYRING_MOST];
-	unsigned key_count;
 	/* The files of secrets, in the order of the arguments; into argv. */
 	const char *secret_files[KEYRING_MOST];
-	unsigned secret_file_count;
 	/* The same once they are read, from the root, so that they can be read
 	 * again; options_free() frees them. NULL: was a pipe, or the folder has
 	 * no name. */
 	char *secret_paths[KEYRING_MOST];
-	/* The secret was an argument: others could have seen it. */
-	bool secret_in_argv;
 	/* What is odd about each file, as secretfile.h; NULL: nothing. */
 	const char *secret_oddities[KEYRING_MOST];
+	unsigned key_count;
+	unsigned secret_file_count;
+
+	/* Go to the background; log.use_syslog is set then. */
+	bool daemon;
+	/* The secret was an argument: others could have seen it. */
+	bool secret_in_argv;
 	/* A secret is the empty one, which is valid, and no protection. */
 	bool secret_empty;
 };
