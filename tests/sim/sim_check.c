@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "sim.h"
 
 #define HEARD_MS 3000
@@ -431,6 +432,28 @@ bound_ms(const struct sim_client *client, uint16_t port)
 	return 2 * (int64_t)client->cap_ms + server->lease_s * 1000 + 60000;
 }
 
+/*
+ * Since when nothing keeps a client from having its port again: since all is good,
+ * since it had the port, and, where the port was granted within the last second
+ * before a server was killed, so that the state file names another, since that
+ * one's time is over (rebore-server(8), --state-file).
+ */
+static int64_t
+free_since_ms(const struct sim_client *client, uint16_t port)
+{
+	const struct sim_server *server = &world.servers[client->server];
+	const struct grant *grant = &server->grants[port];
+	int64_t since_ms = world.good_ms;
+
+	if (port == 0)
+		return since_ms;
+	since_ms =
+	    clock_later(since_ms, world.owners[client->server][port].since_ms);
+	if (grant->was_before && grant->instance != client->instance)
+		since_ms = clock_later(since_ms, server->reserved_until_ms);
+	return since_ms;
+}
+
 /* Whether it goes on until it has a port: any, or the one that is its own. One
  * that wants what another has waits for it. */
 static bool
@@ -470,7 +493,8 @@ check_recovery(void)
 		if (!is_expected(client, port) || is_attached(client, port))
 			continue;
 		is_done = false;
-		if (world.now_ms > world.good_ms + bound_ms(client, port))
+		if (world.now_ms >
+		    free_since_ms(client, port) + bound_ms(client, port))
 			sim_fail("client %u is not back%s%.0d in time", i,
 			    port ? " at port " : "", port);
 	}
