@@ -362,9 +362,10 @@ struct sim_client {
 	struct attempt_end end;
 
 	/* For the checker */
-	bool is_right;  /* its secret is that of its server */
-	bool is_wanted; /* it is to run when all is good */
-	bool is_cloned; /* its state file has a copy, or is one */
+	bool is_right;       /* its secret is that of its server */
+	bool is_wanted;      /* it is to run when all is good */
+	bool is_cloned;      /* its state file has a copy, or is one */
+	bool has_older_file; /* one that was put back */
 	bool was_accused;
 };
 
@@ -490,6 +491,9 @@ void client_hang_up(int client);
 /* --- sim_check.c */
 
 void check_reset(void);
+/* Returns the instance with this number as the program knows it. */
+struct uuid sim_uuid(uint32_t id);
+
 void check_step(void);
 /* Nothing goes wrong any more. Returns whether all is as it should be by now. */
 bool check_recovery(void);

@@ -391,8 +391,10 @@ boot_client(int number, enum file_fate fate)
 	}
 	if (fate == FILE_IS_LOST)
 		client->file.is_there = false;
-	else if (fate == FILE_IS_OLDER && client->file.attempt > OLDER_BY)
+	else if (fate == FILE_IS_OLDER && client->file.attempt > OLDER_BY) {
 		client->file.attempt -= OLDER_BY;
+		client->has_older_file = true;
+	}
 	client_boot(number);
 }
 

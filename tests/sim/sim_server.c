@@ -54,8 +54,8 @@ rtt_of(const struct sim_link *link)
 	return conn_of(link)->ends[SIDE].rtt_ms;
 }
 
-static struct uuid
-uuid_of(uint32_t id)
+struct uuid
+sim_uuid(uint32_t id)
 {
 	struct uuid uuid;
 
@@ -178,7 +178,7 @@ static struct lease_client
 client_of(const struct sim_link *link)
 {
 	return (struct lease_client){.announced = link->announced,
-	    .instance = uuid_of(link->who.instance),
+	    .instance = sim_uuid(link->who.instance),
 	    .attempt = link->who.attempt};
 }
 
@@ -459,7 +459,7 @@ read_link(struct sim_link *link)
 static void
 enter_registry(struct sim_link *link)
 {
-	link->entry.uuid = uuid_of(link->who.instance);
+	link->entry.uuid = sim_uuid(link->who.instance);
 	/* Only handed back to compare(). */
 	link->entry.link = (const struct link *)(const void *)link;
 	registry_put_instance(registry_of(link->server), &link->entry);
