@@ -64,6 +64,12 @@ librebore_a_SOURCES = \
 	%D%/wire/json_arena.c	%D%/wire/json_arena.h \
 	%D%/wire/principal.c	%D%/wire/principal.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \
+	%D%/stream/stream.c	%D%/stream/stream.h \
+	%D%/stream/stream_flow.c	%D%/stream/stream_flow.h \
+	%D%/stream/stream_frame.c	%D%/stream/stream_frame.h \
+	%D%/stream/stream_retain.c	%D%/stream/stream_retain.h \
+	%D%/stream/stream_tombstones.c	%D%/stream/stream_tombstones.h \
+	%D%/stream/stream_window.c	%D%/stream/stream_window.h \
 	%D%/relay/buffers.c	%D%/relay/buffers.h \
 	%D%/relay/relay.c	%D%/relay/relay.h \
 	%D%/relay/relay_copy.c	%D%/relay/pipes.h \

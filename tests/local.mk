@@ -80,6 +80,10 @@ unit_tests = \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack_trim \
 	%D%/unit/test_stack_use \
+	%D%/unit/test_stream_frame \
+	%D%/unit/test_stream_retain \
+	%D%/unit/test_stream_tombstones \
+	%D%/unit/test_stream_window \
 	%D%/unit/test_thread_stack \
 	%D%/unit/test_statefile \
 	%D%/unit/test_tally \
@@ -238,8 +242,9 @@ replays = \
 %C%_fuzz_replay_options_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_options.c
 
 # Plays scenarios of clients, servers and a network that fails: what is decided in them, the library decides
-simulation = %D%/sim/sim_decisions
+simulation = %D%/sim/sim_decisions %D%/sim/sim_streams
 %C%_sim_sim_decisions_SOURCES = \
+	%D%/sim/sim_main.c	%D%/sim/sim_main.h \
 	%D%/sim/sim.h \
 	%D%/sim/sim_check.c \
 	%D%/sim/sim_client.c \
@@ -248,6 +253,16 @@ simulation = %D%/sim/sim_decisions
 	%D%/sim/sim_faults.c \
 	%D%/sim/sim_net.c \
 	%D%/sim/sim_server.c
+# The same for streams and the data connections below them
+%C%_sim_sim_streams_SOURCES = \
+	%D%/sim/sim_main.c	%D%/sim/sim_main.h \
+	%D%/sim/sim.h \
+	%D%/sim/sim_engine.c \
+	%D%/sim/sim_streams.c \
+	%D%/sim/streams.h \
+	%D%/sim/streams_check.c \
+	%D%/sim/streams_ends.c \
+	%D%/sim/streams_net.c
 
 check_PROGRAMS += $(replays) $(simulation)
 TESTS += $(simulation)
@@ -266,3 +281,5 @@ EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/e2e/own_mounts.py %D%/README.md \
 	%D%/unit/disk.h %D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
 	%D%/sim/seeds %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
+	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
+	%D%/sim/seeds %D%/sim/seeds_streams %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants

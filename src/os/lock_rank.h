@@ -51,6 +51,10 @@ enum lock_rank {
 	LOCK_RANK_IDENTITY = LOCK_RANK_LEAF,
 	/* Visitors that the client is serving or has served lately. */
 	LOCK_RANK_SERVED_VISITORS = LOCK_RANK_LEAF,
+	/* Kept and unused pieces of streams, and how many there are. */
+	LOCK_RANK_STREAM_RETAIN = LOCK_RANK_LEAF,
+	/* Streams of a tunnel that have ended. */
+	LOCK_RANK_STREAM_TOMBSTONES = LOCK_RANK_LEAF,
 	/* What workers have in common: failures that were logged. */
 	LOCK_RANK_WORKER = LOCK_RANK_LEAF,
 
