@@ -32,8 +32,9 @@
 /* Parts of memory that may be lent for bytes in flight. */
 #define BUFFERS_SHARE 8
 #define PIPES_SHARE   16
-/* A visitor is let in for so much memory: the default of --max-visitors. A control
- * group is charged for what is in sockets, which the system limits otherwise. */
+/* A visitor is let in for so much memory: the default of --max-visitors. A
+ * control group is charged for what is in sockets, which the system limits
+ * otherwise. */
 #define VISITOR_BYTES          ((uint64_t)128 * 1024)
 #define VISITOR_BYTES_IN_GROUP ((uint64_t)256 * 1024)
 #define VISITORS_LEAST         64
@@ -174,7 +175,8 @@ replace_secrets(struct config *config, struct server *server)
 	warn_of_oddities(config);
 }
 
-/* Whether the addresses to listen on are there; else why says what is missing. */
+/* Whether the addresses to listen on are there; else why says what is missing.
+ */
 static bool
 has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
 {
@@ -432,8 +434,8 @@ count_visitors(uint64_t memory)
 	return visitors < VISITORS_MOST ? (unsigned)visitors : VISITORS_MOST;
 }
 
-/* Whoever opens connections and reads nothing must not use memory up: part of it
- * may be lent for bytes in flight, and so many visitors are let in. */
+/* Whoever opens connections and reads nothing must not use memory up: part of
+ * it may be lent for bytes in flight, and so many visitors are let in. */
 static void
 share_memory(struct config *config)
 {

@@ -45,9 +45,9 @@ enum options_result options_parse(int argc, char **argv, struct config *config,
     char error[static OPTIONS_ERROR_SIZE]);
 
 /*
- * Read the secret files that config names, if any, and derive the keys, which are
- * the caller's to wipe (server_start(), client_start() and server_set_keys() copy
- * them).
+ * Read the secret files that config names, if any, and derive the keys, which
+ * are the caller's to wipe (server_start(), client_start() and
+ * server_set_keys() copy them).
  *
  * again: they were read before. None can be a pipe then; the keys of before are
  * replaced.

@@ -26,8 +26,8 @@ unsigned options_distance(
  * Find the long option of a command that is most like word.
  *
  * word, length: without hyphens and value; need not end in NUL.
- * Returns its name without hyphens, or NULL when none is close. One wrong letter
- * is close, and two are in a word of six letters or more.
+ * Returns its name without hyphens, or NULL when none is close. One wrong
+ * letter is close, and two are in a word of six letters or more.
  */
 const char *options_suggest(
     enum config_command command, const char *word, size_t length);

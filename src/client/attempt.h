@@ -37,17 +37,18 @@ struct attempt_end {
 	 * to the local service; 0 and false where it never stood. */
 	int64_t stood_ms;
 	bool carried;
-	/* The server keeps the port for so long after a loss; 0: it does not. */
+	/* The server keeps the port for so long after a loss; 0: it does not.
+	 */
 	uint32_t lease_ms;
 	/* On ATTEMPT_BYE: the server listens again in so long; 0: not said. */
 	uint32_t retry_ms;
-	/* The highest attempt number that the server knows of our instance, where
-	 * it has told one behind a refusal; else 0. */
+	/* The highest attempt number that the server knows of our instance,
+	 * where it has told one behind a refusal; else 0. */
 	uint64_t known_attempt;
 	/* The network has changed: there is no reason to wait. */
 	bool at_once;
-	/* On ATTEMPT_PORT_TAKEN: known_attempt was above ours, and ours has been
-	 * raised above it. */
+	/* On ATTEMPT_PORT_TAKEN: known_attempt was above ours, and ours has
+	 * been raised above it. */
 	bool caught_up;
 	/* On ATTEMPT_REFUSED: another secret is there to be tried. */
 	bool has_other_secret;

@@ -28,15 +28,17 @@
 #include "os/timer.h"
 #include "os/wakeup.h"
 
-/* The same visitors keep the same local address for so long. */
+/* How long an address of the local service is used without a new look-up. */
 #define LOCAL_AGE_MS 5000
-/* A changed network ends a wait once in so long: some change all day. */
+/* A change of the network ends a backoff wait at most once in this time, as
+ * some networks change all day. */
 #define CUT_EVERY_MS 5000
-/* While it waits, the client looks so often whether the system has slept. */
+/* How often a waiting client looks whether the system was suspended. */
 #define LOOK_MS 5000
-/* And so often, when its secret was refused, whether the file has another. */
+/* How often a client whose secret was refused looks for another in the file. */
 #define LOOK_FOR_KEY_MS 2000
-/* The system slept, and did not only start a little late. */
+/* A longer gap than this means that the system was suspended, and not merely
+ * that the thread was scheduled late. */
 #define SUSPENDED_MS 2000
 /* How long workers may take to end, and then the disk. */
 #define END_MS 500
@@ -54,20 +56,21 @@ struct client {
 	struct keyring keys;
 	struct wakeup stop;  /* once sent it stays readable */
 	struct wakeup end;   /* the same, for workers, after the drain */
-	struct wakeup retry; /* ends one wait */
+	struct wakeup retry; /* ends one backoff wait */
 	int timer_fd;
 	pthread_t supervisor;
 
-	/* The supervisor's alone; the control thread's while it runs. */
+	/* Used by the supervisor alone, and by the control thread while that
+	 * runs. */
 	struct reconnect reconnect;
 	struct rekey rekey;
 	struct repeat losses; /* that were logged */
 	struct netwatch watch;
-	int64_t cut_ms;       /* when the network ended a wait last */
-	int64_t suspended_ms; /* time that the system has slept so far */
-	bool needs_secret;    /* ours was refused, and there is no other */
-	uint16_t public_port; /* of the tunnel that stood last; 0: none */
-	int64_t lost_ms;      /* since when there is no tunnel; 0: it stands */
+	int64_t cut_ms;       /* when a network change last ended a wait */
+	int64_t suspended_ms; /* how long the system was suspended so far */
+	bool needs_secret; /* our secret was refused, and there is no other */
+	uint16_t public_port; /* of the last tunnel that was up; 0: none */
+	int64_t lost_ms;      /* since when the tunnel is down; 0: it is up */
 	bool has_stood;       /* there was a tunnel in this process */
 	enum client_end ending;
 
@@ -91,7 +94,8 @@ tell_status(const struct client *client, const char *status)
 		client->options->on_status(status);
 }
 
-/* The address has changed against the user's will: say so loudly. */
+/* Warn that the public address has changed: users of the old one cannot know.
+ */
 static void
 warn_of_new_address(
     const struct client *client, uint16_t old_port, const char *address)
@@ -113,7 +117,8 @@ established(void *context, uint16_t public_port)
 	char server[ADDRESS_NAME_TEXT_SIZE];
 	char status[ADDRESS_NAME_TEXT_SIZE + 32];
 
-	/* First: whoever reads the log may kill us right after. */
+	/* Before the log line: a script that waits for it may kill the client
+	 * next. */
 	identity_set_port(&client->identity, public_port);
 	public_address(client, public_port, address);
 	address_name_print(&client->options->server, server);
@@ -178,7 +183,8 @@ attempt(struct client *client, struct control *control)
 	    "cannot start a thread: %s", strerror(errno));
 }
 
-/* What name servers said, or did not say, on the way of before is of no use. */
+/* Answers of name servers that were reached over the old path, and their
+ * time-outs, are not used any more. */
 static void
 look_up_anew(struct client *client)
 {
@@ -186,7 +192,7 @@ look_up_anew(struct client *client)
 	resolve_network_changed(client->local_name);
 }
 
-/* Whether something has happened that makes the rest of a wait pointless. */
+/* Returns whether something has happened that is a reason to try again now. */
 static bool
 is_news(struct client *client, bool network_told)
 {
@@ -211,8 +217,8 @@ has_new_key(struct client *client)
 }
 
 /*
- * Wait until end_ms, or less: until somebody asks for it, until there is another
- * secret to try, or until the network has changed, but so only once in
+ * Wait until end_ms, or less: until somebody asks for it, until there is
+ * another secret to try, or until the network has changed, but so only once in
  * CUT_EVERY_MS, and not if it was the secret that was refused.
  *
  * Returns ERROR_STOPPED when the client is to end, ERROR_AGAIN when end_ms is
@@ -271,7 +277,7 @@ log_failure(
 {
 	bool lost = attempt_stood(control->end.outcome);
 	const char *what = lost ? "connection lost" : "no connection";
-	/* Without another secret it will hardly mend itself. */
+	/* A refused secret will hardly mend itself. */
 	void (*log)(const char *, ...) =
 	    client->needs_secret ? log_error : log_warning;
 	double delay_s = (double)delay_ms / 1000;
@@ -328,7 +334,7 @@ find_other_secret(struct client *client)
 	       rekey_look(&client->rekey, true);
 }
 
-/* Add to the end of an attempt what the client alone can tell. */
+/* Complete the result of an attempt with what only the client knows. */
 static void
 add_facts(struct client *client, struct attempt_end *end)
 {
@@ -348,7 +354,7 @@ add_facts(struct client *client, struct attempt_end *end)
 	}
 }
 
-/* Stop being who another process is, too. */
+/* Take a new instance: another process uses ours. */
 static void
 take_new_identity(struct client *client, const struct control *control)
 {

@@ -54,9 +54,9 @@ void client_stop(struct client *client);
 /*
  * Wait for the end and release everything; client is gone then.
  *
- * Takes a second more than drain_s after client_stop() at the most: half of it for
- * threads to end, half for the disk with the state file. What has not ended then
- * is left to the end of the process.
+ * Takes a second more than drain_s after client_stop() at the most: half of it
+ * for threads to end, half for the disk with the state file. What has not ended
+ * then is left to the end of the process.
  */
 enum client_end client_join(struct client *client);
 

@@ -14,19 +14,21 @@
 #include "client/rival.h"
 #include "net/tcp.h"
 
-/* The system slept, and did not only start a little late. */
+/* A longer gap than this means that the system was suspended, and not merely
+ * that the thread was scheduled late. */
 #define SUSPENDED_MS 2000
 
-/* What stands. On the stack of the control thread. */
+/* The connections of an attempt that has succeeded. On the stack of the control
+ * thread. */
 struct standing {
 	struct control *control;
 	struct control_state state;
-	/* The one that stands, and the rival's place. */
+	/* The current connection, and room for that of a rival. */
 	struct handshake shakes[2];
 	struct handshake *current;
 	struct handshake *other;
 	struct worker_session *session;
-	int64_t suspended_ms; /* time that the system has slept so far */
+	int64_t suspended_ms; /* how long the system was suspended so far */
 	bool told_unknown;
 	struct rival rival;
 };
@@ -60,12 +62,13 @@ beat(struct standing *standing)
 
 	atomic_store(&standing->session->server.rtt_ms,
 	    tcp_rtt_ms(transport_fd(&standing->current->transport)));
-	/* One that finds no room is not missed; failures show on reading. */
+	/* A heartbeat that finds no room in the queue is not needed: others are
+	 * queued. Failures show when the connection is read. */
 	if (channel_put(channel, &heartbeat) == ERROR_NONE)
 		(void)channel_flush(channel);
 }
 
-/* End the rival, and what it got. */
+/* End the rival, and the connection that it may have got. */
 static void
 drop_rival(struct standing *standing)
 {
@@ -78,7 +81,7 @@ drop_rival(struct standing *standing)
 	rival_join(rival);
 	if (other->outcome != HANDSHAKE_DONE)
 		return;
-	/* Its answer has come in spite of that. */
+	/* The answer has come although the rival was ended. */
 	if (standing->state.cause == CONTROL_CAUSE_STOPPED)
 		say_bye(other);
 	handshake_end(other);
@@ -185,8 +188,8 @@ step_state(struct standing *standing, struct control_event event)
 }
 
 /*
- * Tell what has happened. Before that the state learns whether the rival has
- * sent Hello: what comes on the current connection may be the consequence.
+ * Pass an event to the state. If the rival has sent Hello meanwhile, the state
+ * learns that first: what comes on the current connection may follow from it.
  */
 static unsigned
 tell_state(struct standing *standing, enum control_event_kind kind)
@@ -197,7 +200,7 @@ tell_state(struct standing *standing, enum control_event_kind kind)
 	return step_state(standing, (struct control_event){.kind = kind});
 }
 
-/* A well-formed message that has no place here */
+/* Log a well-formed message that is not expected here, and ignore it. */
 static void
 skip_message(struct standing *standing, const struct message *message)
 {
@@ -210,7 +213,7 @@ skip_message(struct standing *standing, const struct message *message)
 	standing->told_unknown = true;
 }
 
-/* The server knows us: from now on we are heard, too. */
+/* The server has announced itself: it expects heartbeats of us from now on. */
 static void
 use_announce(struct standing *standing, const struct message_announce *announce)
 {
@@ -225,7 +228,7 @@ use_announce(struct standing *standing, const struct message_announce *announce)
 	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
 	if ((announce->can & MESSAGE_CAN_SPARE) == 0)
 		return;
-	/* A server that tells no key knows spares by the instance. */
+	/* A server that sends no key identifies spares by our instance. */
 	instance = identity_instance(control->identity);
 	worker_grant_spares(control->workers, standing->session,
 	    announce->spares, announce->has_key ? &announce->key : &instance);
@@ -339,7 +342,7 @@ begin_session(struct standing *standing)
 {
 	struct control *control = standing->control;
 
-	/* Of the connection before, if there was one */
+	/* Those of the connection before, if there was one, do not count. */
 	control->end.lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
@@ -354,8 +357,8 @@ begin_session(struct standing *standing)
 	handle_messages(standing); /* came with the answer to Hello */
 }
 
-/* The rival's connection is the current one: the client's stop ends it. Returns
- * whether it stands, and the client is not at its end. */
+/* Make the rival's connection the current one, which a stop of the client ends.
+ * Returns false when the client is being stopped. */
 static bool
 adopt_rival(struct standing *standing, struct handshake *shake)
 {

@@ -6,7 +6,8 @@
  * CONNECTION.
  *
  * While an announced server is silent, a second connection is dialled beside
- * the first (the rival), in a thread of its own; whichever speaks first is kept.
+ * the first (the rival), in a thread of its own; the one that speaks first is
+ * kept.
  */
 #ifndef REBORE_CLIENT_CONTROL_H
 #define REBORE_CLIENT_CONTROL_H
@@ -29,23 +30,23 @@ struct control {
 	struct roster *roster; /* of control connections */
 	struct worker_shared *workers;
 	struct resolve *server;
-	int stop_fd; /* readable when the client is to end */
+	int stop_fd; /* readable once the client is being stopped */
 	uint16_t asked_port;
-	unsigned failures; /* attempts in a row that came to nothing */
-	/* Called in the control thread, once the tunnel stands. */
+	unsigned failures; /* failed attempts in a row */
+	/* Called in the control thread once the tunnel is up. */
 	void (*established)(void *context, uint16_t public_port);
 	void *context;
 
-	/* The control thread's alone while it runs. */
+	/* Used by the control thread alone while it runs. */
 	struct netwatch *watch;
 
 	/* Written by control_run(). */
 	struct attempt_end end;
-	/* For people: why, and what to check. */
+	/* Why the attempt ended, and what to check; for the log. */
 	char reason[HANDSHAKE_REASON_SIZE];
 };
 
-/* Make the attempt; returns when it has come to its end. */
+/* Make one attempt; returns when it has failed, or the connection is lost. */
 void control_run(struct control *control);
 
 #endif

@@ -81,10 +81,11 @@ hear_current(struct control_state *state, int64_t now_ms)
 }
 
 /*
- * Another connection of our instance has the place. It is a rival of ours if the
- * Hello of one has had no answer, however long ago: the server, or we, may have
- * been stopped since. One with a higher attempt number takes the place back. Where
- * it was a copy of our state file after all, that copy is displaced, once.
+ * Another connection of our instance has the place. It is a rival of ours if
+ * the Hello of one has had no answer, however long ago: the server, or we, may
+ * have been stopped since. One with a higher attempt number takes the place
+ * back. Where it was a copy of our state file after all, that copy is
+ * displaced, once.
  */
 static unsigned
 be_displaced(struct control_state *state, int64_t now_ms)
@@ -209,8 +210,8 @@ lose_rival(struct control_state *state)
 	return 0;
 }
 
-/* It has ended without an answer. If it is what has displaced the current one, the
- * place is still ours, and is taken back. */
+/* It has ended without an answer. If it is what has displaced the current one,
+ * the place is still ours, and is taken back. */
 static unsigned
 fail_rival(struct control_state *state, int64_t now_ms)
 {

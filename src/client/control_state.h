@@ -102,10 +102,11 @@ enum control_action {
 	/* Keep the rival from sending Hello and end it. If it was faster, the
 	 * next event is CONTROL_EVENT_RIVAL_COMMITTED. */
 	CONTROL_DO_CALL_OFF = 1 << 3,
-	/* Dial a rival, once that which was called off has ended. If that cannot
-	 * be done the next event is CONTROL_EVENT_RIVAL_FAILED. */
+	/* Dial a rival, once that which was called off has ended. If that
+	 * cannot be done the next event is CONTROL_EVENT_RIVAL_FAILED. */
 	CONTROL_DO_START_RIVAL = 1 << 4,
-	/* The rival's connection is the current one now, and the old is closed. */
+	/* The rival's connection is the current one now, and the old is closed.
+	 */
 	CONTROL_DO_PROMOTE = 1 << 5,
 	/* The attempt is over, with control_state_outcome(); end the rival, if
 	 * there is one. */

@@ -26,7 +26,7 @@ enum commitment {
 	COMMITMENT_GONE,
 };
 
-/* What a server of bore 0.6 says in an Error. Whatever is not here may pass. */
+/* The texts of Errors of bore 0.6. Any other may be temporary. */
 static const struct verdict {
 	const char *text;
 	enum handshake_outcome outcome;
@@ -89,7 +89,7 @@ handshake_channel_text(enum error error)
 	return error_text(error);
 }
 
-/* What another kind of server begins with. */
+/* The first bytes that servers of other protocols send. */
 static const struct foreign {
 	const char *beginning;
 	const char *name;
@@ -100,7 +100,8 @@ static const struct foreign {
     {"220 ", "a mail or FTP server"},
 };
 
-/* Returns what kind of server the peer is by what it has sent; NULL: unknown. */
+/* Returns what kind of server the peer is by what it has sent; NULL: unknown.
+ */
 static const char *
 foreign_name(const struct channel *channel)
 {
@@ -117,7 +118,7 @@ foreign_name(const struct channel *channel)
 	return NULL;
 }
 
-/* No message came, or none of the protocol. */
+/* Report that no message came, or none of the protocol. */
 static void
 report_channel(struct handshake *handshake, enum error error)
 {
@@ -198,7 +199,7 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 	if (error == ERROR_NONE) {
 		handshake->transport = transport_of(dial.fd);
 		handshake->peer = dial.peer;
-		dial.fd = -1; /* ours now */
+		dial.fd = -1; /* closed by the transport now */
 		set_patience(handshake, clock_now_ms() - start_ms);
 	}
 	dial_end(&dial);
@@ -237,7 +238,8 @@ authenticate(struct handshake *handshake)
 	if ((error == ERROR_CLOSED || error == ERROR_RESET ||
 		error == ERROR_TIMEOUT) &&
 	    foreign_name(&handshake->channel) == NULL) {
-		/* A server that restarts does so too: no evidence. */
+		/* A server that restarts closes like this, too: it is no
+		 * evidence. */
 		report(handshake, HANDSHAKE_FAILED,
 		    "the server sent no challenge (%s); if this goes on, it "
 		    "may be no rebore server, or the server may run without a "
@@ -276,7 +278,8 @@ await_answer(struct handshake *handshake, struct message *message)
 	do {
 		error =
 		    channel_receive(&handshake->channel, message, deadline_ms);
-		/* Said before it heard us: the way to it is slow. */
+		/* The server sent this before our Hello reached it: the path is
+		 * slow. */
 		is_hint = error == ERROR_NONE &&
 		          message->kind == MESSAGE_ERROR &&
 		          !handshake->options->has_secret &&

@@ -23,13 +23,14 @@
 #define HANDSHAKE_REASON_SIZE 512
 
 enum handshake_outcome {
-	/* The tunnel stands. */
+	/* The tunnel is up. */
 	HANDSHAKE_DONE,
-	/* The next attempt may do better. */
+	/* The next attempt may succeed. */
 	HANDSHAKE_FAILED,
 	/* The same, because the public port is taken. */
 	HANDSHAKE_PORT_TAKEN,
-	/* Our instance is in use by another process: our state file is a copy. */
+	/* Our instance is in use by another process: our state file is a copy.
+	 */
 	HANDSHAKE_COPY,
 	/* Explicit evidence that no attempt can help: the secret. */
 	HANDSHAKE_REFUSED,
@@ -46,7 +47,7 @@ struct handshake {
 	struct identity *identity;
 	struct resolve *server;
 	struct roster *roster;
-	int stop_fd; /* readable when the client is to end */
+	int stop_fd; /* readable once the client is being stopped */
 	uint16_t asked_port;
 	uint32_t connect_ms;
 	/* A dial that lasts longer begins again so often, see dial.h. */
@@ -56,7 +57,7 @@ struct handshake {
 
 	/* Private: whether Hello may be sent, was sent, or must not be. */
 	atomic_int commitment;
-	/* Private: a stop has Bye said behind Hello. */
+	/* Private: a stop sends Bye behind Hello. */
 	atomic_bool bye_on_stop;
 
 	/* How long each message of the server is waited for. */
@@ -68,8 +69,9 @@ struct handshake {
 	/* On failure the attempt that the server knows of our instance; 0: it
 	 * has not said. */
 	uint64_t known_attempt;
-	/* On HANDSHAKE_DONE; the caller's from then on. The transport is entered
-	 * in the roster as entry, by handshake_run(), and else not open. */
+	/* On HANDSHAKE_DONE; the caller's from then on. The transport is
+	 * entered in the roster as entry, by handshake_run(), and else not
+	 * open. */
 	struct transport transport;
 	struct roster_entry entry;
 	struct channel channel;
@@ -77,18 +79,16 @@ struct handshake {
 	uint16_t public_port;
 };
 
-/*
- * Start fresh. The fields that are the caller's to set are kept.
- */
+/* Start afresh. The fields that the caller sets stay as they are. */
 void handshake_init(struct handshake *handshake);
 
-/* Make the attempt. Waits; see the figures in the .c. */
+/* Make the attempt. Waits for the server, within its deadlines. */
 void handshake_run(struct handshake *handshake);
 
 /*
  * Call an attempt off that runs in another thread, unless it has said Hello
- * already: then the server may have acted on it, and its answer counts. Does not
- * wake it: that is for stop_fd and the roster.
+ * already: then the server may have acted on it, and its answer counts. Does
+ * not wake it: that is for stop_fd and the roster.
  *
  * Returns whether it is called off. Threads: any.
  */
@@ -110,7 +110,7 @@ void handshake_report_error(struct handshake *handshake,
 /* Returns a failure of channel.h as a text; errno is still its. */
 const char *handshake_channel_text(enum error error);
 
-/* Leave the roster and close, where it stands. */
+/* Leave the roster and close the connection, if there is one. */
 void handshake_end(struct handshake *handshake);
 
 #endif

@@ -4,9 +4,9 @@
  * The instance is random and lives as long as the process, or, with a state
  * file, longer. The attempt number grows with every attempt of the instance,
  * over restarts too, so that a server can tell a client that comes back from a
- * delayed message of its past. The process is random and never kept: by it a
- * server tells a client that comes back from another one that has a copy of its
- * state file. See rebore-protocol(7), Announce.
+ * delayed message of its past. The process id is random and never stored: by it
+ * a server tells a client that comes back from another one that has a copy of
+ * its state file. See rebore-protocol(7), Announce.
  */
 #ifndef REBORE_CLIENT_IDENTITY_H
 #define REBORE_CLIENT_IDENTITY_H
@@ -22,8 +22,8 @@
 
 /* Flash wears out: a server cannot have the file written more often. */
 #define IDENTITY_SAVE_EVERY_MS 2000
-/* Where something had better be in the file before a client goes on, it waits for
- * the disk so long. */
+/* How long a client waits for the disk where a change should be in the file
+ * before it goes on. */
 #define IDENTITY_DISK_MS 250
 
 /* Fields are private. */
@@ -46,9 +46,9 @@ struct identity {
  * Begin, with what the state file holds if there is one.
  *
  * Attempts are reserved in the file beforehand, many at once. The first of them
- * are in it when this returns, unless the disk is slower than IDENTITY_DISK_MS: a
- * client that is killed before they are would come back with a number that it has
- * used. Its server tells it the higher one then, which costs it one attempt
+ * are in it when this returns, unless the disk is slower than IDENTITY_DISK_MS:
+ * a client that is killed before they are would come back with a number that it
+ * has used. Its server tells it the higher one then, which costs it one attempt
  * (identity_catch_up()).
  *
  * state_path: NULL: none.
@@ -60,8 +60,8 @@ enum error identity_start(
 /* Returns the instance. Threads: any. */
 struct uuid identity_instance(struct identity *identity);
 
-/* Be another client from now on: a new instance. The port is kept. Threads: any,
- * while no attempt is under way. */
+/* Be another client from now on: a new instance. The port is kept. Threads:
+ * any, while no attempt is under way. */
 void identity_renew(struct identity *identity);
 
 /* Returns the number of the next attempt. Threads: any. */
@@ -74,10 +74,10 @@ bool identity_catch_up(struct identity *identity, uint64_t attempt);
 /*
  * The port that was granted last, 0: none. Threads: any.
  *
- * A change is in the state file when identity_set_port() returns, so that whoever
- * reads of it in the log may kill the client at once. That is not so when the disk
- * is slower than IDENTITY_DISK_MS, or when the change before was less than
- * IDENTITY_SAVE_EVERY_MS ago.
+ * A change is in the state file when identity_set_port() returns, so that
+ * whoever reads of it in the log may kill the client at once. That is not so
+ * when the disk is slower than IDENTITY_DISK_MS, or when the change before was
+ * less than IDENTITY_SAVE_EVERY_MS ago.
  */
 uint16_t identity_port(struct identity *identity);
 void identity_set_port(struct identity *identity, uint16_t port);

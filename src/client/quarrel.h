@@ -2,7 +2,7 @@
  * quarrel - notices that two clients take a port from each other again and
  * again.
  *
- * Pure: the time is told.
+ * Pure: the caller passes the time.
  */
 #ifndef REBORE_CLIENT_QUARREL_H
 #define REBORE_CLIENT_QUARREL_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many displacements within this time are a quarrel. */
+/* This many displacements within this time are a quarrel. */
 #define QUARREL_TIMES 3
 #define QUARREL_MS    600000
 

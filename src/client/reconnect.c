@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/u32.h"
 
-/* A session that stood for so long was a good one. */
+/* A session that was up for this long was a good one. */
 #define GOOD_AFTER_MS 10000
-/* Longest delay while the server keeps the port of a good session: visitors wait
- * for it, and the server may be back at any moment. */
+/* Longest delay while the server keeps the port of a good session: visitors
+ * wait for it, and the server may be back at any moment. */
 #define GOOD_LEASE_CAP_MS 2000u
 /* However short its lease is: room for a spread above RECONNECT_LEAST_MS. */
 #define CAP_LEAST_MS 200u
@@ -15,14 +15,14 @@
  * moment, too, unless it ends one short session after the other. */
 #define LEASE_CAP_MS 2000u
 #define HASTY_CAP_MS 7500u
-/* So many short sessions in a row are no pattern yet. A Bye is taken at its word
- * then. */
+/* Up to this many short sessions in a row, the delay that a Bye asks for is
+ * believed. */
 #define HASTY_MOST 1
 /* A port that another holds for longer is not coming back: a lease, or this
  * where the server tells none. */
 #define PORT_PATIENCE_MS 30000u
-/* Attempts that follow at once on what a server has told, until a tunnel stands:
- * a server must not make us spin. */
+/* How many attempts may follow at once on an answer of the server until a
+ * tunnel is up: no server can make the client spin. */
 #define SHORTCUTS_MOST 3
 
 void
@@ -72,7 +72,7 @@ learn_of_session(
 	bool is_good =
 	    !displaced && (end->stood_ms >= GOOD_AFTER_MS || end->carried);
 
-	/* Who was displaced has no lease any more. */
+	/* A client that was displaced has no lease any more. */
 	reconnect->lease_ms = displaced ? 0 : end->lease_ms;
 	reconnect->lease_end_ms = now_ms + reconnect->lease_ms;
 	reconnect->after_bye = end->outcome == ATTEMPT_BYE;
@@ -88,7 +88,8 @@ learn_of_session(
 }
 
 /*
- * What the server has told of another client with our instance, or of our port.
+ * Act on what the server said of another client with our instance, or of our
+ * port.
  *
  * Returns whether there is a reason to try again at once.
  */
@@ -102,7 +103,7 @@ learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
 	    quarrel_displaced(&reconnect->quarrel, now_ms)) {
 		decision->needs_identity = true;
 		reconnect->port_is_in_doubt = true;
-		/* The other has it, and keeps it. */
+		/* The other client has the port, and keeps it. */
 		reconnect->port_is_gone = true;
 	} else if (end->outcome == ATTEMPT_COPY) {
 		decision->needs_identity = true;
@@ -112,7 +113,8 @@ learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
 		return true;
 	} else if (end->outcome == ATTEMPT_PORT_TAKEN &&
 		   reconnect->port_is_in_doubt && !reconnect->port_is_gone) {
-		/* Who had our identity has it: it is not ours to wait for. */
+		/* The process that shared our identity has the port: waiting is
+		 * useless. */
 		reconnect->port_is_gone = true;
 		return is_any;
 	}
@@ -151,7 +153,7 @@ static void
 judge_failure(struct reconnect *reconnect, struct reconnect_decision *decision)
 {
 	if (reconnect->after_bye)
-		reconnect->after_bye = false; /* the server was a little late */
+		reconnect->after_bye = false; /* a slow restart */
 	else
 		reconnect->failures++;
 	if (!reconnect->rules.reconnect)
@@ -160,7 +162,7 @@ judge_failure(struct reconnect *reconnect, struct reconnect_decision *decision)
 		make_final(decision, CLIENT_END_GAVE_UP);
 }
 
-/* Whoever changes a secret cannot do so at both ends at the same moment. */
+/* A secret cannot be changed at both ends at the same moment. */
 static void
 judge_refusal(struct reconnect *reconnect, const struct attempt_end *end,
     struct reconnect_decision *decision)
@@ -193,7 +195,8 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 		judge_refusal(reconnect, end, decision);
 		break;
 	case ATTEMPT_IMPOSSIBLE:
-		/* A wish of our own: another port will do. */
+		/* The port was our own choice, not the user's: any other will
+		 * do. */
 		if (end->asked_port == reconnect->rules.public_port)
 			make_final(decision, CLIENT_END_IMPOSSIBLE);
 		break;
@@ -206,8 +209,9 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 }
 
 /*
- * The longest delay now. Be back while the server keeps our port, if it does; it
- * tells for how long, so that what it tells cannot make us hit it all the time.
+ * Returns the longest delay for now. While the server keeps our port it is
+ * short. The server says for how long it does, so a lower bound keeps a server
+ * that says nonsense from being tried all the time.
  */
 static uint32_t
 longest(const struct reconnect *reconnect, int64_t now_ms)
@@ -241,7 +245,7 @@ delay_of_bye(
 	return u32_min(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
 }
 
-/* As often as the rule says, spread by a tenth. */
+/* The interval of --auth-retry, spread by a tenth. */
 static uint32_t
 delay_of_refusal(const struct reconnect *reconnect, uint32_t random)
 {

@@ -1,11 +1,11 @@
 /*
- * reconnect - what the client does after an attempt: whether it tries again, how
- * long it waits before, and which port it asks for then.
+ * reconnect - what the client does after an attempt: whether it tries again,
+ * how long it waits before, and which port it asks for then.
  *
  * Delays grow as those of backoff.h, and start over after a session that was a
- * good one: it stood for 10 s or carried bytes of a visitor. Anything less would
- * have a server that accepts and drops hit once a second, for ever. While the
- * server keeps the port of a good session, no delay is above 2 s.
+ * good one: it stood for 10 s or carried bytes of a visitor. Anything less
+ * would have a server that accepts and drops hit once a second, for ever. While
+ * the server keeps the port of a good session, no delay is above 2 s.
  *
  * The port that was granted once is asked for again, so that the public address
  * stays. Where the user did not ask for a certain port and another client holds
@@ -40,7 +40,8 @@ struct reconnect_rules {
 	unsigned max_retries;
 	/* No wait is longer; 1000 or more. */
 	uint32_t cap_ms;
-	/* When the secret is refused, ask again so often; 0: that is the end. */
+	/* When the secret is refused, ask again so often; 0: that is the end.
+	 */
 	uint32_t auth_retry_ms;
 };
 
@@ -70,7 +71,8 @@ struct reconnect {
 };
 
 struct reconnect_decision {
-	/* There is no other attempt; how the client ends. delay_ms is 0 then. */
+	/* There is no other attempt; how the client ends. delay_ms is 0 then.
+	 */
 	bool is_final;
 	enum client_end end;
 	/* Until the next attempt, RECONNECT_LEAST_MS to the cap, or, where

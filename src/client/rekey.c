@@ -21,7 +21,7 @@ rekey_accept(struct rekey *rekey)
 	rekey->count = 0;
 }
 
-/* What tells one key from another, and tells nobody the key. */
+/* Identifies a key without revealing it. */
 static void
 fingerprint(const struct auth_key *key, char text[static AUTH_TAG_TEXT_SIZE])
 {

@@ -23,16 +23,17 @@ struct rekey {
 };
 
 /*
- * path: the file of the secret, from the root; NULL: none that can be read again.
+ * path: the file of the secret, from the root; NULL: none that can be read
+ * again.
  * keys: has the key that is used.
  */
 void rekey_init(struct rekey *rekey, const char *path, struct keyring *keys);
 
-/* Forget what was refused: the key that is used is right. */
+/* The server has accepted the current key: forget which ones it refused. */
 void rekey_accept(struct rekey *rekey);
 
-/* The key that is used was refused. forget: what was refused before may be tried
- * again. */
+/* The key that is used was refused. forget: what was refused before may be
+ * tried again. */
 void rekey_refuse(struct rekey *rekey, bool forget);
 
 /*

@@ -40,24 +40,24 @@ bool rival_start(struct rival *rival, struct handshake *handshake,
 /* Returns whether there is a thread that has not been joined. */
 bool rival_is_running(const struct rival *rival);
 
-/* Returns what to poll for POLLIN: then rival_join() does not wait; -1 where none
- * is running. */
+/* Returns what to poll for POLLIN: then rival_join() does not wait; -1 where
+ * none is running. */
 int rival_done_fd(const struct rival *rival);
 
-/* Make it end at once, whatever it is doing. */
+/* End the attempt at once, whatever it waits for. */
 void rival_interrupt(struct rival *rival);
 
 /*
- * Wait for its end; then handshake says what came of it. Nothing where none is
- * running.
+ * Wait for the thread to end; then handshake has the result. Does nothing where
+ * none is running.
  *
  * On HANDSHAKE_DONE the connection is entered in a roster of the rival's, which
  * rival_release() ends.
  */
 void rival_join(struct rival *rival);
 
-/* After rival_join() of one that was granted, and once its connection is entered
- * elsewhere or closed. */
+/* After rival_join() of one that was granted, and once its connection is
+ * entered elsewhere or closed. */
 void rival_release(struct rival *rival);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * served_visitors - the visitors that the client has heard of lately, so that none is
- * served twice.
+ * served_visitors - the visitors that the client has heard of lately, so that
+ * none is served twice.
  *
  * A visitor may be announced again while a worker is on its way to it, and both
  * announced and handed to a spare (rebore-protocol(7), SPARES).

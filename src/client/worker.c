@@ -156,8 +156,8 @@ drop_data(struct worker *worker)
 	data_connection_end(&worker->data);
 }
 
-/* Enter the data connection in the roster, so that a stop ends it. Returns false
- * when the stop has come already. */
+/* Enter the data connection in the roster, so that a stop ends it. Returns
+ * false when the stop has come already. */
 static bool
 enter_data(struct worker *worker)
 {
@@ -511,8 +511,8 @@ order_spare(struct worker_shared *shared, struct worker_session *session)
 	return order;
 }
 
-/* Whoever is done with a visitor is a spare at once where one is missing, and no
- * other thread has to be woken for that. */
+/* Whoever is done with a visitor is a spare at once where one is missing, and
+ * no other thread has to be woken for that. */
 static void
 work_on(void *argument)
 {
@@ -552,8 +552,8 @@ start_thread(struct order *order)
 	return error;
 }
 
-/* A visitor came that found no spare: keep twice as many. A visitor can do without
- * one where the server is near, and costs less then. */
+/* A visitor came that found no spare: keep twice as many. A visitor can do
+ * without one where the server is near, and costs less then. */
 static void
 want_more_spares(struct worker_session *session)
 {

@@ -102,8 +102,8 @@ void worker_start(struct worker_shared *shared, struct worker_session *session,
     const struct announcement *announcement);
 
 /*
- * The server grants spares, most at a time: keep some from now on. Only the first
- * grant of a session counts.
+ * The server grants spares, most at a time: keep some from now on. Only the
+ * first grant of a session counts.
  *
  * key: by which the server knows them as of this session.
  */

@@ -171,7 +171,8 @@ snapshot_ports(void *owner)
 
 	lock_take(&memory->lock);
 	expected = clock_now_ms() < memory->reserved_until_ms;
-	/* Those who have not returned yet are not forgotten by one who has. */
+	/* The return of one client does not drop the reservations of the
+	 * others. */
 	for (unsigned port = 1; port <= UINT16_MAX; port++)
 		if (has(memory->granted, (uint16_t)port) ||
 		    (expected && has(memory->before, (uint16_t)port))) {

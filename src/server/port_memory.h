@@ -28,8 +28,8 @@
 /* A set of ports, a bit each. */
 #define PORT_MEMORY_WORDS (PORT_MEMORY_PORTS / 64)
 
-/* Who has a port: the first bytes of hashes, so that whoever reads the state file
- * cannot speak for a client. 0: not known. */
+/* Who has a port: the first bytes of hashes, so that whoever reads the state
+ * file cannot speak for a client. 0: not known. */
 struct port_memory_owner {
 	uint64_t instance;
 	uint64_t address;
@@ -82,21 +82,21 @@ struct port_memory_match port_memory_match(struct port_memory *memory,
     uint16_t port, const struct uuid *instance, const struct address *address);
 
 /*
- * Returns until when a client that had a port before a restart, and came from this
- * address then, may return; 0: there is none. Looks through all ports.
+ * Returns until when a client that had a port before a restart, and came from
+ * this address then, may return; 0: there is none. Looks through all ports.
  */
 int64_t port_memory_expected_until_ms(
     struct port_memory *memory, const struct address *address);
 
 /*
- * Returns which of the ports from 64 * word on, the first in the lowest bit, are
- * neither granted nor, unless reserved_too, reserved. Others may have them.
+ * Returns which of the ports from 64 * word on, the first in the lowest bit,
+ * are neither granted nor, unless reserved_too, reserved. Others may have them.
  */
 uint64_t port_memory_free(
     struct port_memory *memory, unsigned word, bool reserved_too);
 
-/* Have the file written if it is not up to date; what is granted from now on does
- * not come into it. Returns as saver_stop(). Threads: one. */
+/* Have the file written if it is not up to date; what is granted from now on
+ * does not come into it. Returns as saver_stop(). Threads: one. */
 enum error port_memory_stop(struct port_memory *memory, int64_t deadline_ms);
 
 /* Release everything; the file stays. Waits for the disk unless

@@ -132,8 +132,8 @@ give_up(struct stream *stream)
 	end_stream(stream);
 }
 
-/* The end socket is closed. The other end is to hear of that by RESET, as soon as
- * there is a data connection for it; the server only has to be asked. */
+/* The end socket is closed. The other end is to hear of that by RESET, as soon
+ * as there is a data connection for it; the server only has to be asked. */
 static void
 begin_reset(struct stream *stream, enum stream_code code, int64_t drain_end_ms)
 {
@@ -276,7 +276,8 @@ settle_end(struct stream *stream)
 	}
 }
 
-/* RESET goes out behind what was read before it, or when that takes too long. */
+/* RESET goes out behind what was read before it, or when that takes too long.
+ */
 static void
 settle_reset(struct stream *stream, int64_t now_ms)
 {
@@ -396,7 +397,8 @@ hear_flow(struct stream *stream, const struct stream_event *event)
 {
 	const struct stream_head *head = &event->head;
 
-	/* What the client has of a second OPEN comes again behind the answer. */
+	/* What the client has of a second OPEN comes again behind the answer.
+	 */
 	if (stream->link == STREAM_ASKING)
 		return head->type == STREAM_RESET
 		           ? hear_reset(stream, event->now_ms)
@@ -666,8 +668,8 @@ probed_at_ms(const struct stream *stream)
 	return stream->heard_ms + STREAM_PROBE_MS;
 }
 
-/* Choose the type and the length of what is sent next. Returns false when that is
- * nothing. */
+/* Choose the type and the length of what is sent next. Returns false when that
+ * is nothing. */
 static bool
 choose_frame(const struct stream *stream, const struct stream_place *place,
     uint32_t data_most, int64_t now_ms, struct stream_head *head)

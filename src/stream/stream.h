@@ -52,8 +52,8 @@
 /* Something is owed by the peer and nothing at all was heard for so long: the
  * data connection is dead, unless the path is known to be slower. */
 #define STREAM_DEAD_MS 3000
-/* What is new is told so late at the most; by a client that has not said anything
- * yet, earlier. */
+/* What is new is told so late at the most; by a client that has not said
+ * anything yet, earlier. */
 #define STREAM_TOLD_MS       200
 #define STREAM_FIRST_TOLD_MS 100
 /* A sender that has reached the limit and hears nothing asks once after so
@@ -88,9 +88,9 @@ enum stream_phase {
 };
 
 enum stream_event_kind {
-	/* Of the end socket: size bytes were read, within stream_may_read(); its
-	 * end of file; it has taken size bytes; it was reset or refused (code),
-	 * and the caller has closed it. */
+	/* Of the end socket: size bytes were read, within stream_may_read();
+	 * its end of file; it has taken size bytes; it was reset or refused
+	 * (code), and the caller has closed it. */
 	STREAM_EVENT_READ,
 	STREAM_EVENT_END,
 	STREAM_EVENT_TOOK,
@@ -116,8 +116,8 @@ enum stream_event_kind {
 	STREAM_EVENT_UNKNOWN,
 	/* The control connection had to be made anew, or the path has changed,
 	 * so that the data connection may be lost although nothing says so.
-	 * within_ms: the client asks for another one by then, spread over all its
-	 * streams; the server waits for that. */
+	 * within_ms: the client asks for another one by then, spread over all
+	 * its streams; the server waits for that. */
 	STREAM_EVENT_DOUBT,
 	/* The program stops. */
 	STREAM_EVENT_STOP,
@@ -142,8 +142,9 @@ struct stream_event {
 
 /* What the caller is to do, a set of bits, in this order. */
 enum stream_action {
-	/* Close the data connection that was there before the event, or call the
-	 * dial off. With DO_DROP_NEW: close that of the event, which is refused. */
+	/* Close the data connection that was there before the event, or call
+	 * the dial off. With DO_DROP_NEW: close that of the event, which is
+	 * refused. */
 	STREAM_DO_DROP = 1 << 0,
 	STREAM_DO_DROP_NEW = 1 << 1,
 	/* End the sending side of the end socket: END was reached. */
@@ -164,8 +165,8 @@ enum stream_action {
 	STREAM_DO_RESUMED = 1 << 10,
 	/* The data connection is idle again. */
 	STREAM_DO_PART = 1 << 11,
-	/* The other end may not know how it has ended: keep a tombstone for fate
-	 * and attempt, and have it told. */
+	/* The other end may not know how it has ended: keep a tombstone for
+	 * fate and attempt, and have it told. */
 	STREAM_DO_BURY = 1 << 12,
 	/* The stream is done with: it has no socket any more, and waits for
 	 * nothing. */
@@ -179,9 +180,9 @@ struct stream_options {
 	uint32_t resume_ms;
 	/* STREAM_DEAD_MS, or more on a slow path. */
 	uint32_t dead_ms;
-	/* Server: how long to wait until a first frame of the client, before the
-	 * visitor is offered on another data connection: a few round trips. It is
-	 * doubled with each try, up to dead_ms. */
+	/* Server: how long to wait until a first frame of the client, before
+	 * the visitor is offered on another data connection: a few round trips.
+	 * It is doubled with each try, up to dead_ms. */
 	uint32_t offer_ms;
 	/* Server: how long a visitor waits for a client that takes it. */
 	uint32_t wait_ms;
@@ -202,13 +203,13 @@ struct stream {
 	/* As much may be kept in each direction, see stream_keep(). */
 	uint64_t keep_most;
 
-	/* Server: the client has said something, whatever it was. Client: it has
-	 * said something. */
+	/* Server: the client has said something, whatever it was. Client: it
+	 * has said something. */
 	bool taken;
 	/* There is only a stream that has ended to be answered for. */
 	bool answers;
-	/* What opens the data connection of now, if that has not been sent: OPEN,
-	 * RESUME, or an answer to RESUME. */
+	/* What opens the data connection of now, if that has not been sent:
+	 * OPEN, RESUME, or an answer to RESUME. */
 	enum stream_type greeting;
 	/* The last frame that is due, BYE or RESET; whether it was
 	 * sent on the data connection of now; and whether the peer has said its
@@ -217,8 +218,8 @@ struct stream {
 	bool last_sent;
 	bool last_heard;
 	enum stream_code code;
-	/* PROBE came, or was sent, and is not answered; and the limit of the peer
-	 * at which it was sent last. */
+	/* PROBE came, or was sent, and is not answered; and the limit of the
+	 * peer at which it was sent last. */
 	bool is_probed;
 	bool has_probed;
 	uint64_t probed_limit;
@@ -253,8 +254,8 @@ void stream_init_client(struct stream *stream,
     const struct stream_head *open, int64_t now_ms);
 
 /*
- * RESUME (server) or OPEN (client) has come for a stream that has ended: there is
- * only to answer, and to part from the data connection.
+ * RESUME (server) or OPEN (client) has come for a stream that has ended: there
+ * is only to answer, and to part from the data connection.
  *
  * fate: from the tombstones; an unknown one is gone.
  */
@@ -262,8 +263,8 @@ void stream_init_answer(struct stream *stream,
     const struct stream_options *options, enum stream_fate fate,
     uint32_t attempt, uint32_t connection, int64_t now_ms);
 
-/* The stream may keep bytes in each direction; stream_window_share(), to be told
- * now and then. There is no limit before. */
+/* The stream may keep bytes in each direction; stream_window_share(), to be
+ * told now and then. There is no limit before. */
 void stream_keep(struct stream *stream, uint64_t bytes);
 
 /* Take an event. Returns a set of enum stream_action; 0: wait. */
@@ -283,9 +284,9 @@ struct stream_frame {
 
 /*
  * Take the next frame that is to be sent on the data connection of now. To be
- * called after each event until there is none, but only when the data connection
- * can be written to; a frame that is taken is one that is sent. The length of
- * OPEN, which the caller writes, is left at 0.
+ * called after each event until there is none, but only when the data
+ * connection can be written to; a frame that is taken is one that is sent. The
+ * length of OPEN, which the caller writes, is left at 0.
  *
  * data_most: of one DATA.
  * Returns false when there is none.
@@ -302,8 +303,9 @@ uint64_t stream_may_read(const struct stream *stream);
 uint64_t stream_may_pass(const struct stream *stream);
 
 /*
- * Returns when STREAM_EVENT_TIME, and stream_next() behind it, are due: INT64_MIN
- * where actions wait to be taken; CLOCK_NEVER: not before another event.
+ * Returns when STREAM_EVENT_TIME, and stream_next() behind it, are due:
+ * INT64_MIN where actions wait to be taken; CLOCK_NEVER: not before another
+ * event.
  *
  * can_write: the data connection can be written to; else nothing is due there.
  */

@@ -80,17 +80,18 @@ bool stream_out_is_owed(const struct stream_out *out);
 /* Whether END was read, sent and acknowledged. */
 bool stream_out_is_complete(const struct stream_out *out);
 
-/* Whether the peer has acknowledged all that it takes: nothing can be sent before
- * it raises its limit. */
+/* Whether the peer has acknowledged all that it takes: nothing can be sent
+ * before it raises its limit. */
 bool stream_out_is_blocked(const struct stream_out *out);
 
-/* A frame has told what the peer holds and takes. Returns false when that cannot
+/* A frame has told what the peer holds and takes. Returns false when that
+ * cannot
  * be: it holds what was not sent. */
 bool stream_out_told(struct stream_out *out, uint32_t received, uint32_t limit);
 
 /* The stream goes on with another data connection, where the peer holds this.
- * Returns false when that cannot be: it has what was never sent, or has not what
- * it had acknowledged. */
+ * Returns false when that cannot be: it has what was never sent, or has not
+ * what it had acknowledged. */
 bool stream_out_resume(
     struct stream_out *out, const struct stream_place *place);
 
@@ -111,8 +112,8 @@ void stream_in_pass_end(struct stream_in *in);
 /* Whether END came and everything was passed on. */
 bool stream_in_is_complete(const struct stream_in *in);
 
-/* Returns what is to be told to the peer. keep_most: as much may be kept for the
- * end socket. What was told before is never taken back. */
+/* Returns what is to be told to the peer. keep_most: as much may be kept for
+ * the end socket. What was told before is never taken back. */
 struct stream_place stream_in_place(
     const struct stream_in *in, uint64_t keep_most);
 

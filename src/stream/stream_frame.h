@@ -30,8 +30,8 @@
 #define STREAM_RESUME_BYTES 36
 #define STREAM_PLACE_BYTES  16
 #define STREAM_RESET_BYTES  1
-/* An id, two addresses (family, and for IPv6 16 bytes and a port), the length of
- * a name and the name. */
+/* An id, two addresses (family, and for IPv6 16 bytes and a port), the length
+ * of a name and the name. */
 #define STREAM_OPEN_LEAST (UUID_BYTES + 2 * 1 + 1)
 #define STREAM_OPEN_MOST  (UUID_BYTES + 2 * 19 + 1 + STREAM_TUNNEL_MOST)
 /* How far apart two positions of one direction can be; far above any window. */
@@ -48,14 +48,15 @@ enum stream_type {
 	 * stream_resume. */
 	STREAM_RESUME = 2,
 	/* The server's answers to RESUME: it goes on, from these positions
-	 * (payload: struct stream_place); it has ended well; it cannot go on. The
-	 * latter two are last frames. */
+	 * (payload: struct stream_place); it has ended well; it cannot go on.
+	 * The latter two are last frames. */
 	STREAM_RESUMED = 3,
 	STREAM_FINISHED = 4,
 	STREAM_GONE = 5,
 	/* Bytes of the stream; none: an acknowledgement alone. */
 	STREAM_DATA = 6,
-	/* An acknowledgement that asks for another one at once; and that one. */
+	/* An acknowledgement that asks for another one at once; and that one.
+	 */
 	STREAM_PROBE = 7,
 	STREAM_PROBED = 8,
 	/* This direction is complete. END takes the position behind the last
@@ -87,8 +88,8 @@ struct stream_head {
 	uint32_t limit;
 };
 
-/* Positions of RESUME and RESUMED, in full: what their sender holds of the other
- * direction, and up to where it takes more. */
+/* Positions of RESUME and RESUMED, in full: what their sender holds of the
+ * other direction, and up to where it takes more. */
 struct stream_place {
 	uint64_t received;
 	uint64_t limit;
@@ -128,9 +129,9 @@ enum error stream_frame_decode_head(
 bool stream_frame_position(
     uint32_t low, uint64_t least, uint64_t most, uint64_t *position);
 
-/* Returns the length of the payload. An IPv4 address that is mapped into IPv6 is
- * told as IPv4; the link of a link-local one means nothing to the peer and is
- * not told. */
+/* Returns the length of the payload. An IPv4 address that is mapped into IPv6
+ * is told as IPv4; the link of a link-local one means nothing to the peer and
+ * is not told. */
 size_t stream_frame_encode_open(
     const struct stream_open *open, uint8_t payload[static STREAM_OPEN_MOST]);
 enum error stream_frame_decode_open(

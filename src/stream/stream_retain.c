@@ -52,8 +52,8 @@ stream_retain_free(void)
 	           : UINT64_MAX;
 }
 
-/* Count one more as used. Returns false when there are too many already. anyway:
- * exceed the limit. */
+/* Count one more as used. Returns false when there are too many already.
+ * anyway: exceed the limit. */
 static bool
 charge_piece(bool anyway, struct stream_piece **piece)
 {

@@ -1,13 +1,13 @@
 /*
  * stream_retain - the bytes of one direction of a stream that must not be
- * forgotten yet: sent, and not known to have been received; or received, and not
- * taken by the end socket.
+ * forgotten yet: sent, and not known to have been received; or received, and
+ * not taken by the end socket.
  *
  * They are in pieces of 64 KiB, each with room for the head of a frame in front
  * of it, so that a full read and its head go out in one write. Pieces come when
- * bytes come and go when they are released; an idle stream has none. The process
- * has a limit for all of them together, which a stream's first piece may exceed:
- * every stream moves on, however little is free.
+ * bytes come and go when they are released; an idle stream has none. The
+ * process has a limit for all of them together, which a stream's first piece
+ * may exceed: every stream moves on, however little is free.
  *
  * Threads: one at a time for a struct stream_retain; any for what concerns the
  * process.
@@ -38,7 +38,8 @@ struct stream_retain {
 	uint64_t end;
 };
 
-/* Set the limit for the pieces of all streams, in bytes. There is none before. */
+/* Set the limit for the pieces of all streams, in bytes. There is none before.
+ */
 void stream_retain_limit(uint64_t bytes);
 
 /* Returns how many bytes may still be kept; UINT64_MAX where there is no
@@ -66,17 +67,17 @@ char *stream_retain_room(struct stream_retain *retain, size_t *room);
 /* State that size bytes have been put where stream_retain_room() said. */
 void stream_retain_put(struct stream_retain *retain, size_t size);
 
-/* Forget all bytes before a position. One behind the last byte is legal: END has
- * a position, but no byte. */
+/* Forget all bytes before a position. One behind the last byte is legal: END
+ * has a position, but no byte. */
 void stream_retain_release(struct stream_retain *retain, uint64_t position);
 
-/* Returns the most pieces of a gathering write that stream_retain_gather() makes
- * of size bytes. */
+/* Returns the most pieces of a gathering write that stream_retain_gather()
+ * makes of size bytes. */
 size_t stream_retain_count(size_t size);
 
 /*
- * Put together a frame: head, and size bytes from a position on, all of which are
- * kept.
+ * Put together a frame: head, and size bytes from a position on, all of which
+ * are kept.
  *
  * head: stays for as long as the write takes. NULL: no head, the bytes alone.
  * vectors: room for stream_retain_count(size).

@@ -3,12 +3,12 @@
  * their other end may not know it.
  *
  * On the server: a stream whose last frame the client may not have. The client
- * will ask for it by RESUME, and is answered what it came to; until it asks, it is
- * told each second that its data connection is lost. On the client: every stream
- * that has ended, so that a late OPEN does not begin it a second time.
+ * will ask for it by RESUME, and is answered what it came to; until it asks, it
+ * is told each second that its data connection is lost. On the client: every
+ * stream that has ended, so that a late OPEN does not begin it a second time.
  *
- * There is a most: beyond it the oldest is forgotten. That is safe, as an id that
- * nobody knows is gone: the stream is reset and never taken for complete.
+ * There is a most: beyond it the oldest is forgotten. That is safe, as an id
+ * that nobody knows is gone: the stream is reset and never taken for complete.
  *
  * Threads: any. The time comes from the caller.
  */
@@ -48,7 +48,8 @@ struct stream_tombstones {
 	uint32_t first, count;
 	/* Under lock: the newest of each bucket. */
 	uint32_t *buckets;
-	/* Under lock: those that are told, in the order in which they are due. */
+	/* Under lock: those that are told, in the order in which they are due.
+	 */
 	uint32_t tell_first, tell_last;
 };
 
@@ -73,7 +74,8 @@ void stream_tombstones_put(struct stream_tombstones *tombstones,
     const struct uuid *id, enum stream_fate fate, uint32_t attempt, bool tells,
     int64_t now_ms);
 
-/* Returns what a stream came to. The other end asks: it is not told any more. */
+/* Returns what a stream came to. The other end asks: it is not told any more.
+ */
 enum stream_fate stream_tombstones_ask(struct stream_tombstones *tombstones,
     const struct uuid *id, int64_t now_ms);
 

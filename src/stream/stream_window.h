@@ -16,8 +16,8 @@
 
 #define STREAM_WINDOW_LEAST 65536u
 #define STREAM_WINDOW_FIRST 262144u
-/* Where the peer is nearer than STREAM_WINDOW_NEAR_MS there and back: more is not
- * faster there, and leaves the cache. */
+/* Where the peer is nearer than STREAM_WINDOW_NEAR_MS there and back: more is
+ * not faster there, and leaves the cache. */
 #define STREAM_WINDOW_NEAR    1048576u
 #define STREAM_WINDOW_FAR     4194304u
 #define STREAM_WINDOW_NEAR_MS 5
@@ -48,8 +48,8 @@ bool stream_window_took(struct stream_window *window, uint32_t most,
 
 /*
  * Returns how much of a window one stream may fill, so that a few that nobody
- * reads leave room for the others: a quarter of what is free in the memory of the
- * process, but STREAM_WINDOW_LEAST in any case.
+ * reads leave room for the others: a quarter of what is free in the memory of
+ * the process, but STREAM_WINDOW_LEAST in any case.
  */
 uint32_t stream_window_share(uint32_t size, uint64_t free_bytes);
 

@@ -95,7 +95,7 @@ repair_paths(void)
 
 /* What is sent on it arrives from then on. */
 static void
-unstall(struct line *line, int side, int64_t at_ms)
+let_go_on(struct line *line, int side, int64_t at_ms)
 {
 	line->ways[side].stalled_until_ms = at_ms;
 	if (line->number != 0)
@@ -125,7 +125,7 @@ trouble_line(enum fault fault)
 		} else {
 			sim_tell("data connection %u stalls towards the %s",
 			    line->number, side == CLIENT ? "client" : "server");
-			unstall(line, side, world.now_ms + sim_below(12000));
+			let_go_on(line, side, world.now_ms + sim_below(12000));
 		}
 	}
 }
@@ -135,7 +135,7 @@ repair_all(void)
 {
 	for (int i = 0; i < LINES_MOST; i++)
 		for (int side = 0; side < 2; side++)
-			unstall(&streams.lines[i], side, world.now_ms);
+			let_go_on(&streams.lines[i], side, world.now_ms);
 	repair_paths();
 }
 
