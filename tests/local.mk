@@ -280,6 +280,4 @@ endif
 EXTRA_DIST += $(house_rules) $(e2e_tests) $(fault_tests) $(full_tests) \
 	%D%/faults/faults.py %D%/faults/README.md %D%/e2e/harness.py %D%/e2e/own_mounts.py %D%/README.md \
 	%D%/unit/disk.h %D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
-	%D%/sim/seeds %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
-	%D%/unit/folder.h %D%/unit/heap.h %D%/unit/sockets.h %D%/unit/suite.h %D%/unit/syscalls.h %D%/unit/vectors.h \
 	%D%/sim/seeds %D%/sim/seeds_streams %D%/vectors %D%/fuzz/fuzz.h %D%/fuzz/seeds %D%/mutants
