@@ -12,6 +12,7 @@ librebore_a_SOURCES = \
 	%D%/base/condense.c	%D%/base/condense.h \
 	%D%/base/error.c	%D%/base/error.h \
 	%D%/base/escape.c	%D%/base/escape.h \
+	%D%/base/hash_table.c	%D%/base/hash_table.h \
 	%D%/base/hex.c		%D%/base/hex.h \
 	%D%/base/iovec.h \
 	%D%/base/log.c		%D%/base/log.h \

@@ -34,6 +34,7 @@ unit_tests = \
 	%D%/unit/test_farewell \
 	%D%/unit/test_frame \
 	%D%/unit/test_port_memory \
+	%D%/unit/test_hash_table \
 	%D%/unit/test_hex \
 	%D%/unit/test_identity \
 	%D%/unit/test_saver \

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/hash_table.h"
 
 static bool
 is_minute_over(int64_t start_ms, int64_t now_ms)
@@ -21,10 +22,8 @@ static struct condense_line *
 find_entry(
     struct condense *condense, unsigned kind, uint64_t source, int64_t now_ms)
 {
-	uint64_t mixed = (source ^ source >> 29 ^ (uint64_t)kind << 58) *
-	                 (condense->seed | 1);
-	struct condense_line *set =
-	    condense->lines[(mixed >> 32) % CONDENSE_SETS];
+	struct condense_line *set = condense->lines[hash_place(
+	    source ^ (uint64_t)kind << 58, condense->seed, CONDENSE_SETS)];
 	struct condense_line *empty = NULL;
 
 	for (int i = 0; i < CONDENSE_WAYS; i++) {

@@ -8,12 +8,11 @@
 
 /* The connections of one source; there as long as it has any, or a tunnel. */
 struct crowd_group {
-	uint64_t source;
+	struct hash_entry by_source; /* its key is the source */
 	unsigned count;
 	unsigned tunnels;
 	unsigned lingering;
 	struct crowd_entry *oldest, *newest;
-	struct crowd_group *next_in_bucket;
 	/* Of the same rank; only where count is not 0. */
 	struct crowd_group *before, *behind;
 	unsigned rank;
@@ -31,9 +30,15 @@ crowd_init(struct crowd *crowd, unsigned most, uint64_t seed)
 	crowd->share = most / CROWD_SHARE;
 	if (crowd->share < CROWD_SHARE_LEAST)
 		crowd->share = CROWD_SHARE_LEAST;
-	crowd->seed = seed | 1;
+	hash_table_init(&crowd->groups, crowd->buckets, CROWD_BUCKETS, seed);
 	lock_init(&crowd->lock, LOCK_RANK_CROWD);
 	return ERROR_NONE;
+}
+
+static void
+free_group(struct hash_entry *entry)
+{
+	free(HASH_OBJECT(entry, struct crowd_group, by_source));
 }
 
 void
@@ -41,56 +46,46 @@ crowd_destroy(struct crowd *crowd)
 {
 	if (crowd->ranks == NULL)
 		return;
-	for (unsigned i = 0; i < CROWD_BUCKETS; i++)
-		while (crowd->buckets[i] != NULL) {
-			struct crowd_group *group = crowd->buckets[i];
-
-			crowd->buckets[i] = group->next_in_bucket;
-			free(group);
-		}
+	hash_table_clear(&crowd->groups, free_group);
 	free(crowd->ranks);
 	crowd->ranks = NULL;
 	lock_destroy(&crowd->lock);
 }
 
-/* Returns the place that points to the group of source, or to NULL. */
-static struct crowd_group **
+/* Returns the group of source, or NULL. */
+static struct crowd_group *
 find_group(struct crowd *crowd, uint64_t source)
 {
-	uint64_t mixed = (source ^ source >> 29) * crowd->seed;
-	struct crowd_group **link =
-	    &crowd->buckets[(mixed >> 32) % CROWD_BUCKETS];
+	struct hash_entry *entry;
 
 	lock_assert_held(&crowd->lock);
-	while (*link != NULL && (*link)->source != source)
-		link = &(*link)->next_in_bucket;
-	return link;
+	entry = hash_table_find(&crowd->groups, source);
+	return entry ? HASH_OBJECT(entry, struct crowd_group, by_source) : NULL;
 }
 
 /* Returns the group of source, made if need be, or NULL: no memory. */
 static struct crowd_group *
 find_or_make_group(struct crowd *crowd, uint64_t source)
 {
-	struct crowd_group **link = find_group(crowd, source);
+	struct crowd_group *group = find_group(crowd, source);
 
-	if (*link == NULL) {
-		*link = calloc(1, sizeof **link);
-		if (*link != NULL)
-			(*link)->source = source;
-	}
-	return *link;
+	if (group != NULL)
+		return group;
+	group = calloc(1, sizeof *group);
+	if (group == NULL)
+		return NULL;
+	group->by_source.key = source;
+	hash_table_put(&crowd->groups, &group->by_source);
+	return group;
 }
 
 /* Forget a group that has nothing left. */
 static void
 tidy(struct crowd *crowd, struct crowd_group *group)
 {
-	struct crowd_group **link;
-
 	if (group->count > 0 || group->tunnels > 0)
 		return;
-	link = find_group(crowd, group->source);
-	*link = group->next_in_bucket;
+	hash_table_remove(&crowd->groups, &group->by_source);
 	free(group);
 }
 
@@ -314,7 +309,7 @@ crowd_interrupt_source(struct crowd *crowd, uint64_t source)
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	group = *find_group(crowd, source);
+	group = find_group(crowd, source);
 	/* The group is gone with its last entry. */
 	for (entry = group ? group->oldest : NULL; entry != NULL;
 	     entry = newer) {
@@ -354,7 +349,7 @@ crowd_unsettle(struct crowd *crowd, uint64_t source)
 	struct crowd_group *group;
 
 	lock_take(&crowd->lock);
-	group = *find_group(crowd, source);
+	group = find_group(crowd, source);
 	if (group != NULL) {
 		change_group(crowd, group, group->count, group->tunnels - 1);
 		tidy(crowd, group);
@@ -369,7 +364,7 @@ crowd_is_settled(struct crowd *crowd, uint64_t source)
 	bool settled;
 
 	lock_take(&crowd->lock);
-	group = *find_group(crowd, source);
+	group = find_group(crowd, source);
 	settled = group != NULL && group->tunnels > 0;
 	lock_give(&crowd->lock);
 	return settled;

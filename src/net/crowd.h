@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hash_table.h"
 #include "os/lock.h"
 
 /* A power of two. */
@@ -54,9 +55,9 @@ struct crowd {
 	/* Read-only. */
 	unsigned most;
 	unsigned share;
-	uint64_t seed;
 	/* Under lock. */
-	struct crowd_group *buckets[CROWD_BUCKETS];
+	struct hash_table groups; /* by source */
+	struct hash_entry *buckets[CROWD_BUCKETS];
 	/* By how many connections count: most + 1 lists of sources, in the
 	 * order in which they got there. */
 	struct crowd_rank {

@@ -3,12 +3,13 @@
 
 #include <stddef.h>
 
+#include "base/hash_table.h"
+
 static struct penalty *
 set_of(struct penalties *penalties, uint64_t source)
 {
-	uint64_t mixed = (source ^ source >> 29) * (penalties->seed | 1);
-
-	return penalties->table[(mixed >> 32) % PENALTIES_SETS];
+	return penalties
+	    ->table[hash_place(source, penalties->seed, PENALTIES_SETS)];
 }
 
 /* Returns the entry of source, or NULL. */

@@ -21,6 +21,9 @@ pending_init(struct pending *pending)
 {
 	lock_init(&pending->lock, LOCK_RANK_PENDING);
 	memset(pending->buckets, 0, sizeof pending->buckets);
+	/* uuids are random, so that no seed is needed. */
+	hash_table_init(
+	    &pending->visitors, pending->buckets, PENDING_BUCKETS, 0);
 	pending->announced_ms = INT64_MIN;
 }
 
@@ -40,22 +43,10 @@ pending_group_init(struct pending_group *group)
 	group->count = 0;
 }
 
-/* uuids are random, so any of their bits will do as a hash. */
-static struct pending_visitor **
-pending_bucket(struct pending *pending, const struct uuid *uuid)
-{
-	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
-
-	return &pending->buckets[bits % PENDING_BUCKETS];
-}
-
 bool
 pending_put(struct pending *pending, struct pending_group *group,
     struct pending_visitor *visitor)
 {
-	struct pending_visitor **bucket =
-	    pending_bucket(pending, &visitor->uuid);
-
 	lock_take(&pending->lock);
 	/* The thread that sends the visitor away looks for it here
 	 * afterwards. */
@@ -63,8 +54,8 @@ pending_put(struct pending *pending, struct pending_group *group,
 		lock_give(&pending->lock);
 		return false;
 	}
-	visitor->next_in_bucket = *bucket;
-	*bucket = visitor;
+	visitor->by_uuid.key = hash_of_uuid(&visitor->uuid);
+	hash_table_put(&pending->visitors, &visitor->by_uuid);
 	visitor->group = group;
 	visitor->newer = NULL;
 	visitor->older = group->newest;
@@ -80,15 +71,14 @@ pending_put(struct pending *pending, struct pending_group *group,
 	return true;
 }
 
-/* Remove *link from its bucket and from its group. */
-static struct pending_visitor *
-unlink_visitor(struct pending *pending, struct pending_visitor **link)
+/* Remove a visitor from its bucket and from its group. */
+static void
+unlink_visitor(struct pending *pending, struct pending_visitor *visitor)
 {
-	struct pending_visitor *visitor = *link;
 	struct pending_group *group = visitor->group;
 
 	lock_assert_held(&pending->lock);
-	*link = visitor->next_in_bucket;
+	hash_table_remove(&pending->visitors, &visitor->by_uuid);
 	group->count--;
 	if (group->next == visitor)
 		group->next = visitor->newer;
@@ -102,20 +92,24 @@ unlink_visitor(struct pending *pending, struct pending_visitor **link)
 		visitor->newer->older = visitor->older;
 	else
 		group->newest = visitor->older;
-	return visitor;
 }
 
-/* Returns the link that points to the visitor, or the NULL link at the end of
- * the bucket. */
-static struct pending_visitor **
+/* Returns the visitor with this uuid, or NULL. */
+static struct pending_visitor *
 find_visitor(struct pending *pending, const struct uuid *uuid)
 {
-	struct pending_visitor **link = pending_bucket(pending, uuid);
+	struct hash_entry *entry;
 
 	lock_assert_held(&pending->lock);
-	while (*link != NULL && !uuid_equal(&(*link)->uuid, uuid))
-		link = &(*link)->next_in_bucket;
-	return link;
+	entry = hash_table_find(&pending->visitors, hash_of_uuid(uuid));
+	for (; entry != NULL; entry = hash_table_next(entry)) {
+		struct pending_visitor *visitor =
+		    HASH_OBJECT(entry, struct pending_visitor, by_uuid);
+
+		if (uuid_equal(&visitor->uuid, uuid))
+			return visitor;
+	}
+	return NULL;
 }
 
 bool
@@ -124,7 +118,7 @@ pending_has(struct pending *pending, const struct uuid *uuid)
 	bool has;
 
 	lock_take(&pending->lock);
-	has = *find_visitor(pending, uuid) != NULL;
+	has = find_visitor(pending, uuid) != NULL;
 	lock_give(&pending->lock);
 	return has;
 }
@@ -132,13 +126,12 @@ pending_has(struct pending *pending, const struct uuid *uuid)
 struct pending_visitor *
 pending_take(struct pending *pending, const struct uuid *uuid)
 {
-	struct pending_visitor **link;
-	struct pending_visitor *visitor = NULL;
+	struct pending_visitor *visitor;
 
 	lock_take(&pending->lock);
-	link = find_visitor(pending, uuid);
-	if (*link != NULL)
-		visitor = unlink_visitor(pending, link);
+	visitor = find_visitor(pending, uuid);
+	if (visitor != NULL)
+		unlink_visitor(pending, visitor);
 	lock_give(&pending->lock);
 	return visitor;
 }
@@ -147,26 +140,16 @@ struct pending_visitor *
 pending_accept(struct pending *pending, const struct uuid *uuid,
     const struct principal *principal)
 {
-	struct pending_visitor **link;
-	struct pending_visitor *visitor = NULL;
+	struct pending_visitor *visitor;
 
 	lock_take(&pending->lock);
-	link = find_visitor(pending, uuid);
-	if (*link != NULL && principal_same((*link)->principal, principal))
-		visitor = unlink_visitor(pending, link);
+	visitor = find_visitor(pending, uuid);
+	if (visitor != NULL && !principal_same(visitor->principal, principal))
+		visitor = NULL;
+	if (visitor != NULL)
+		unlink_visitor(pending, visitor);
 	lock_give(&pending->lock);
 	return visitor;
-}
-
-/* Remove a visitor that is known to be there. */
-static struct pending_visitor *
-unlink_known(struct pending *pending, struct pending_visitor *visitor)
-{
-	struct pending_visitor **link = pending_bucket(pending, &visitor->uuid);
-
-	while (*link != visitor)
-		link = &(*link)->next_in_bucket;
-	return unlink_visitor(pending, link);
 }
 
 struct pending_visitor *
@@ -178,7 +161,7 @@ pending_expire(
 	lock_take(&pending->lock);
 	visitor = group->oldest;
 	if (visitor != NULL && visitor->expires_ms <= now_ms)
-		unlink_known(pending, visitor);
+		unlink_visitor(pending, visitor);
 	else
 		visitor = NULL;
 	lock_give(&pending->lock);

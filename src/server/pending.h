@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash_table.h"
 #include "base/uuid.h"
 #include "net/address.h"
 #include "net/transport.h"
@@ -52,7 +53,7 @@ struct pending_visitor {
 	struct principal *principal;
 
 	/* Private, under the lock of pending. */
-	struct pending_visitor *next_in_bucket;
+	struct hash_entry by_uuid;
 	struct pending_visitor *newer, *older;
 	struct pending_group *group;
 };
@@ -71,7 +72,8 @@ struct pending_group {
 struct pending {
 	struct lock lock;
 	/* Under lock. */
-	struct pending_visitor *buckets[PENDING_BUCKETS];
+	struct hash_table visitors; /* by uuid */
+	struct hash_entry *buckets[PENDING_BUCKETS];
 	int64_t announced_ms; /* when a visitor was last announced */
 };
 

@@ -10,7 +10,12 @@ registry_init(struct registry *registry, const struct tunnel_calls *calls)
 	registry->calls = calls;
 	lock_init(&registry->lock, LOCK_RANK_REGISTRY);
 	lock_condition_init(&registry->released);
-	/* The tables start as zeros: untouched pages cost no memory. */
+	/* The buckets start as zeros: untouched pages cost no memory. uuids are
+	 * random, so that no seed is needed. */
+	hash_table_init(&registry->keys.entries, registry->keys.buckets,
+	    REGISTRY_BUCKETS, 0);
+	hash_table_init(&registry->instances.entries,
+	    registry->instances.buckets, REGISTRY_BUCKETS, 0);
 }
 
 void
@@ -93,25 +98,15 @@ registry_visit(struct registry *registry,
 	lock_give(&registry->lock);
 }
 
-static struct registry_entry **
-registry_bucket(struct registry_table *table, const struct uuid *uuid)
-{
-	unsigned bits = (unsigned)uuid->bytes[0] << 8 | uuid->bytes[1];
-
-	return &table->buckets[bits % REGISTRY_BUCKETS];
-}
-
 /* Newer entries come first. */
 static void
 enter_table(struct registry *registry, struct registry_table *table,
     struct registry_entry *entry)
 {
-	struct registry_entry **bucket = registry_bucket(table, &entry->uuid);
-
 	lock_take(&registry->lock);
 	entry->entered = true;
-	entry->next = *bucket;
-	*bucket = entry;
+	entry->by_uuid.key = hash_of_uuid(&entry->uuid);
+	hash_table_put(&table->entries, &entry->by_uuid);
 	lock_give(&registry->lock);
 }
 
@@ -119,24 +114,33 @@ static void
 leave_table(struct registry *registry, struct registry_table *table,
     struct registry_entry *entry)
 {
-	struct registry_entry **place = registry_bucket(table, &entry->uuid);
-
 	lock_take(&registry->lock);
-	while (entry->entered && *place != entry)
-		place = &(*place)->next;
 	if (entry->entered)
-		*place = entry->next;
+		hash_table_remove(&table->entries, &entry->by_uuid);
 	entry->entered = false;
 	lock_give(&registry->lock);
 }
 
-/* Returns the first entry of a chain with this uuid, or NULL. */
+/* Returns the first with this uuid, of an entry and those behind it with the
+ * same key, or NULL. */
 static struct registry_entry *
-seek(struct registry_entry *entry, const struct uuid *uuid)
+seek(struct hash_entry *entry, const struct uuid *uuid)
 {
-	while (entry != NULL && !uuid_equal(&entry->uuid, uuid))
-		entry = entry->next;
-	return entry;
+	for (; entry != NULL; entry = hash_table_next(entry)) {
+		struct registry_entry *found =
+		    HASH_OBJECT(entry, struct registry_entry, by_uuid);
+
+		if (uuid_equal(&found->uuid, uuid))
+			return found;
+	}
+	return NULL;
+}
+
+/* Returns the next one with the same uuid, or NULL. */
+static struct registry_entry *
+seek_older(const struct registry_entry *entry)
+{
+	return seek(hash_table_next(&entry->by_uuid), &entry->uuid);
 }
 
 void
@@ -159,8 +163,9 @@ registry_find_key(struct registry *registry, const struct uuid *uuid,
 	struct tunnel *tunnel = NULL;
 
 	lock_take(&registry->lock);
-	entry = seek(*registry_bucket(&registry->keys, uuid), uuid);
-	if (entry != NULL && seek(entry->next, uuid) == NULL &&
+	entry = seek(
+	    hash_table_find(&registry->keys.entries, hash_of_uuid(uuid)), uuid);
+	if (entry != NULL && seek_older(entry) == NULL &&
 	    principal_same(entry->principal, principal)) {
 		tunnel = entry->tunnel;
 		registry->calls->hold(tunnel);
@@ -190,8 +195,8 @@ registry_visit_older(struct registry *registry,
 	const struct registry_entry *older;
 
 	lock_take(&registry->lock);
-	older = seek(entry->next, &entry->uuid);
+	older = seek_older(entry);
 	while (older != NULL && visit(older->link, server))
-		older = seek(older->next, &entry->uuid);
+		older = seek_older(older);
 	lock_give(&registry->lock);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hash_table.h"
 #include "base/uuid.h"
 #include "os/lock.h"
 #include "server/tunnel_calls.h"
@@ -36,12 +37,13 @@ struct registry_entry {
 	const struct principal *principal;
 	/* Private. */
 	bool entered;
-	struct registry_entry *next;
+	struct hash_entry by_uuid;
 };
 
 /* Private. */
 struct registry_table {
-	struct registry_entry *buckets[REGISTRY_BUCKETS];
+	struct hash_table entries;
+	struct hash_entry *buckets[REGISTRY_BUCKETS];
 };
 
 /* Fields are private. */

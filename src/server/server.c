@@ -196,7 +196,8 @@ fill(struct server *server, const struct server_options *options,
 	if (error == ERROR_NONE)
 		error = init_silent(state);
 	if (error == ERROR_NONE &&
-	    !shares_init(&state->shares, budget_most(options->budget)))
+	    !shares_init(
+		&state->shares, budget_most(options->budget), random_seed()))
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = keyring_replace(&state->keys, keys, key_count);

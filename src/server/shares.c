@@ -27,7 +27,7 @@ struct share_source {
 	struct share *share;
 	uint64_t source;
 	struct share_seat *newest;
-	struct share_source *next_in_bucket;
+	struct hash_entry in_shares;
 };
 
 enum shares_choice
@@ -57,7 +57,7 @@ shares_tunnels_most(unsigned most)
 }
 
 bool
-shares_init(struct shares *shares, unsigned most)
+shares_init(struct shares *shares, unsigned most, uint64_t seed)
 {
 	memset(shares, 0, sizeof *shares);
 	for (int i = 0; i < 2; i++)
@@ -69,6 +69,8 @@ shares_init(struct shares *shares, unsigned most)
 		return false;
 	}
 	shares->most = most;
+	hash_table_init(
+	    &shares->by_source, shares->buckets, SHARES_BUCKETS, seed);
 	lock_init(&shares->lock, LOCK_RANK_SHARES);
 	lock_condition_init(&shares->eased);
 	object_cache_init(&shares->sources, sizeof(struct share_source));
@@ -115,28 +117,34 @@ shares_close(struct shares *shares, struct share *share)
 		free(share);
 }
 
-/* Returns the link that points to the source of a share, or the NULL link at
- * the end of the bucket. */
-static struct share_source **
+static uint64_t
+key_of(const struct share *share, uint64_t source)
+{
+	return source ^ (uintptr_t)share;
+}
+
+/* Returns the seats of a source in a share, or NULL: there are none. */
+static struct share_source *
 find_source(struct shares *shares, const struct share *share, uint64_t source)
 {
-	uint64_t mixed =
-	    (source ^ (uintptr_t)share) * UINT64_C(0x9e3779b97f4a7c15);
-	struct share_source **link =
-	    &shares->buckets[(mixed >> 32) % SHARES_BUCKETS];
+	struct hash_entry *entry;
 
 	lock_assert_held(&shares->lock);
-	while (*link != NULL &&
-	       ((*link)->source != source || (*link)->share != share))
-		link = &(*link)->next_in_bucket;
-	return link;
+	entry = hash_table_find(&shares->by_source, key_of(share, source));
+	for (; entry != NULL; entry = hash_table_next(entry)) {
+		struct share_source *found =
+		    HASH_OBJECT(entry, struct share_source, in_shares);
+
+		if (found->source == source && found->share == share)
+			return found;
+	}
+	return NULL;
 }
 
 static struct share_source *
 find_or_make_source(struct shares *shares, struct share *share, uint64_t source)
 {
-	struct share_source **link = find_source(shares, share, source);
-	struct share_source *made = *link;
+	struct share_source *made = find_source(shares, share, source);
 
 	if (made != NULL)
 		return made;
@@ -146,7 +154,8 @@ find_or_make_source(struct shares *shares, struct share *share, uint64_t source)
 	memset(made, 0, sizeof *made);
 	made->share = share;
 	made->source = source;
-	*link = made;
+	made->in_shares.key = key_of(share, source);
+	hash_table_put(&shares->by_source, &made->in_shares);
 	return made;
 }
 
@@ -208,7 +217,6 @@ unseat(struct shares *shares, struct share_seat *seat)
 {
 	struct share_source *source = seat->source;
 	struct share *share = source->share;
-	struct share_source **link;
 
 	lock_assert_held(&shares->lock);
 	if (seat->newer != NULL)
@@ -221,8 +229,7 @@ unseat(struct shares *shares, struct share_seat *seat)
 	count(shares, source, -1);
 	if (source->entry.count > 0)
 		return;
-	link = find_source(shares, share, source->source);
-	*link = source->next_in_bucket;
+	hash_table_remove(&shares->by_source, &source->in_shares);
 	object_cache_give(&shares->sources, source);
 	if (share->closed && share->entry.count == 0)
 		free(share);
@@ -311,7 +318,7 @@ shares_find_visitor(
 	lock_assert_held(&shares->lock);
 	if (share != NULL && share->entry.count > 0) {
 		const struct share_source *own =
-		    *find_source(shares, share, source);
+		    find_source(shares, share, source);
 
 		facts.own = share->entry.count;
 		facts.own_source = own ? own->entry.count : 0;

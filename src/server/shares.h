@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash_table.h"
 #include "net/roster.h"
 #include "os/lock.h"
 #include "os/object_cache.h"
@@ -52,7 +53,8 @@ struct shares {
 	/* Under lock. */
 	struct tally tunnels; /* the shares of tunnels */
 	struct share *leases[2];
-	struct share_source *buckets[SHARES_BUCKETS];
+	struct hash_table by_source; /* of all shares */
+	struct hash_entry *buckets[SHARES_BUCKETS];
 	struct object_cache sources;
 	unsigned open;         /* number of tunnels */
 	unsigned leases_going; /* tunnels that were sent away */
@@ -98,10 +100,10 @@ unsigned shares_floor(unsigned most, unsigned tunnels);
 unsigned shares_tunnels_most(unsigned most);
 
 /*
- * most: descriptors, as in budget_most().
+ * most: descriptors, as in budget_most(). seed: random (hash_table.h).
  * Returns false when out of memory; nothing has to be destroyed then.
  */
-bool shares_init(struct shares *shares, unsigned most);
+bool shares_init(struct shares *shares, unsigned most, uint64_t seed);
 /* All seats must have left. */
 void shares_destroy(struct shares *shares);
 

@@ -60,7 +60,7 @@ set_up(unsigned waiting_most, unsigned hold_ms)
 	registry_init(&server.registry, &tunnel_calls);
 	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	ck_assert(shares_init(&server.shares, 1024));
+	ck_assert(shares_init(&server.shares, 1024, 1));
 	roster_init(&server.active);
 	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
 	notices_init(&server.notices, 1);

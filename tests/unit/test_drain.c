@@ -60,7 +60,7 @@ set_up(void)
 	object_cache_init(&server.handouts, sizeof(struct handout_order));
 	keyring_init(&server.keys);
 	budget_init(&budget, 1024);
-	ck_assert(shares_init(&server.shares, 1024));
+	ck_assert(shares_init(&server.shares, 1024, 1));
 	roster_init(&server.active);
 	object_cache_init(&server.visitors, sizeof(struct pending_visitor));
 	notices_init(&server.notices, 1);

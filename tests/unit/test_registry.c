@@ -143,6 +143,24 @@ START_TEST(a_tunnel_is_found_by_the_key_of_its_connection)
 }
 END_TEST
 
+START_TEST(all_of_a_key_is_compared)
+{
+	struct registry_entry a = entry_of(1, &first, 0);
+	struct registry_entry b = entry_of(1, &second, 0);
+
+	b.uuid.bytes[UUID_BYTES - 1] ^= 1;
+	registry_init(&registry, &calls);
+	registry_put_key(&registry, &a);
+	ck_assert_ptr_null(registry_find_key(&registry, &b.uuid, NULL));
+	registry_put_key(&registry, &b);
+	ck_assert_ptr_eq(registry_find_key(&registry, &a.uuid, NULL), &first);
+	ck_assert_ptr_eq(registry_find_key(&registry, &b.uuid, NULL), &second);
+	registry_remove_key(&registry, &a);
+	registry_remove_key(&registry, &b);
+	registry_destroy(&registry);
+}
+END_TEST
+
 START_TEST(a_key_is_of_no_use_to_another_principal)
 {
 	/* Stand for principals; nobody looks into them. */
@@ -272,7 +290,7 @@ END_TEST
 
 SUITE_MAIN("registry", a_tunnel_is_found_at_its_port_with_a_reference,
     who_was_replaced_does_not_take_its_successor_off, all_are_visited_once,
-    a_tunnel_is_found_by_the_key_of_its_connection,
+    a_tunnel_is_found_by_the_key_of_its_connection, all_of_a_key_is_compared,
     a_key_is_of_no_use_to_another_principal, a_key_of_two_is_the_key_of_none,
     older_connections_of_an_instance_are_visited,
     a_port_is_claimed_by_one_at_a_time, who_waits_gets_the_port_in_the_end)

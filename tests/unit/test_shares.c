@@ -16,7 +16,7 @@ static unsigned seated;
 static void
 start(void)
 {
-	ck_assert(shares_init(&shares, MOST));
+	ck_assert(shares_init(&shares, MOST, 1));
 	small = shares_open(&shares, 1001);
 	large = shares_open(&shares, 1002);
 	ck_assert_ptr_nonnull(small);
