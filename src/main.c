@@ -29,11 +29,11 @@
 
 #define TEXT_SIZE 640
 
-/* Parts of memory that may be lent for bytes in flight. */
+/* The fraction of memory that may be lent for bytes in flight. */
 #define BUFFERS_SHARE 8
 #define PIPES_SHARE   16
-/* A visitor is let in for so much memory: the default of --max-visitors. A
- * control group is charged for what is in sockets, which the system limits
+/* One visitor is admitted for this much memory: the default of --max-visitors.
+ * A control group is charged for what is in sockets, which the system limits
  * otherwise. */
 #define VISITOR_BYTES          ((uint64_t)128 * 1024)
 #define VISITOR_BYTES_IN_GROUP ((uint64_t)256 * 1024)
@@ -43,13 +43,13 @@
 /* Ports below this are the system's, as a rule. */
 #define FREE_PORT_LOWEST 1024
 
-/* An address that is not there is looked for so often. */
+/* How often to look for an address that is not there yet. */
 #define ADDRESS_WAIT_MS 1000
 
 /* Of all connections and pipes of this process. */
 static struct budget budget;
 
-/* What a person who starts the program must see, wherever the log goes */
+/* what the user who starts the program must see, wherever the log goes */
 __attribute__((__format__(__printf__, 3, 4))) static void
 say(const struct config *config, void (*log)(const char *, ...),
     const char *format, ...)
@@ -65,7 +65,8 @@ say(const struct config *config, void (*log)(const char *, ...),
 		(void)log_stream_write("rebore: ", text);
 }
 
-/* Tell the service manager and the shell. Returns false: said why not. */
+/* Tell the service manager and the shell. Returns false after saying why not.
+ * */
 static bool
 tell_ready(
     const struct config *config, struct daemon *daemon, const char *status)
@@ -135,7 +136,7 @@ say_why_not_listening(const struct config *config, enum error error)
 	    advice);
 }
 
-/* What is odd about the secret files */
+/* Warn of oddities of the secret files. */
 static void
 warn_of_oddities(const struct config *config)
 {
@@ -175,8 +176,8 @@ replace_secrets(struct config *config, struct server *server)
 	warn_of_oddities(config);
 }
 
-/* Whether the addresses to listen on are there; else why says what is missing.
- */
+/* Whether the addresses to listen on exist; if not, why says what is missing.
+ * */
 static bool
 has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
 {
@@ -203,8 +204,8 @@ has_addresses(struct server_options *server, char why[static TEXT_SIZE / 2])
 }
 
 /*
- * The shell need not wait for an address, which may come when the rest of the
- * system has been started. What is named by then is in the start's folder.
+ * The shell need not wait for an address that may appear when the rest of the
+ * system is up. Relative paths have been resolved by then.
  */
 static bool
 leave_shell(struct config *config, struct daemon *daemon)
@@ -227,7 +228,7 @@ leave_shell(struct config *config, struct daemon *daemon)
 }
 
 /*
- * An address, or its link, may come later than this program: wait for it.
+ * An address, or its link, may appear later than this program: wait for it.
  *
  * Returns false when the program is to end instead; status says how.
  */
@@ -362,7 +363,7 @@ run_client(struct config *config, struct daemon *daemon)
 		    errno != 0 ? strerror(errno) : error_text(error));
 		return STATUS_FAILED;
 	}
-	/* Its status is told by the client, perhaps already. */
+	/* The client reports its status, and may have done so already. */
 	is_ready = tell_ready(config, daemon, NULL);
 	if (is_ready)
 		wait_for_client(client);
@@ -372,7 +373,7 @@ run_client(struct config *config, struct daemon *daemon)
 	return is_ready ? status_of_end(end) : STATUS_FAILED;
 }
 
-/* Returns false: said why not. */
+/* Returns false after saying why not. */
 static bool
 take_pidfile(const struct config *config, struct pidfile *pidfile)
 {
@@ -434,8 +435,9 @@ count_visitors(uint64_t memory)
 	return visitors < VISITORS_MOST ? (unsigned)visitors : VISITORS_MOST;
 }
 
-/* Whoever opens connections and reads nothing must not use memory up: part of
- * it may be lent for bytes in flight, and so many visitors are let in. */
+/* Peers that open connections and read nothing must not use up the memory: only
+ * part of it may be lent for bytes in flight, and the number of visitors is
+ * limited. */
 static void
 share_memory(struct config *config)
 {
@@ -482,7 +484,7 @@ run_in_process(struct config *config, struct daemon *daemon)
 	return status;
 }
 
-/* Returns the status to end with, in the parent of a daemon too. */
+/* Returns the exit status, also in the parent of a daemon. */
 static enum status
 run_or_fork(struct config *config)
 {
@@ -512,14 +514,14 @@ status_of_output(void)
 int
 main(int argc, char **argv)
 {
-	/* Static: a stop may leave threads behind, which go on to read it. */
+	/* Static, because a stop may leave threads behind that read it. */
 	static struct config config;
 	char error[OPTIONS_ERROR_SIZE];
 	enum status status = STATUS_FAILED;
 	enum options_result result;
 
 	if (fd_fill_standard() != ERROR_NONE)
-		return STATUS_FAILED; /* and nowhere to say why */
+		return STATUS_FAILED; /* and there is nowhere to say why */
 	json_arena_install();
 	result = options_parse(argc, argv, &config, error);
 	if (result == OPTIONS_RUN)

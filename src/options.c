@@ -120,7 +120,7 @@ take_value(struct options_work *work, const struct options_row *row,
 }
 
 /* Whether text is a value of row. It is stored, but the command line is refused
- * then. */
+ * in that case. */
 static bool
 is_value_of(
     struct options_work *work, const struct options_row *row, const char *text)
@@ -249,8 +249,8 @@ reject_long(struct options_work *work, char *word)
 }
 
 /*
- * A long option behind one hyphen, such as -to: its letters would be taken for
- * options of one letter, or for the value of one.
+ * A long option behind one hyphen, such as -to, whose letters would be taken
+ * for options of one letter, or for the value of one.
  *
  * Returns whether it was refused.
  */
@@ -399,7 +399,8 @@ take_environment(struct options_work *work, const struct options_row *row)
 	}
 }
 
-/* What was not given: by the environment, by the default, or an error. */
+/* Fill in what was not given: from the environment, by the default, or report
+ * an error. */
 static void
 complete(struct options_work *work, const struct options_row *row)
 {
@@ -407,7 +408,7 @@ complete(struct options_work *work, const struct options_row *row)
 	char name[NAME_SIZE];
 	char allowed[VALUE_SIZE];
 
-	/* A secret file goes before the environment. */
+	/* A secret file takes precedence over the environment. */
 	if (row->is_secret && *origin == OPTIONS_FROM_NOWHERE &&
 	    work->origins[OPTIONS_ROW_SECRET_FILE] != OPTIONS_FROM_NOWHERE)
 		*origin = OPTIONS_FROM_DEFAULT;

@@ -1,10 +1,10 @@
 /*
  * options - the command line and the environment, read into a configuration.
  *
- * One table has every option: name, argument, default, range, variable of the
- * environment, help. It feeds the parser, the check of values and --help. An
- * option goes before the environment, REBORE_X there before BORE_X, and either
- * before the default.
+ * One table has every option: name, argument, default, range, environment
+ * variable, help. The parser, the checks of values and --help are made from it.
+ * The command line takes precedence over the environment, REBORE_X over BORE_X,
+ * and both over the default.
  */
 #ifndef REBORE_OPTIONS_H
 #define REBORE_OPTIONS_H
@@ -19,7 +19,7 @@
 #define OPTIONS_ERROR_SIZE 640
 
 enum options_result {
-	/* The configuration is complete, but for the secret files. */
+	/* The configuration is complete, except for the secret files. */
 	OPTIONS_RUN,
 	/* --help or --version came before any error. */
 	OPTIONS_HELP,
@@ -33,10 +33,10 @@ enum options_result {
 /*
  * Read the command line. Does no I/O and may be called again.
  *
- * argv: of main(); a secret in it is overwritten, whatever the result. So is
- * one in the environment, which then has no such variable any more.
- * config: complete on OPTIONS_RUN, else only its command is valid, the one that
- * --help is asked for.
+ * argv: of main(); a secret in it is overwritten, whatever the result. A secret
+ * in the environment is overwritten too, and its variable removed.
+ * config: complete on OPTIONS_RUN; else only its command is valid, the one that
+ * --help was asked for.
  * error: on OPTIONS_USAGE one line that names the option, its value and what is
  * allowed; else empty.
  * Threads: the main thread, before it starts another.
@@ -46,11 +46,11 @@ enum options_result options_parse(int argc, char **argv, struct config *config,
 
 /*
  * Read the secret files that config names, if any, and derive the keys, which
- * are the caller's to wipe (server_start(), client_start() and
- * server_set_keys() copy them).
+ * the caller has to wipe (server_start(), client_start() and server_set_keys()
+ * copy them).
  *
- * again: they were read before. None can be a pipe then; the keys of before are
- * replaced.
+ * again: they were read before. None can be a pipe then, and the earlier keys
+ * are replaced.
  * Returns OPTIONS_RUN, or OPTIONS_FAILED with error as above, and no keys.
  */
 enum options_result options_read_secrets(

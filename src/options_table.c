@@ -22,7 +22,7 @@ target_of(struct options_work *work, const struct options_row *row)
 	       (is_own ? row->server_target : row->target);
 }
 
-/* Digits and nothing else, in the range of row */
+/* digits only, in the range of row */
 static bool
 parse_number(const struct options_row *row, const char *text, uint32_t *number)
 {
@@ -122,7 +122,7 @@ set_local_host(
 	struct address_name name;
 
 	(void)row;
-	/* 0 can only be the default, so any other port was in the text. */
+	/* 0 can only be the default; any other port was in the text. */
 	if (!address_name_parse(text, 0, &name) || name.port != 0)
 		return false;
 	memcpy(local->host, name.host, sizeof local->host);

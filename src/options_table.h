@@ -85,7 +85,8 @@ struct options_row {
 	int letter;
 	/* What its argument is called; NULL: it takes none. */
 	const char *argument;
-	/* Taken for an argument that may be missing, and is; NULL: may not. */
+	/* The value used if the argument is missing; NULL: it may not be
+	 * missing. */
 	const char *implied;
 	/* The default; NULL: none, or help says it. */
 	const char *fallback;
@@ -110,7 +111,8 @@ struct options_row {
 	    const char *text);
 	/* Where set() stores it in struct config, if rows share set(). */
 	size_t target;
-	/* The same for CONFIG_SERVER, where that has one of its own; else 0. */
+	/* The same for CONFIG_SERVER, if that has a default of its own; else 0.
+	 * */
 	size_t server_target;
 };
 

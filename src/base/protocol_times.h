@@ -1,9 +1,9 @@
 /*
- * protocol_times - times of rebore-protocol(7) that more than one module keeps.
+ * protocol_times - times of rebore-protocol(7) that more than one module uses.
  *
- * Each has the words of the row in its table, section "Time-outs", by which
- * both sides and the tests know it. A time that one module alone keeps stands
- * there; how these grow on a slow path is patience.h.
+ * Each is named as in the table of the section "Time-outs", by which both sides
+ * and the tests know it. A time that only one module uses is defined there;
+ * patience.h says how these times grow on a slow path.
  */
 #ifndef REBORE_BASE_PROTOCOL_TIMES_H
 #define REBORE_BASE_PROTOCOL_TIMES_H
@@ -11,8 +11,8 @@
 /* "to connect" */
 #define PROTOCOL_CONNECT_MS 3000
 /* "to connect, a second connection" and "to connect, a data connection again":
- * SYNs go out at least once a second, and one gets through soon after the path
- * is back. */
+ * a SYN goes out at least once a second, so that one arrives soon after the
+ * path is back. */
 #define PROTOCOL_CONNECT_AGAIN_MS 1500
 /* "each message of the handshake" */
 #define PROTOCOL_HANDSHAKE_MS 3000
@@ -28,7 +28,7 @@
 #define PROTOCOL_ACCEPT_MS 10000
 /* "a refused client may read why" */
 #define PROTOCOL_REFUSED_READS_MS 1000
-/* For the last message, Bye, which may be lost; not in the table. */
+/* for the last message, Bye, which may be lost; not in the table */
 #define PROTOCOL_BYE_MS 200
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * attempt - what an attempt to have a tunnel came to: a plain value, written by
+ * attempt - the result of an attempt to get a tunnel: a plain value, written by
  * control and read by reconnect.
  */
 #ifndef REBORE_CLIENT_ATTEMPT_H
@@ -17,7 +17,7 @@ enum attempt_outcome {
 	ATTEMPT_BYE,
 	/* The tunnel stood, and another of our instance has it now. */
 	ATTEMPT_DISPLACED,
-	/* It never stood; the next attempt may do better. */
+	/* No tunnel came up; the next attempt may succeed. */
 	ATTEMPT_FAILED,
 	/* The same, because the public port is taken. */
 	ATTEMPT_PORT_TAKEN,
@@ -31,31 +31,32 @@ enum attempt_outcome {
 
 struct attempt_end {
 	enum attempt_outcome outcome;
-	/* What Hello asked for; 0: any port. */
+	/* The port that Hello asked for; 0: any. */
 	uint16_t asked_port;
-	/* How long the tunnel stood, and whether it carried bytes of a visitor
-	 * to the local service; 0 and false where it never stood. */
+	/* How long the tunnel was up, and whether it carried bytes of a visitor
+	 * to the local service; 0 and false if it was never up. */
 	int64_t stood_ms;
 	bool carried;
-	/* The server keeps the port for so long after a loss; 0: it does not.
-	 */
+	/* How long the server reserves the port after a loss; 0: it does not.
+	 * */
 	uint32_t lease_ms;
-	/* On ATTEMPT_BYE: the server listens again in so long; 0: not said. */
+	/* On ATTEMPT_BYE: the server listens again after this time; 0: unknown.
+	 * */
 	uint32_t retry_ms;
-	/* The highest attempt number that the server knows of our instance,
-	 * where it has told one behind a refusal; else 0. */
+	/* The highest attempt number that the server knows of our instance, if
+	 * it sent one after a refusal; else 0. */
 	uint64_t known_attempt;
-	/* The network has changed: there is no reason to wait. */
+	/* The network has changed, so there is no reason to wait. */
 	bool at_once;
-	/* On ATTEMPT_PORT_TAKEN: known_attempt was above ours, and ours has
-	 * been raised above it. */
+	/* On ATTEMPT_PORT_TAKEN: known_attempt was higher than our number,
+	 * which has been raised above it. */
 	bool caught_up;
-	/* On ATTEMPT_REFUSED: another secret is there to be tried. */
+	/* On ATTEMPT_REFUSED: there is another secret to try. */
 	bool has_other_secret;
 };
 
-/* Returns whether a tunnel stood before this outcome; ATTEMPT_STOPPED does not
- * tell. */
+/* Returns whether the tunnel was up before this outcome. Cannot be told from
+ * ATTEMPT_STOPPED. */
 static inline bool
 attempt_stood(enum attempt_outcome outcome)
 {

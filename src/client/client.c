@@ -28,19 +28,21 @@
 #include "os/timer.h"
 #include "os/wakeup.h"
 
-/* How long an address of the local service is used without a new look-up. */
+/* How long an address of the local service is used before the name is looked up
+ * again. */
 #define LOCAL_AGE_MS 5000
-/* A change of the network ends a backoff wait at most once in this time, as
- * some networks change all day. */
+/* A change of the network ends a backoff wait at most once in this time: some
+ * networks change all day. */
 #define CUT_EVERY_MS 5000
-/* How often a waiting client looks whether the system was suspended. */
+/* How often a waiting client checks whether the system was suspended. */
 #define LOOK_MS 5000
-/* How often a client whose secret was refused looks for another in the file. */
+/* How often a client whose secret was refused checks the file for another one.
+ * */
 #define LOOK_FOR_KEY_MS 2000
 /* A longer gap than this means that the system was suspended, and not merely
  * that the thread was scheduled late. */
 #define SUSPENDED_MS 2000
-/* How long workers may take to end, and then the disk. */
+/* How long to wait for workers to end, and then for the disk. */
 #define END_MS 500
 
 struct client {
@@ -54,7 +56,7 @@ struct client {
 	struct resolve *local_name;
 	struct identity identity;
 	struct keyring keys;
-	struct wakeup stop;  /* once sent it stays readable */
+	struct wakeup stop;  /* stays readable once it was sent */
 	struct wakeup end;   /* the same, for workers, after the drain */
 	struct wakeup retry; /* ends one backoff wait */
 	int timer_fd;
@@ -64,14 +66,15 @@ struct client {
 	 * runs. */
 	struct reconnect reconnect;
 	struct rekey rekey;
-	struct repeat losses; /* that were logged */
+	struct repeat losses; /* failures that were logged */
 	struct netwatch watch;
 	int64_t cut_ms;       /* when a network change last ended a wait */
 	int64_t suspended_ms; /* how long the system was suspended so far */
 	bool needs_secret; /* our secret was refused, and there is no other */
-	uint16_t public_port; /* of the last tunnel that was up; 0: none */
-	int64_t lost_ms;      /* since when the tunnel is down; 0: it is up */
-	bool has_stood;       /* there was a tunnel in this process */
+	/* of the last tunnel that was up; 0: there was none */
+	uint16_t public_port;
+	int64_t lost_ms; /* when the tunnel went down; 0: it is up */
+	bool has_stood;  /* there was a tunnel in this process */
 	enum client_end ending;
 
 	atomic_bool has_ended;
@@ -94,8 +97,8 @@ tell_status(const struct client *client, const char *status)
 		client->options->on_status(status);
 }
 
-/* Warn that the public address has changed: users of the old one cannot know.
- */
+/* Warn that the public address has changed: users of the old address do not
+ * know. */
 static void
 warn_of_new_address(
     const struct client *client, uint16_t old_port, const char *address)
@@ -117,8 +120,8 @@ established(void *context, uint16_t public_port)
 	char server[ADDRESS_NAME_TEXT_SIZE];
 	char status[ADDRESS_NAME_TEXT_SIZE + 32];
 
-	/* Before the log line: a script that waits for it may kill the client
-	 * next. */
+	/* Before the log line: a script that waits for the line may kill the
+	 * client next. */
 	identity_set_port(&client->identity, public_port);
 	public_address(client, public_port, address);
 	address_name_print(&client->options->server, server);
@@ -183,8 +186,8 @@ attempt(struct client *client, struct control *control)
 	    "cannot start a thread: %s", strerror(errno));
 }
 
-/* Answers of name servers that were reached over the old path, and their
- * time-outs, are not used any more. */
+/* Discard answers of name servers that were reached over the old path, and
+ * their time-outs. */
 static void
 look_up_anew(struct client *client)
 {
@@ -192,13 +195,13 @@ look_up_anew(struct client *client)
 	resolve_network_changed(client->local_name);
 }
 
-/* Returns whether something has happened that is a reason to try again now. */
+/* Returns whether there is a reason to try again now. */
 static bool
-is_news(struct client *client, bool network_told)
+is_news(struct client *client, bool network_is_readable)
 {
 	int64_t suspended_ms = clock_suspended_ms();
 	bool slept = suspended_ms - client->suspended_ms > SUSPENDED_MS;
-	bool changed = network_told && netwatch_changed(&client->watch);
+	bool changed = network_is_readable && netwatch_changed(&client->watch);
 
 	client->suspended_ms = suspended_ms;
 	if (slept || changed)
@@ -206,7 +209,7 @@ is_news(struct client *client, bool network_told)
 	return slept || (changed && netwatch_has_route(&client->watch));
 }
 
-/* Whether the secret was refused, and the file has another one now. */
+/* Whether the secret was refused, and the file now has another one. */
 static bool
 has_new_key(struct client *client)
 {
@@ -217,12 +220,12 @@ has_new_key(struct client *client)
 }
 
 /*
- * Wait until end_ms, or less: until somebody asks for it, until there is
- * another secret to try, or until the network has changed, but so only once in
- * CUT_EVERY_MS, and not if it was the secret that was refused.
+ * Wait until end_ms, or until there is a reason to try earlier: a request
+ * (client_retry_now()), another secret, or a change of the network. The latter
+ * counts once in CUT_EVERY_MS, and not after the secret was refused.
  *
- * Returns ERROR_STOPPED when the client is to end, ERROR_AGAIN when end_ms is
- * not reached, ERROR_NONE when it is of no more interest.
+ * Returns ERROR_STOPPED when the client is to end, ERROR_AGAIN when end_ms has
+ * not been reached yet, and ERROR_NONE when the wait is over.
  */
 static enum error
 wait_a_while(struct client *client, int64_t *end_ms)
@@ -255,7 +258,7 @@ wait_a_while(struct client *client, int64_t *end_ms)
 	return ERROR_AGAIN;
 }
 
-/* Wait out a delay. Returns whether the client is to end. */
+/* Wait for the delay. Returns whether the client is to end. */
 static bool
 wait_out(struct client *client, uint32_t delay_ms)
 {
@@ -269,15 +272,15 @@ wait_out(struct client *client, uint32_t delay_ms)
 	return error == ERROR_STOPPED;
 }
 
-/* Say that the attempt came to nothing or the tunnel was lost, and when the
- * next one is due; the same failure only once in a while. */
+/* Log that the attempt failed or the tunnel was lost, and when the next attempt
+ * is due; the same failure only once in a while. */
 static void
 log_failure(
     struct client *client, const struct control *control, uint32_t delay_ms)
 {
 	bool lost = attempt_stood(control->end.outcome);
 	const char *what = lost ? "connection lost" : "no connection";
-	/* A refused secret will hardly mend itself. */
+	/* A refused secret rarely becomes valid by itself. */
 	void (*log)(const char *, ...) =
 	    client->needs_secret ? log_error : log_warning;
 	double delay_s = (double)delay_ms / 1000;
@@ -292,7 +295,7 @@ log_failure(
 		log("%s%s; trying again in %.1f s", status, more, delay_s);
 }
 
-/* Say why there is no other attempt. */
+/* Log why there is no further attempt. */
 static void
 log_why_final(const struct client *client, const struct control *control)
 {
@@ -322,8 +325,8 @@ log_why_final(const struct client *client, const struct control *control)
 }
 
 /*
- * The secret was refused: look whether the file has another one by now. Returns
- * whether it has.
+ * The secret was refused: check the file for another one. Returns whether there
+ * is one.
  */
 static bool
 find_other_secret(struct client *client)
@@ -348,8 +351,9 @@ add_facts(struct client *client, struct attempt_end *end)
 			    "knows of us; going on from there");
 	if (attempt_stood(end->outcome)) {
 		client->lost_ms = clock_now_ms();
-		/* Asked for while the tunnel stood: there was nothing to try
-		 * again, and the wait that begins now is not meant. */
+		/* The request came while the tunnel was up, when there was
+		 * nothing to try. It does not apply to the wait that begins
+		 * now. */
 		wakeup_clear(&client->retry);
 	}
 }
@@ -367,7 +371,7 @@ take_new_identity(struct client *client, const struct control *control)
 	identity_renew(&client->identity);
 }
 
-/* Decide what comes after an attempt, and say so. */
+/* Decide what follows an attempt, and log it. */
 static struct reconnect_decision
 decide(struct client *client, struct control *control)
 {
@@ -415,7 +419,7 @@ supervise(void *argument)
 	return NULL;
 }
 
-/* Release what client_create() made, as far as it came. */
+/* Release what client_create() has made so far. */
 static void
 destroy_client(struct client *client)
 {
@@ -473,7 +477,8 @@ open_all(struct client *client)
 	return error;
 }
 
-/* Make the parts of a client; destroy_client() takes it at any state. */
+/* Make the parts of a client. On failure destroy_client() releases those that
+ * were made. */
 static enum error
 make_parts(struct client *client, const struct client_options *options,
     const struct auth_key *key, struct client_failure *failure)
@@ -582,7 +587,9 @@ client_join(struct client *client)
 		error = ERROR_TIMEOUT;
 	if (error == ERROR_NONE)
 		destroy_client(client);
-	else /* threads are left that use the rest: wipe what nobody holds */
+	/* Threads that are left use the rest: wipe only the keys that no thread
+	 * holds. */
+	else
 		(void)keyring_replace(&client->keys, NULL, 0);
 	return end;
 }

@@ -5,9 +5,9 @@
 #define REBORE_CLIENT_CLIENT_END_H
 
 enum client_end {
-	/* As asked: client_stop(), or a loss that must not be mended. */
+	/* As requested: client_stop(), or a loss with --no-reconnect. */
 	CLIENT_END_STOPPED,
-	/* The first attempt failed, and there is no other. */
+	/* The first attempt failed, and the user allows no other. */
 	CLIENT_END_FAILED,
 	/* max_retries is used up. */
 	CLIENT_END_GAVE_UP,

@@ -1,10 +1,10 @@
 /*
- * client_options - what `rebore local` is asked for, but for its secret.
+ * client_options - the settings of `rebore local`, except for its secret.
  *
- * The caller of client_start() fills and owns it. All threads of the client
- * read it without a lock, so that it stays as it is, and where it is, from then
- * on; as client_join() may leave threads behind, to the end of the process. The
- * secret is no part of it: it is replaced and wiped (wire/keyring).
+ * The caller of client_start() fills and owns them. All threads of the client
+ * read them without a lock, so they must stay unchanged and in place until the
+ * process ends: client_join() may leave threads behind. The secret is not
+ * included, since it is replaced and wiped (wire/keyring).
  */
 #ifndef REBORE_CLIENT_CLIENT_OPTIONS_H
 #define REBORE_CLIENT_CLIENT_OPTIONS_H
@@ -22,23 +22,26 @@ struct client_options {
 	struct address_name server;
 	/* There is a secret. */
 	bool has_secret;
-	/* The file it is from, from the root, to be read again; NULL: not from
-	 * a file, or from one that cannot be read again. */
+	/* The file that the secret is from, as an absolute path, to be read
+	 * again; NULL: the secret is not from a file, or its file cannot be
+	 * read again. */
 	const char *secret_path;
 	/* The public port to ask for, and when to try again. */
 	struct reconnect_rules reconnect;
-	/* Without a message for so long the connection is lost; 2,000 or
+	/* The connection is lost after this time without a message; 2,000 or
 	 * more. */
 	unsigned heartbeat_timeout_ms;
-	/* A visitor waits so long for a local service that does not answer. */
+	/* How long a visitor waits for a local service that does not answer. */
 	unsigned local_retry_ms;
-	/* Data connections to be kept ready for visitors; 0: none. */
+	/* How many data connections to have ready for visitors; 0: none. */
 	unsigned spares;
-	/* Of the process, and how many visitors and spares there may be. */
+	/* The process's budget, and how many visitors and spares there may be.
+	 * */
 	struct budget *budget;
-	/* Proxied connections may go on so long after client_stop(). */
+	/* How long proxied connections may go on after client_stop(). */
 	unsigned drain_s;
-	/* Where the client's identity outlives the process; NULL: nowhere. */
+	/* The state file, where the client's identity outlives the process;
+	 * NULL: none. */
 	const char *state_path;
 
 	/*

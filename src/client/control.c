@@ -18,18 +18,18 @@
  * that the thread was scheduled late. */
 #define SUSPENDED_MS 2000
 
-/* The connections of an attempt that has succeeded. On the stack of the control
- * thread. */
+/* The connections of an attempt that has succeeded. On the control thread's
+ * stack. */
 struct standing {
 	struct control *control;
 	struct control_state state;
-	/* The current connection, and room for that of a rival. */
+	/* The current connection, and a place for a rival's. */
 	struct handshake shakes[2];
 	struct handshake *current;
 	struct handshake *other;
 	struct worker_session *session;
 	int64_t suspended_ms; /* how long the system was suspended so far */
-	bool told_unknown;
+	bool unknown_is_logged;
 	struct rival rival;
 };
 
@@ -62,13 +62,13 @@ beat(struct standing *standing)
 
 	atomic_store(&standing->session->server.rtt_ms,
 	    tcp_rtt_ms(transport_fd(&standing->current->transport)));
-	/* A heartbeat that finds no room in the queue is not needed: others are
-	 * queued. Failures show when the connection is read. */
+	/* A heartbeat that finds no room in the queue is not needed: other
+	 * messages are queued. Failures show when the connection is read. */
 	if (channel_put(channel, &heartbeat) == ERROR_NONE)
 		(void)channel_flush(channel);
 }
 
-/* End the rival, and the connection that it may have got. */
+/* End the rival, and close the connection if it has got one. */
 static void
 drop_rival(struct standing *standing)
 {
@@ -81,7 +81,7 @@ drop_rival(struct standing *standing)
 	rival_join(rival);
 	if (other->outcome != HANDSHAKE_DONE)
 		return;
-	/* The answer has come although the rival was ended. */
+	/* The answer arrived although the rival was called off. */
 	if (standing->state.cause == CONTROL_CAUSE_STOPPED)
 		say_bye(other);
 	handshake_end(other);
@@ -92,10 +92,11 @@ static const struct control_event commitment = {
     .kind = CONTROL_EVENT_RIVAL_COMMITTED};
 
 /*
- * Do what a step asks for, but to end and to promote, which are the caller's.
+ * Do what a step asks for, except for ending and promoting, which are left to
+ * the caller.
  *
- * next: what has come of it, when there is something.
- * Returns whether there is.
+ * next: set to the event that results, if there is one.
+ * Returns whether there is one.
  */
 static bool
 act(struct standing *standing, unsigned actions, struct control_event *next)
@@ -114,7 +115,7 @@ act(struct standing *standing, unsigned actions, struct control_event *next)
 		rival_interrupt(&standing->rival);
 	}
 	if (actions & CONTROL_DO_START_RIVAL) {
-		/* One that was called off */
+		/* an earlier rival that was called off */
 		drop_rival(standing);
 		*next =
 		    (struct control_event){.kind = CONTROL_EVENT_RIVAL_FAILED};
@@ -124,7 +125,7 @@ act(struct standing *standing, unsigned actions, struct control_event *next)
 	return false;
 }
 
-/* The reason of a loss, where it is not given when it is found. */
+/* Give the reason of a loss, unless it was given when the loss was found. */
 static void
 explain_loss(struct standing *standing)
 {
@@ -165,7 +166,8 @@ explain_loss(struct standing *standing)
 		    control->reason);
 }
 
-/* Take an event and what comes of it. Returns the actions of the event. */
+/* Process an event and the events that result from it. Returns the actions of
+ * all. */
 static unsigned
 step_state(struct standing *standing, struct control_event event)
 {
@@ -189,7 +191,8 @@ step_state(struct standing *standing, struct control_event event)
 
 /*
  * Pass an event to the state. If the rival has sent Hello meanwhile, the state
- * learns that first: what comes on the current connection may follow from it.
+ * learns that first, because what arrives on the current connection may be a
+ * consequence.
  */
 static unsigned
 tell_state(struct standing *standing, enum control_event_kind kind)
@@ -204,13 +207,13 @@ tell_state(struct standing *standing, enum control_event_kind kind)
 static void
 skip_message(struct standing *standing, const struct message *message)
 {
-	if (!standing->told_unknown)
+	if (!standing->unknown_is_logged)
 		log_warning("the server sent an unexpected %s; it is ignored, "
 			    "and so are further ones",
 		    message->kind == MESSAGE_UNKNOWN
 			? message->as.text
 			: message_name(message->kind));
-	standing->told_unknown = true;
+	standing->unknown_is_logged = true;
 }
 
 /* The server has announced itself: it expects heartbeats of us from now on. */
@@ -255,7 +258,7 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 	(void)tell_state(standing, CONTROL_EVENT_BYE);
 }
 
-/* A message of a server that has something for us. */
+/* Process a message, other than Announce and Bye. */
 static void
 handle(struct standing *standing, const struct message *message)
 {
@@ -290,7 +293,7 @@ lose_channel(struct standing *standing, enum error error)
 	(void)tell_state(standing, CONTROL_EVENT_BROKEN);
 }
 
-/* Take all messages that were read. */
+/* Process all messages that were read. */
 static void
 handle_messages(struct standing *standing)
 {
@@ -336,13 +339,14 @@ end_session(struct standing *standing)
 	standing->session = NULL;
 }
 
-/* Begin to use the connection that has just been got. */
+/* Start to use the connection that was just established. */
 static void
 begin_session(struct standing *standing)
 {
 	struct control *control = standing->control;
 
-	/* Those of the connection before, if there was one, do not count. */
+	/* The lease of the previous connection, if there was one, does not
+	 * count. */
 	control->end.lease_ms = 0;
 	netwatch_set(control->watch, &standing->current->peer);
 	end_session(standing);
@@ -354,11 +358,12 @@ begin_session(struct standing *standing)
 		return;
 	}
 	control->established(control->context, standing->current->public_port);
-	handle_messages(standing); /* came with the answer to Hello */
+	/* messages that arrived with the answer to Hello */
+	handle_messages(standing);
 }
 
-/* Make the rival's connection the current one, which a stop of the client ends.
- * Returns false when the client is being stopped. */
+/* Make the rival's connection the current one, so that a stop of the client
+ * ends it. Returns false when the client is being stopped. */
 static bool
 adopt_rival(struct standing *standing, struct handshake *shake)
 {
@@ -411,7 +416,7 @@ event_of(enum handshake_outcome outcome)
 	return CONTROL_EVENT_RIVAL_FAILED;
 }
 
-/* The rival has come to its end. */
+/* The rival's thread has ended. */
 static void
 settle_rival(struct standing *standing)
 {
@@ -461,7 +466,7 @@ is_readable(int fd)
 	return poll(&slot, 1, 0) == 1;
 }
 
-/* Wait for something, and see to it. */
+/* Wait for an event, and process it. */
 static void
 wait_and_see(struct standing *standing)
 {
@@ -484,7 +489,7 @@ wait_and_see(struct standing *standing)
 	}
 	if (slots[0].revents != 0)
 		read_messages(standing);
-	/* It may be another one by now. */
+	/* The rival may be another one by now. */
 	if (!attempt_is_over(standing) &&
 	    is_readable(rival_done_fd(&standing->rival)))
 		settle_rival(standing);

@@ -1,13 +1,13 @@
 /*
- * control - a control connection, from the attempt to get it to its loss.
+ * control - a control connection, from the attempt to establish it until it is
+ * lost.
  *
- * Runs in the control thread. It decides nothing about what comes after it: it
- * reports a typed result to the supervisor. See rebore-protocol(7), CONTROL
- * CONNECTION.
+ * Runs in the control thread. It does not decide what follows: it reports a
+ * typed result to the supervisor. See rebore-protocol(7), CONTROL CONNECTION.
  *
- * While an announced server is silent, a second connection is dialled beside
- * the first (the rival), in a thread of its own; the one that speaks first is
- * kept.
+ * While an announced server is silent, a second connection (the rival) is
+ * dialled by a thread of its own. The connection on which the server is heard
+ * first stays.
  */
 #ifndef REBORE_CLIENT_CONTROL_H
 #define REBORE_CLIENT_CONTROL_H
@@ -46,7 +46,7 @@ struct control {
 	char reason[HANDSHAKE_REASON_SIZE];
 };
 
-/* Make one attempt; returns when it has failed, or the connection is lost. */
+/* Make one attempt. Returns when it has failed or the connection is lost. */
 void control_run(struct control *control);
 
 #endif

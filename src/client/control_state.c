@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/protocol_times.h"
 
-/* All but what outlives a connection. */
+/* Reset everything except what outlives a connection. */
 static void
 start_over(struct control_state *state, int64_t now_ms)
 {
@@ -51,12 +51,12 @@ start_rival(
 {
 	state->phase = phase;
 	state->rival_is_committed = false;
-	/* One that fails at once must not be followed by the next at once. */
+	/* If a rival fails at once, the next one must not follow at once. */
 	state->rest_ms = now_ms + CONTROL_RIVAL_REST_MS;
 	return CONTROL_DO_START_RIVAL;
 }
 
-/* The current connection is lost; a rival that is under way is waited for. */
+/* The current connection is lost; wait for a rival that is under way. */
 static unsigned
 lose_current(struct control_state *state, enum control_cause cause)
 {
@@ -68,7 +68,7 @@ lose_current(struct control_state *state, enum control_cause cause)
 	return 0;
 }
 
-/* The current connection speaks: a rival is not needed. */
+/* The server is heard on the current connection: no rival is needed. */
 static unsigned
 hear_current(struct control_state *state, int64_t now_ms)
 {
@@ -81,11 +81,11 @@ hear_current(struct control_state *state, int64_t now_ms)
 }
 
 /*
- * Another connection of our instance has the place. It is a rival of ours if
- * the Hello of one has had no answer, however long ago: the server, or we, may
- * have been stopped since. One with a higher attempt number takes the place
- * back. Where it was a copy of our state file after all, that copy is
- * displaced, once.
+ * Another connection of our instance has displaced the current one. It is our
+ * own rival if the Hello of one was not answered, however long ago, because the
+ * server or this process may have been stopped since. A rival with a higher
+ * attempt number takes the place back. If the other connection belongs to a
+ * copy of our state file after all, that copy is displaced, once.
  */
 static unsigned
 be_displaced(struct control_state *state, int64_t now_ms)
@@ -101,8 +101,8 @@ be_displaced(struct control_state *state, int64_t now_ms)
 	return start_rival(state, CONTROL_ONLY_RIVAL, now_ms);
 }
 
-/* Only a rival that is committed can have a place where another client has the
- * port. */
+/* Where another client has the port, only a rival that has sent Hello may still
+ * succeed. */
 static unsigned
 be_taken(struct control_state *state)
 {
@@ -133,8 +133,8 @@ pass_time(struct control_state *state, int64_t now_ms)
 	return actions;
 }
 
-/* The client ends: the server need not keep the port, whichever of the two
- * connections it takes for ours. */
+/* The client ends, so the server need not reserve the port, whichever of the
+ * two connections it considers ours. */
 static unsigned
 stop(struct control_state *state)
 {
@@ -144,14 +144,14 @@ stop(struct control_state *state)
 		actions |= CONTROL_DO_BYE_CURRENT;
 	if (state->phase == CONTROL_RIVAL_COMMITTED)
 		actions |= CONTROL_DO_BYE_RIVAL;
-	/* If that comes too late it needs a Bye, see commit_rival(). */
+	/* if that is too late, Bye is needed: see commit_rival() */
 	if (state->phase == CONTROL_RIVAL_OPEN ||
 	    state->phase == CONTROL_ONLY_RIVAL)
 		actions |= CONTROL_DO_CALL_OFF;
 	return actions | be_over(state, CONTROL_CAUSE_STOPPED);
 }
 
-/* An event of the current connection, which stands. */
+/* An event of the current connection, while that is up. */
 static unsigned
 step_current(struct control_state *state, const struct control_event *event)
 {
@@ -194,7 +194,7 @@ commit_rival(struct control_state *state)
 		return state->cause == CONTROL_CAUSE_STOPPED
 		           ? CONTROL_DO_BYE_RIVAL
 		           : 0;
-	/* Also where it was called off, and too late */
+	/* also if it was called off too late */
 	if (state->phase != CONTROL_ONLY_RIVAL)
 		state->phase = CONTROL_RIVAL_COMMITTED;
 	return 0;
@@ -210,8 +210,8 @@ lose_rival(struct control_state *state)
 	return 0;
 }
 
-/* It has ended without an answer. If it is what has displaced the current one,
- * the place is still ours, and is taken back. */
+/* The rival has ended without an answer. If its Hello displaced the current
+ * connection, the place is still ours, and another rival takes it back. */
 static unsigned
 fail_rival(struct control_state *state, int64_t now_ms)
 {
@@ -230,7 +230,8 @@ control_state_step(
 	case CONTROL_EVENT_RIVAL_COMMITTED:
 		return commit_rival(state);
 	case CONTROL_EVENT_RIVAL_REFUSED:
-		/* That Hello displaces nobody; one before it may have. */
+		/* A refused Hello displaces nobody, but an earlier one may
+		 * have. */
 		if (state->rival_is_committed)
 			state->unanswered--;
 		return lose_rival(state);

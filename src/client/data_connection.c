@@ -31,7 +31,8 @@ rtt_of_server(const struct data_connection *connection)
 	return atomic_load(&connection->server->rtt_ms);
 }
 
-/* The deadline for what the server is to send, or take, next. */
+/* The deadline for the next message from the server, or for the server to
+ * accept one. */
 static int64_t
 server_answers_by_ms(const struct data_connection *connection)
 {

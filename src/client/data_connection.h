@@ -1,5 +1,5 @@
 /*
- * data_connection - the way of one visitor to the server: dials it, answers its
+ * data_connection - a visitor's way to the server: dials it, answers its
  * Challenge, and says what the connection is for. See rebore-protocol(7), DATA
  * CONNECTIONS.
  *
@@ -36,7 +36,7 @@ struct data_connection {
 	/* Open once data_connection_wait() has returned ERROR_NONE. */
 	struct transport transport;
 	struct channel channel;
-	/* Of what has failed, for people. */
+	/* The reason of a failure, for people. */
 	char reason[DIAL_TEXT_SIZE + 64];
 
 	/* Private. */
@@ -48,15 +48,15 @@ struct data_connection {
 void data_connection_init(struct data_connection *connection,
     struct data_connection_server *server, int stop_fd);
 
-/* Begin to dial the server. Does not wait. timeout_ms: how long that may take
- * on a path of a short round trip. */
+/* Start to dial the server. Does not wait. timeout_ms: the time-out on a path
+ * with a short round trip. */
 void data_connection_dial(
     struct data_connection *connection, uint32_t timeout_ms);
 
 /*
  * Wait until the connection is open.
  *
- * beside: a dial that goes on meanwhile; its end is not waited for.
+ * beside: another dial that is driven meanwhile; not waited for.
  * Returns ERROR_NONE; ERROR_TIMEOUT with a reason: the server was not reached;
  * ERROR_STOPPED.
  */
@@ -64,8 +64,8 @@ enum error data_connection_wait(
     struct data_connection *connection, struct dial *beside);
 
 /*
- * Wait for the Challenge and queue the answer, which goes out with
- * data_connection_say(). Does nothing where there is no secret.
+ * Wait for the Challenge and queue the answer, which data_connection_say()
+ * sends. Does nothing without a secret.
  *
  * Returns ERROR_NONE or, with a reason, an error of channel_receive().
  */
@@ -76,16 +76,17 @@ enum error data_connection_authenticate(struct data_connection *connection);
 enum error data_connection_say(
     struct data_connection *connection, const struct message *message);
 
-/* Wait without end for a visitor to be announced on an idle connection. Returns
- * ERROR_PROTOCOL: something else was said, or an error of channel_receive(). */
+/* Wait without a deadline until a visitor is announced on an idle connection.
+ * Returns ERROR_PROTOCOL if anything else is received, or an error of
+ * channel_receive(). */
 enum error data_connection_await_visitor(
     struct data_connection *connection, struct announcement *announcement);
 
 /*
- * Returns whether a connection that has failed is to be dialled again: pure.
+ * Returns whether to dial again after a failure: pure.
  *
- * announced_ms: when the visitor was announced last: one that is begun too late
- * would be at the server when the visitor is dropped.
+ * announced_ms: when the visitor was last announced. An attempt that starts too
+ * late would reach the server when the visitor has been dropped.
  */
 bool data_connection_tries_again(int64_t now_ms, int64_t announced_ms);
 

@@ -16,10 +16,11 @@
 #include "net/tcp.h"
 #include "wire/auth.h"
 
-/* A system that asks a second name server after 5 s still gets its answer. */
+/* A system that asks a second name server after 5 s still gets its answer in
+ * time. */
 #define LOOK_UP_MS 10000
 
-/* Of an attempt that another thread may call off */
+/* of an attempt that another thread may call off */
 enum commitment {
 	COMMITMENT_OPEN,
 	COMMITMENT_MADE,
@@ -89,7 +90,7 @@ handshake_channel_text(enum error error)
 	return error_text(error);
 }
 
-/* The first bytes that servers of other protocols send. */
+/* How servers of other protocols begin. */
 static const struct foreign {
 	const char *beginning;
 	const char *name;
@@ -100,8 +101,7 @@ static const struct foreign {
     {"220 ", "a mail or FTP server"},
 };
 
-/* Returns what kind of server the peer is by what it has sent; NULL: unknown.
- */
+/* Returns what kind of server the peer seems to be, or NULL if unknown. */
 static const char *
 foreign_name(const struct channel *channel)
 {
@@ -118,7 +118,8 @@ foreign_name(const struct channel *channel)
 	return NULL;
 }
 
-/* Report that no message came, or none of the protocol. */
+/* Report that no message was received, or something that is not of the
+ * protocol. */
 static void
 report_channel(struct handshake *handshake, enum error error)
 {
@@ -166,8 +167,8 @@ find_server(struct handshake *handshake, struct resolve_list *list)
 	return error;
 }
 
-/* The way there and back is known now; where the system does not tell, the dial
- * took that long or longer. */
+/* The round trip is known now. If the system does not tell it, the time that
+ * the dial took is an upper bound. */
 static void
 set_patience(struct handshake *handshake, int64_t dial_ms)
 {
@@ -199,15 +200,16 @@ connect_to(struct handshake *handshake, const struct resolve_list *list)
 	if (error == ERROR_NONE) {
 		handshake->transport = transport_of(dial.fd);
 		handshake->peer = dial.peer;
-		dial.fd = -1; /* closed by the transport now */
+		dial.fd = -1; /* the transport closes it from here on */
 		set_patience(handshake, clock_now_ms() - start_ms);
 	}
 	dial_end(&dial);
 	return error;
 }
 
-/* Another message came in place of a challenge. Only what a server of the
- * protocol says first when it has no secret is evidence that it has none. */
+/* Another message arrived in place of a challenge. It is evidence that the
+ * server has no secret only if a server of the protocol would begin with it in
+ * that case. */
 static void
 report_no_challenge(struct handshake *handshake, const struct message *message)
 {
@@ -238,8 +240,8 @@ authenticate(struct handshake *handshake)
 	if ((error == ERROR_CLOSED || error == ERROR_RESET ||
 		error == ERROR_TIMEOUT) &&
 	    foreign_name(&handshake->channel) == NULL) {
-		/* A server that restarts closes like this, too: it is no
-		 * evidence. */
+		/* A server that restarts closes the connection like this, too,
+		 * so it is no evidence. */
 		report(handshake, HANDSHAKE_FAILED,
 		    "the server sent no challenge (%s); if this goes on, it "
 		    "may be no rebore server, or the server may run without a "
@@ -288,7 +290,7 @@ await_answer(struct handshake *handshake, struct message *message)
 	return error;
 }
 
-/* What the server has sent behind an Error, in the same write. */
+/* Process what the server has sent behind an Error in the same write. */
 static void
 read_more(struct handshake *handshake)
 {
@@ -304,7 +306,7 @@ read_more(struct handshake *handshake)
 		    "file is a copy of its, or its is a copy of ours");
 }
 
-/* Look at the answer to our Hello. */
+/* Process the answer to our Hello. */
 static enum error
 read_hello_answer(struct handshake *handshake, const struct message *message)
 {
@@ -332,7 +334,7 @@ read_hello_answer(struct handshake *handshake, const struct message *message)
 	return ERROR_PROTOCOL;
 }
 
-/* From here on the server may act on what we say. */
+/* From here on the server may act on Hello. */
 static bool
 commit(struct handshake *handshake)
 {
@@ -346,8 +348,8 @@ commit(struct handshake *handshake)
 }
 
 /*
- * Hello, and right behind it, in the same write, who we are: a server of bore
- * never reads that.
+ * Send Hello, and Announce right behind it in the same write. A server of bore
+ * never reads Announce.
  */
 static enum error
 say_hello(struct handshake *handshake)
@@ -374,8 +376,8 @@ say_hello(struct handshake *handshake)
 	return error;
 }
 
-/* The answer has not come. Where the client ends, nobody will use the port that
- * the server may have given us: behind Hello, Bye takes it back. */
+/* There is no answer. If the client ends, nobody will use the port that the
+ * server may have given us: Bye, behind Hello, releases it. */
 static void
 take_back(struct handshake *handshake)
 {

@@ -1,9 +1,9 @@
 /*
- * handshake - one attempt to get a control connection: look the server up, dial
- * it, authenticate, say Hello, and read the answer.
+ * handshake - one attempt to establish a control connection: look the server
+ * up, dial it, authenticate, send Hello, and read the answer.
  *
- * See rebore-protocol(7), CONTROL CONNECTION. It decides nothing about what
- * comes after it: it reports a typed outcome, with a reason for people.
+ * See rebore-protocol(7), CONTROL CONNECTION. It does not decide what follows:
+ * it reports a typed outcome, with a reason for people.
  */
 #ifndef REBORE_CLIENT_HANDSHAKE_H
 #define REBORE_CLIENT_HANDSHAKE_H
@@ -43,16 +43,17 @@ enum handshake_outcome {
 struct handshake {
 	/* Set before handshake_run(), then read-only. */
 	const struct client_options *options;
-	struct keyring *keys; /* with one, where there is a secret */
+	struct keyring *keys; /* a key, if there is a secret */
 	struct identity *identity;
 	struct resolve *server;
 	struct roster *roster;
 	int stop_fd; /* readable once the client is being stopped */
 	uint16_t asked_port;
 	uint32_t connect_ms;
-	/* A dial that lasts longer begins again so often, see dial.h. */
+	/* If the dial takes this long, it begins again beside (dial.h). */
 	uint32_t again_ms;
-	/* Dial this, and look nothing up; NULL: the name of options. */
+	/* The address to dial without a look-up; NULL: use the name in options.
+	 * */
 	const struct address *known;
 
 	/* Private: whether Hello may be sent, was sent, or must not be. */
@@ -60,18 +61,17 @@ struct handshake {
 	/* Private: a stop sends Bye behind Hello. */
 	atomic_bool bye_on_stop;
 
-	/* How long each message of the server is waited for. */
+	/* How long to wait for each message of the server. */
 	uint32_t answer_ms;
 
 	/* Written by handshake_run(). */
 	enum handshake_outcome outcome;
 	char reason[HANDSHAKE_REASON_SIZE];
-	/* On failure the attempt that the server knows of our instance; 0: it
-	 * has not said. */
+	/* On failure, the attempt number that the server knows of our instance;
+	 * 0: it did not say. */
 	uint64_t known_attempt;
-	/* On HANDSHAKE_DONE; the caller's from then on. The transport is
-	 * entered in the roster as entry, by handshake_run(), and else not
-	 * open. */
+	/* On HANDSHAKE_DONE, the caller's from then on: handshake_run() has
+	 * entered the transport in the roster as entry. Otherwise not open. */
 	struct transport transport;
 	struct roster_entry entry;
 	struct channel channel;
@@ -79,27 +79,27 @@ struct handshake {
 	uint16_t public_port;
 };
 
-/* Start afresh. The fields that the caller sets stay as they are. */
+/* Reset, except for the fields that the caller sets. */
 void handshake_init(struct handshake *handshake);
 
-/* Make the attempt. Waits for the server, within its deadlines. */
+/* Make the attempt. Waits for the server, within the deadlines. */
 void handshake_run(struct handshake *handshake);
 
 /*
- * Call an attempt off that runs in another thread, unless it has said Hello
+ * Call off an attempt that runs in another thread, unless it has sent Hello
  * already: then the server may have acted on it, and its answer counts. Does
- * not wake it: that is for stop_fd and the roster.
+ * not wake the thread: stop_fd and the roster do that.
  *
  * Returns whether it is called off. Threads: any.
  */
 bool handshake_call_off(struct handshake *handshake);
 
-/* Returns whether it has said Hello, or is about to. Threads: any. */
+/* Returns whether the attempt has sent Hello, or is about to. Threads: any. */
 bool handshake_is_committed(const struct handshake *handshake);
 
 /*
- * When stop_fd ends the attempt after its Hello, say Bye: the server need not
- * keep the port. Threads: any, before stop_fd is made readable.
+ * When stop_fd ends the attempt after its Hello, send Bye, so that the server
+ * does not reserve the port. Threads: any, before stop_fd becomes readable.
  */
 void handshake_bye_on_stop(struct handshake *handshake);
 
@@ -107,7 +107,7 @@ void handshake_bye_on_stop(struct handshake *handshake);
 void handshake_report_error(struct handshake *handshake,
     enum handshake_outcome otherwise, const char *text);
 
-/* Returns a failure of channel.h as a text; errno is still its. */
+/* Returns the text of a failure of channel.h, which may depend on errno. */
 const char *handshake_channel_text(enum error error);
 
 /* Leave the roster and close the connection, if there is one. */

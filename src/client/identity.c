@@ -8,9 +8,10 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-/* The file is written once for so many attempts, ... */
+/* Attempt numbers are reserved in the file in blocks of this size, ... */
 #define RESERVE 1000
-/* ... and when fewer are left than this, so that none waits for the disk. */
+/* ... and the next block when fewer than this many are left, so that no attempt
+ * waits for the disk. */
 #define RESERVE_LOW  (RESERVE / 2)
 #define CONTENT_SIZE 1024
 
@@ -62,8 +63,8 @@ static const struct saver_calls saver_calls = {
     .snapshot = snapshot_identity,
 };
 
-/* Have a change written: now, or as long after the one before as flash is to be
- * spared. */
+/* Have a change written now or, to spare flash memory, some time after the
+ * previous one. */
 static void
 ask_to_save(struct identity *identity)
 {
@@ -99,7 +100,8 @@ identity_start(struct identity *identity, const char *state_path, pid_t *holder)
 	    &identity->saver, state_path, &saver_calls, identity, holder);
 	if (error)
 		return error;
-	/* The port that will be granted in a moment need not wait for this. */
+	/* The port that will be granted in a moment is written together with
+	 * this. */
 	saver_ask(&identity->saver, clock_now_ms());
 	wait_for_disk(identity);
 	return ERROR_NONE;

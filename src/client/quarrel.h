@@ -1,6 +1,5 @@
 /*
- * quarrel - notices that two clients take a port from each other again and
- * again.
+ * quarrel - detects that two clients repeatedly take a port from each other.
  *
  * Pure: the caller passes the time.
  */
@@ -14,14 +13,14 @@
 #define QUARREL_TIMES 3
 #define QUARREL_MS    600000
 
-/* Fields are private. All zero is none. */
+/* Fields are private. All zero is the initial state. */
 struct quarrel {
-	/* When we were displaced before, the latest first; 0: never. */
+	/* When we were displaced, the latest first; 0: never. */
 	int64_t displaced_ms[QUARREL_TIMES - 1];
 };
 
 /*
- * Note that we were displaced, now_ms, above 0.
+ * Record that we were displaced at now_ms, which is above 0.
  *
  * Returns whether that makes it a quarrel; then the count starts over.
  */

@@ -4,25 +4,26 @@
 #include "base/clock.h"
 #include "base/u32.h"
 
-/* A session that was up for this long was a good one. */
+/* A session that was up for this long is a good one. */
 #define GOOD_AFTER_MS 10000
-/* Longest delay while the server keeps the port of a good session: visitors
+/* Longest delay while the server reserves the port of a good session: visitors
  * wait for it, and the server may be back at any moment. */
 #define GOOD_LEASE_CAP_MS 2000u
-/* However short its lease is: room for a spread above RECONNECT_LEAST_MS. */
+/* Lower bound of that delay, however short the lease is: room for a spread
+ * above RECONNECT_LEAST_MS. */
 #define CAP_LEAST_MS 200u
-/* The same after a session that was no good one: the server may be back at any
- * moment, too, unless it ends one short session after the other. */
+/* Longest delay after a short session: the server may be back at any moment,
+ * unless it ends one short session after another. */
 #define LEASE_CAP_MS 2000u
 #define HASTY_CAP_MS 7500u
-/* Up to this many short sessions in a row, the delay that a Bye asks for is
- * believed. */
+/* The delay that a Bye asks for is obeyed for up to this many short sessions in
+ * a row. */
 #define HASTY_MOST 1
-/* A port that another holds for longer is not coming back: a lease, or this
- * where the server tells none. */
+/* If another client has held our port for longer than this, or than a lease if
+ * the server tells one, it is not coming back. */
 #define PORT_PATIENCE_MS 30000u
 /* How many attempts may follow at once on an answer of the server until a
- * tunnel is up: no server can make the client spin. */
+ * tunnel is up, so that no server can make the client spin. */
 #define SHORTCUTS_MOST 3
 
 void
@@ -72,7 +73,7 @@ learn_of_session(
 	bool is_good =
 	    !displaced && (end->stood_ms >= GOOD_AFTER_MS || end->carried);
 
-	/* A client that was displaced has no lease any more. */
+	/* A client that was displaced has no lease. */
 	reconnect->lease_ms = displaced ? 0 : end->lease_ms;
 	reconnect->lease_end_ms = now_ms + reconnect->lease_ms;
 	reconnect->after_bye = end->outcome == ATTEMPT_BYE;
@@ -88,10 +89,10 @@ learn_of_session(
 }
 
 /*
- * Act on what the server said of another client with our instance, or of our
- * port.
+ * Act on what the server said about another client with our instance, or about
+ * our port.
  *
- * Returns whether there is a reason to try again at once.
+ * Returns whether to try again at once.
  */
 static bool
 learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
@@ -103,7 +104,7 @@ learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
 	    quarrel_displaced(&reconnect->quarrel, now_ms)) {
 		decision->needs_identity = true;
 		reconnect->port_is_in_doubt = true;
-		/* The other client has the port, and keeps it. */
+		/* The other client has the port, and will not give it up. */
 		reconnect->port_is_gone = true;
 	} else if (end->outcome == ATTEMPT_COPY) {
 		decision->needs_identity = true;
@@ -113,8 +114,8 @@ learn_of_others(struct reconnect *reconnect, const struct attempt_end *end,
 		return true;
 	} else if (end->outcome == ATTEMPT_PORT_TAKEN &&
 		   reconnect->port_is_in_doubt && !reconnect->port_is_gone) {
-		/* The process that shared our identity has the port: waiting is
-		 * useless. */
+		/* The process with the same identity has the port, so waiting
+		 * is useless. */
 		reconnect->port_is_gone = true;
 		return is_any;
 	}
@@ -148,7 +149,7 @@ make_final(struct reconnect_decision *decision, enum client_end end)
 	decision->end = end;
 }
 
-/* An attempt has failed, without evidence that the next one must. */
+/* An attempt has failed, without evidence that the next one will. */
 static void
 judge_failure(struct reconnect *reconnect, struct reconnect_decision *decision)
 {
@@ -176,7 +177,7 @@ judge_refusal(struct reconnect *reconnect, const struct attempt_end *end,
 		make_final(decision, CLIENT_END_REFUSED);
 }
 
-/* Whether that was the last attempt. */
+/* Whether there is no further attempt. */
 static void
 judge(struct reconnect *reconnect, const struct attempt_end *end,
     struct reconnect_decision *decision)
@@ -209,9 +210,9 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
 }
 
 /*
- * Returns the longest delay for now. While the server keeps our port it is
- * short. The server says for how long it does, so a lower bound keeps a server
- * that says nonsense from being tried all the time.
+ * Returns the longest delay for now. It is short while the server reserves our
+ * port. The server says for how long it does; the lower bound keeps a server
+ * that sends nonsense from being tried all the time.
  */
 static uint32_t
 longest(const struct reconnect *reconnect, int64_t now_ms)
@@ -225,7 +226,7 @@ longest(const struct reconnect *reconnect, int64_t now_ms)
 		most_ms = u32_max(reconnect->lease_ms / 4,
 		    reconnect->hasty > HASTY_MOST ? HASTY_CAP_MS
 						  : LEASE_CAP_MS);
-	/* backoff keeps the cap, if that is lower */
+	/* backoff applies the cap, if that is lower */
 	return u32_max(most_ms, CAP_LEAST_MS);
 }
 
@@ -235,8 +236,8 @@ delay_of_bye(
     const struct reconnect *reconnect, uint32_t retry_ms, uint32_t random)
 {
 	uint32_t cap_ms = reconnect->rules.cap_ms;
-	/* A quarter more is the cap: clamping what is spread would make many
-	 * the same. */
+	/* The cap leaves room for a quarter more: limiting the spread delay
+	 * would make many of them equal. */
 	uint32_t wish_ms = u32_min(retry_ms, cap_ms - cap_ms / 5);
 	uint32_t spread_ms;
 

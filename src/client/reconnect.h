@@ -1,20 +1,20 @@
 /*
  * reconnect - what the client does after an attempt: whether it tries again,
- * how long it waits before, and which port it asks for then.
+ * how long it waits first, and which port it asks for then.
  *
- * Delays grow as those of backoff.h, and start over after a session that was a
- * good one: it stood for 10 s or carried bytes of a visitor. Anything less
- * would have a server that accepts and drops hit once a second, for ever. While
- * the server keeps the port of a good session, no delay is above 2 s.
+ * Delays grow as in backoff.h. They start over after a good session, which was
+ * up for 10 s or carried bytes of a visitor: otherwise a server that accepts
+ * and drops clients would be tried once a second for ever. While the server
+ * reserves the port of a good session, no delay is above 2 s.
  *
- * The port that was granted once is asked for again, so that the public address
- * stays. Where the user did not ask for a certain port and another client holds
- * ours for longer than our lease, any port is better than none.
+ * The client asks again for the port that was last granted, so that the public
+ * address stays. If the user did not ask for a certain port, and another client
+ * holds ours for longer than our lease, any port is better than none.
  *
- * Only explicit evidence that no attempt can help is final, and what the user
- * has ruled: no reconnection, or a number of attempts.
+ * The client gives up only on explicit evidence that no attempt can help, or
+ * where the user's settings say so: no reconnection, or a number of attempts.
  *
- * Pure: the state is a plain value, time and randomness come from the caller.
+ * Pure: the state is a plain value; time and randomness come from the caller.
  */
 #ifndef REBORE_CLIENT_RECONNECT_H
 #define REBORE_CLIENT_RECONNECT_H
@@ -27,21 +27,21 @@
 #include "client/client_end.h"
 #include "client/quarrel.h"
 
-/* No delay is shorter, whatever a server says. */
+/* No delay is shorter, whatever a server asks for. */
 #define RECONNECT_LEAST_MS 100u
 
 /* What the user has asked for. */
 struct reconnect_rules {
 	/* The public port; 0: any. */
 	uint16_t public_port;
-	/* false: the first failure or loss is the end. */
+	/* false: the first failure or loss is final */
 	bool reconnect;
 	/* Give up after so many failed attempts in a row; 0: never. */
 	unsigned max_retries;
 	/* No wait is longer; 1000 or more. */
 	uint32_t cap_ms;
-	/* When the secret is refused, ask again so often; 0: that is the end.
-	 */
+	/* How often to try again when the secret is refused; 0: that is final.
+	 * */
 	uint32_t auth_retry_ms;
 };
 
@@ -49,39 +49,40 @@ struct reconnect_rules {
 struct reconnect {
 	struct reconnect_rules rules;
 
-	/* How long to wait */
+	/* how long to wait */
 	struct backoff backoff;
 	uint32_t lease_ms;         /* of the last session */
 	int64_t lease_end_ms;      /* of the last session */
 	uint32_t good_lease_ms;    /* of the last good session */
 	int64_t good_lease_end_ms; /* of the last good session */
-	unsigned hasty;     /* sessions in a row that were no good ones */
-	unsigned shortcuts; /* attempts made at once since a tunnel stood */
+	unsigned hasty;            /* short sessions in a row */
+	unsigned shortcuts; /* attempts made at once since a tunnel was up */
 
-	/* What to ask for */
-	uint16_t public_port; /* granted last; 0: none yet */
-	int64_t taken_ms; /* since when it is refused; CLOCK_NEVER: it is not */
-	bool port_is_gone;     /* the server will not give it to us again */
-	bool port_is_in_doubt; /* a client with our old identity may have it */
+	/* which port to ask for */
+	uint16_t public_port; /* the last one granted; 0: none yet */
+	/* since when that port is refused; CLOCK_NEVER: it is not */
+	int64_t taken_ms;
+	bool port_is_gone;     /* the server will not grant it to us again */
+	bool port_is_in_doubt; /* a client with our old identity may hold it */
 	struct quarrel quarrel;
 
-	/* What is final */
+	/* whether to give up */
 	unsigned failures; /* in a row */
 	bool after_bye;    /* the next failure does not count */
 };
 
 struct reconnect_decision {
-	/* There is no other attempt; how the client ends. delay_ms is 0 then.
-	 */
+	/* There is no further attempt, and this is how the client ends;
+	 * delay_ms is 0. */
 	bool is_final;
 	enum client_end end;
-	/* Until the next attempt, RECONNECT_LEAST_MS to the cap, or, where
-	 * needs_secret, the rule for refused secrets. */
+	/* How long to wait: RECONNECT_LEAST_MS to the cap or, if needs_secret,
+	 * the interval for refused secrets. */
 	uint32_t delay_ms;
-	/* The secret was refused, and there is no other: another one ends the
-	 * wait, a changed network does not. */
+	/* The secret was refused and there is no other. Another secret ends the
+	 * wait; a change of the network does not. */
 	bool needs_secret;
-	/* Another process has our instance: be another one from now on. */
+	/* Another process has our instance: draw a new one. */
 	bool needs_identity;
 };
 
@@ -92,14 +93,14 @@ void reconnect_init(struct reconnect *reconnect,
 /* Returns the port to ask for now; 0: any. */
 uint16_t reconnect_port(const struct reconnect *reconnect, int64_t now_ms);
 
-/* Returns how many attempts in a row came to nothing. */
+/* Returns the number of failed attempts in a row. */
 unsigned reconnect_failures(const struct reconnect *reconnect);
 
-/* A tunnel stands, with this port. */
+/* A tunnel is up, with this port. */
 void reconnect_stands(struct reconnect *reconnect, uint16_t port);
 
 /*
- * Take note of what an attempt came to, and decide what comes next.
+ * Record the result of an attempt, and decide what follows.
  *
  * now_ms: when it ended, above 0. random: 32 uniform random bits.
  * Cannot fail.

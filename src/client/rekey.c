@@ -21,7 +21,7 @@ rekey_accept(struct rekey *rekey)
 	rekey->count = 0;
 }
 
-/* Identifies a key without revealing it. */
+/* Identifies a secret without revealing it. */
 static void
 fingerprint(const struct auth_key *key, char text[static AUTH_TAG_TEXT_SIZE])
 {

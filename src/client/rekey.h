@@ -1,6 +1,6 @@
 /*
- * rekey - what a client does about a secret that the server has refused: it
- * looks whether its file has another one by now.
+ * rekey - when the server has refused a secret, looks for another one in the
+ * secret file.
  */
 #ifndef REBORE_CLIENT_REKEY_H
 #define REBORE_CLIENT_REKEY_H
@@ -11,7 +11,7 @@
 #include "wire/auth.h"
 #include "wire/keyring.h"
 
-/* Contents of the file that are remembered as refused; more are not tried. */
+/* How many refused contents of the file are remembered; no more are tried. */
 #define REKEY_REFUSED_MOST 16
 
 /* Fields are private. */
@@ -23,23 +23,23 @@ struct rekey {
 };
 
 /*
- * path: the file of the secret, from the root; NULL: none that can be read
+ * path: the absolute path of the secret file; NULL: none that can be read
  * again.
- * keys: has the key that is used.
+ * keys: holds the current key.
  */
 void rekey_init(struct rekey *rekey, const char *path, struct keyring *keys);
 
 /* The server has accepted the current key: forget which ones it refused. */
 void rekey_accept(struct rekey *rekey);
 
-/* The key that is used was refused. forget: what was refused before may be
- * tried again. */
+/* The server has refused the current key. forget: keys that were refused
+ * earlier may be tried again. */
 void rekey_refuse(struct rekey *rekey, bool forget);
 
 /*
- * Read the file, and if its content was not refused, use it from now on.
+ * Read the file, and use its content from now on if that was not refused.
  *
- * tell: log why it cannot be read.
+ * tell: log why the file cannot be read.
  * Returns whether there is another key now.
  */
 bool rekey_look(struct rekey *rekey, bool tell);

@@ -1,8 +1,8 @@
 /*
  * rival - the handshake of a second control connection, in a thread of its own,
- * while the first is silent.
+ * while the server is silent on the first.
  *
- * Belongs to the control thread; what comes of it is decided in control_state.
+ * Belongs to the control thread; control_state decides what follows from it.
  */
 #ifndef REBORE_CLIENT_RIVAL_H
 #define REBORE_CLIENT_RIVAL_H
@@ -14,25 +14,26 @@
 #include "net/roster.h"
 #include "os/wakeup.h"
 
-/* Fields are private but for handshake, which is the thread's alone while
- * rival_is_running(), except for what handshake.h lets any thread do. */
+/* Fields are private, except for handshake. While rival_is_running(), the
+ * handshake is the thread's alone, apart from the functions that handshake.h
+ * allows any thread to call. */
 struct rival {
 	struct handshake *handshake;
 	bool has_thread;
 	pthread_t thread;
-	/* Sent by the thread at its end */
+	/* sent by the thread when it ends */
 	struct wakeup done;
-	/* Ends the handshake, together with the roster */
+	/* ends the handshake, together with the roster */
 	struct wakeup stop;
 	struct roster roster;
 };
 
 /*
- * Dial a second connection beside the one of beside, to the same address, and
- * ask for the same port.
+ * Dial a second connection to the address of `beside`, and ask for the same
+ * port.
  *
- * handshake: set as for handshake_run(); kept, and written by the thread.
- * Returns whether that is under way; if not, there is nothing to join.
+ * handshake: set as for handshake_run(); used by the thread until rival_join().
+ * Returns whether the thread was started; if not, there is nothing to join.
  */
 bool rival_start(struct rival *rival, struct handshake *handshake,
     const struct handshake *beside);
@@ -40,24 +41,24 @@ bool rival_start(struct rival *rival, struct handshake *handshake,
 /* Returns whether there is a thread that has not been joined. */
 bool rival_is_running(const struct rival *rival);
 
-/* Returns what to poll for POLLIN: then rival_join() does not wait; -1 where
- * none is running. */
+/* Returns a descriptor that is readable (POLLIN) when rival_join() will not
+ * wait; -1 if no rival is running. */
 int rival_done_fd(const struct rival *rival);
 
 /* End the attempt at once, whatever it waits for. */
 void rival_interrupt(struct rival *rival);
 
 /*
- * Wait for the thread to end; then handshake has the result. Does nothing where
- * none is running.
+ * Wait for the thread to end; then handshake has the result. Does nothing if no
+ * rival is running.
  *
- * On HANDSHAKE_DONE the connection is entered in a roster of the rival's, which
+ * On HANDSHAKE_DONE the connection is entered in the rival's own roster, which
  * rival_release() ends.
  */
 void rival_join(struct rival *rival);
 
-/* After rival_join() of one that was granted, and once its connection is
- * entered elsewhere or closed. */
+/* Call this after rival_join() of a rival that was granted the port, once its
+ * connection is entered in another roster or closed. */
 void rival_release(struct rival *rival);
 
 #endif

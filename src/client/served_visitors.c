@@ -5,14 +5,14 @@
 
 #include "base/clock.h"
 
-/* A visitor that was accepted so lately is not accepted again. */
+/* A visitor that was accepted within this time is not accepted again. */
 #define RECENT_MS 30000
 
 void
 served_visitors_init(struct served_visitors *served)
 {
 	lock_init(&served->lock, LOCK_RANK_SERVED_VISITORS);
-	/* The tables start as zeros: untouched, they cost no memory. */
+	/* The tables start as zeros: untouched pages cost no memory. */
 }
 
 void
@@ -48,7 +48,7 @@ is_recent(struct served_visitors *served, const struct served_visitor *visitor)
 	       visitor->start_ms - recent->accepted_ms < RECENT_MS;
 }
 
-/* Link it where nobody else is on the way to the same one. */
+/* Add it, unless another worker is on its way to the same visitor. */
 static bool
 link_first(struct served_visitors *served, struct served_visitor *visitor)
 {

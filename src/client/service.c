@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/protocol_times.h"
 
-/* How long a connection to the service may take. */
+/* How long connecting to the service may take. */
 #define CONNECT_MS 10000
 
 void
@@ -20,7 +20,7 @@ service_init(struct service *service, const struct address_name *name,
 	dial_none(&service->dial);
 }
 
-/* The name was looked up, or will not be. */
+/* The look-up is over, or there is none. */
 static void
 take_addresses(struct service *service, enum error error, const char *why)
 {
@@ -39,8 +39,8 @@ take_addresses(struct service *service, enum error error, const char *why)
 }
 
 /*
- * Take the addresses as soon as they are there. Returns ERROR_TIMEOUT when they
- * are not by until_ms and may still come; ERROR_STOPPED.
+ * Take the addresses once they are known. Returns ERROR_TIMEOUT if they are not
+ * known by until_ms and may still come; ERROR_STOPPED.
  */
 static enum error
 finish_lookup(struct service *service, int64_t until_ms)
@@ -100,13 +100,13 @@ service_tries_again(int64_t now_ms, int64_t called_ms, uint32_t retry_ms)
 	return now_ms - called_ms < (int64_t)retry_ms;
 }
 
-/* Rest before the service is called again, unless the visitor leaves. */
+/* Wait before the service is dialled again, unless the visitor leaves. */
 static enum error
 rest_for_service(const struct service *service, const struct transport *visitor)
 {
 	struct pollfd slots[] = {
 	    {.fd = service->stop_fd, .events = POLLIN},
-	    /* A reset shows without asking. */
+	    /* poll() reports a reset without being asked */
 	    transport_poll(visitor, 0),
 	};
 

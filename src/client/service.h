@@ -1,10 +1,10 @@
 /*
- * service - the way of one visitor to the local service: looks the name up,
- * dials, and dials again for as long as --local-retry says.
+ * service - a visitor's way to the local service: looks the name up, dials, and
+ * dials again for as long as --local-retry allows.
  *
- * Its owner has the way to the server to go at the same time. So service_call()
- * never waits, the dial can be driven beside another one, and service_wait()
- * waits no longer than it is told.
+ * Its owner connects to the server at the same time. So service_call() never
+ * waits, the dial can be driven together with another one, and service_wait()
+ * waits no longer than its caller allows.
  *
  * Threads: its owner's.
  */
@@ -22,7 +22,7 @@
 
 #define SERVICE_REASON_SIZE (ADDRESS_NAME_TEXT_SIZE + DIAL_TEXT_SIZE)
 
-/* One that does not answer is dialled again so often. */
+/* How often a service that does not answer is dialled again. */
 #define SERVICE_REST_MS 250
 
 struct service {
@@ -31,8 +31,8 @@ struct service {
 	struct resolve *resolve;
 	int stop_fd;
 
-	/* To be driven by dial_wait(), beside another or alone. DIAL_FAILED
-	 * while the name is looked up. */
+	/* Driven by dial_wait(), alone or together with another dial.
+	 * DIAL_FAILED while the name is looked up. */
 	struct dial dial;
 
 	/* Private from here. */
@@ -40,7 +40,7 @@ struct service {
 	struct resolve_ticket ticket;
 	bool is_looking_up;
 	int64_t lookup_end_ms;
-	/* Why the service was not even dialled; "": it was. */
+	/* Why the service was not even dialled; "": it was dialled. */
 	char lookup_failure[SERVICE_REASON_SIZE];
 };
 
@@ -51,7 +51,7 @@ struct service {
 void service_init(struct service *service, const struct address_name *name,
     struct resolve *resolve, int stop_fd);
 
-/* Begin to look the name up and to dial. Does not wait. */
+/* Start to look the name up and to dial. Does not wait. */
 void service_call(struct service *service);
 
 /*
@@ -64,28 +64,28 @@ enum error service_wait(struct service *service, int64_t until_ms);
 
 bool service_is_connected(const struct service *service);
 
-/* Returns whether a service that has failed is to be called again: pure.
- * called_ms: since when the visitor waits for it; retry_ms: for how long it
- * may. */
+/* Returns whether to dial the service again after a failure: pure. called_ms:
+ * when the visitor began to wait for it; retry_ms: how long the visitor may
+ * wait. */
 bool service_tries_again(int64_t now_ms, int64_t called_ms, uint32_t retry_ms);
 
 /*
- * Wait until the service is connected, and call it again where it fails, as
+ * Wait until the service is connected, and dial it again after a failure as
  * service_tries_again() says.
  *
- * visitor: of the data connection, which shows when the visitor leaves.
+ * visitor: the data connection, which shows when the visitor leaves.
  * Returns ERROR_NONE: connected; ERROR_TIMEOUT: it has failed, and
  * service_reason() says why; ERROR_RESET: the visitor has left; ERROR_STOPPED.
  */
 enum error service_reach(struct service *service,
     const struct transport *visitor, int64_t called_ms, uint32_t retry_ms);
 
-/* Write why it failed, for people. */
+/* Write the reason of the failure, for people. */
 void service_reason(
     const struct service *service, char text[static SERVICE_REASON_SIZE]);
 
-/* Returns the connection, which is the caller's from then on. Only once
- * connected. */
+/* Returns the connection, which belongs to the caller from then on. Only once
+ * it is connected. */
 struct transport service_take(struct service *service);
 
 /* Close whatever is open. Legal more than once. */

@@ -1,6 +1,5 @@
 /*
- * visit - a visitor and the local service, connected: relays between them until
- * both have ended.
+ * visit - relays between a visitor and the local service until both have ended.
  *
  * It is small: a connection that is idle for hours costs little more than its
  * thread.
@@ -25,22 +24,23 @@ struct visit {
 	/* Set once bytes of the visitor have reached the service. */
 	atomic_bool *carried;
 
-	/* Stays until visit_run() returns: a copy in here would cost an idle
-	 * connection another page of its stack. */
+	/* Stays in place until visit_run() returns: a copy in here would cost
+	 * an idle connection another page of stack. */
 	const struct announcement *announcement;
 	int64_t start_ms;
 	/* Both are connected and prepared; closed by visit_run(). */
 	struct transport data;
 	struct transport service;
 	struct address local;
-	/* What came behind the last frame: a buffer (buffers.h), given back by
-	 * visit_run(); NULL: nothing. */
+	/* What arrived behind the last frame: a buffer (buffers.h), which
+	 * visit_run() gives back; NULL: nothing. */
 	char *early;
 	size_t early_size;
 };
 
-/* Relay until the end, log it, and close. Takes as long as the visitor stays.
- * The roster expects the visit (roster_expect()), until it has entered. */
+/* Relay until the end, log it, and close both. Takes as long as the visitor
+ * stays. The roster expects the visit (roster_expect()) until it has entered.
+ * */
 void visit_run(struct visit *visit);
 
 #endif

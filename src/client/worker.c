@@ -21,33 +21,34 @@
 #include "relay/pipes.h"
 
 /* Accept, and with it the answer to a Challenge, waits for the local service no
- * longer than this: both must be at the server within PROTOCOL_HANDSHAKE_MS. */
+ * longer than this: both must reach the server within PROTOCOL_HANDSHAKE_MS. */
 #define ACCEPT_DELAY_MS (PROTOCOL_HANDSHAKE_MS - 1000)
-/* A data connection that has failed is dialled again at once, then so long
- * after the last. */
+/* A data connection that has failed is dialled again at once, and then this
+ * long after the previous attempt. */
 #define REDIAL_REST_MS 500
-/* After one that failed, spares are not opened for so long. */
+/* After a spare has failed, none is opened for this long. */
 #define SPARES_REST_MS 5000
-/* Without a visitor for so long, the client keeps only its few spares. */
+/* After this long without a visitor, the client closes the additional spares.
+ * */
 #define SPARES_QUIET_MS 4000
-/* Visitors that are being turned away at a time, one descriptor each. */
+/* How many visitors may be turned away at a time, one descriptor each. */
 #define REFUSALS_MOST 8
 
-/* What a worker is started with. */
+/* What a worker starts with. */
 struct order {
 	struct worker_shared *shared;
 	struct worker_session *session; /* a reference */
 	struct announcement announcement;
 	struct served_visitor visitor;
-	/* There is no descriptor for it: turn the visitor away. */
+	/* There is no descriptor for the visitor: turn it away. */
 	bool refuse;
-	/* It waits for a visitor to come; its name is not known before. */
+	/* The worker is a spare: its visitor is not known yet. */
 	bool is_spare;
 	/* The roster expects the visitor (roster_expect()). */
 	bool is_expected;
 };
 
-/* A worker on its way to the visitor and to the local service. */
+/* A worker that is connecting to the server and to the local service. */
 struct worker {
 	struct order *order;
 	struct worker_shared *shared;
@@ -55,7 +56,7 @@ struct worker {
 
 	struct data_connection data;
 	struct service service;
-	/* Of the data connection. */
+	/* The entry of the data connection. */
 	struct roster_entry entry;
 	bool is_entered;
 	/* Why the visitor is not served, for people. */
@@ -115,7 +116,7 @@ limit_reason(const struct worker_shared *shared)
 	           : strerror(EMFILE);
 }
 
-/* Warn of a visitor that was not served; the same reason once in a while. */
+/* Warn that a visitor was not served; the same reason only once in a while. */
 static void
 warn_of_failure(struct worker_shared *shared, const char *reason)
 {
@@ -130,8 +131,8 @@ warn_of_failure(struct worker_shared *shared, const char *reason)
 }
 
 /*
- * Tell the server which visitor the connection is for. How the local service
- * answers is waited for, but not so long that the server loses patience.
+ * Tell the server which visitor the connection is for. Wait for the local
+ * service first, but not longer than the server would wait for Accept.
  */
 static enum error
 accept_visitor(struct worker *worker)
@@ -157,7 +158,7 @@ drop_data(struct worker *worker)
 }
 
 /* Enter the data connection in the roster, so that a stop ends it. Returns
- * false when the stop has come already. */
+ * false if the stop has come already. */
 static bool
 enter_data(struct worker *worker)
 {
@@ -184,7 +185,7 @@ connect_data(struct worker *worker)
 	return roster_interrupted(&worker->entry) ? ERROR_STOPPED : error;
 }
 
-/* Rest until so long after since_ms. Returns whether we are to end. */
+/* Wait until REDIAL_REST_MS after since_ms. Returns whether to end. */
 static bool
 rest_since(const struct worker *worker, int64_t since_ms)
 {
@@ -193,9 +194,9 @@ rest_since(const struct worker *worker, int64_t since_ms)
 	return poll(&slot, 1, clock_left_ms(since_ms + REDIAL_REST_MS)) == 1;
 }
 
-/* Get to the visitor, and again where that fails, at once and then now and
- * then, while the visitor still waits. The way to the local service begins
- * meanwhile. */
+/* Connect to the server and accept the visitor. After a failure try again, at
+ * once and then at intervals, while the visitor still waits. The local service
+ * is dialled meanwhile. */
 static enum error
 reach_visitor(struct worker *worker)
 {
@@ -264,7 +265,8 @@ is_public_port(const struct worker *worker)
 	       address_same_host(&own, server);
 }
 
-/* A visitor that is passed on to the public port comes back as the next one. */
+/* Warn if the service is the public port: a visitor that is passed on there
+ * comes back as the next one. */
 static void
 warn_of_loop(struct worker *worker)
 {
@@ -281,7 +283,7 @@ warn_of_loop(struct worker *worker)
 	    local);
 }
 
-/* Take the connections over, and what came behind the last frame. */
+/* Take over the connections, and what arrived behind the last frame. */
 static enum error
 begin_visit(struct worker *worker, struct visit *visit)
 {
@@ -303,7 +305,7 @@ begin_visit(struct worker *worker, struct visit *visit)
 	visit->service = service_take(&worker->service);
 	sockopt_prepare(
 	    transport_fd(&visit->service), &sockopt_keepalive_proxied);
-	/* The visitor is entered as a proxied connection now. */
+	/* From here on the visitor is entered as a proxied connection. */
 	worker->order->is_expected = false;
 	return ERROR_NONE;
 }
@@ -319,7 +321,7 @@ offer_spare(struct worker *worker)
 	return error ? error : data_connection_say(&worker->data, &spare);
 }
 
-/* A spare has a visitor. The drain of a stop waits for it from here on. */
+/* The spare has a visitor, which the drain of a stop waits for from here on. */
 static void
 expect_visitor(struct worker *worker)
 {
@@ -333,7 +335,7 @@ expect_visitor(struct worker *worker)
 	atomic_store(&worker->session->visitor_ms, visitor->start_ms);
 }
 
-/* Say that we have the visitor: from here on it is ours. */
+/* Tell the server that this worker serves the visitor. */
 static enum error
 take_visitor(struct worker *worker)
 {
@@ -346,8 +348,9 @@ take_visitor(struct worker *worker)
 }
 
 /* While it is a spare, the worker is in the roster of its session's spares. It
- * leaves before it takes a visitor: one that is taken goes on when the session
- * ends, and one that is not will be announced on the next. */
+ * leaves that roster before it takes a visitor: a visitor that was taken is
+ * served even if the session ends, and one that was not will be announced on
+ * the next session. */
 static enum error
 be_spare(struct worker *worker)
 {
@@ -369,13 +372,13 @@ be_spare(struct worker *worker)
 		error = ERROR_STOPPED;
 	if (error)
 		return error;
-	/* The server lets go of it when the visitor has left already: that says
-	 * nothing against other spares. */
+	/* The server closes the spare if the visitor has already left, which
+	 * says nothing about other spares. */
 	return take_visitor(worker) ? ERROR_STOPPED : ERROR_NONE;
 }
 
-/* Whether so many are missing that others have to be woken to open more: most
- * are opened by workers that have finished. */
+/* Whether so many spares are missing that other threads have to be woken to
+ * open more. Most are opened by workers that have finished. */
 static bool
 are_spares_low(struct worker_session *session)
 {
@@ -384,7 +387,7 @@ are_spares_low(struct worker_session *session)
 	return atomic_load(&session->spares_now) < wanted - wanted / 4;
 }
 
-/* The spare has a visitor: the way to the local service begins. */
+/* The spare has a visitor: start to dial the local service. */
 static enum error
 call_for_visitor(struct worker *worker)
 {
@@ -395,9 +398,9 @@ call_for_visitor(struct worker *worker)
 }
 
 /*
- * Open a data connection ahead of need, and wait for a visitor on it. Nothing
- * is logged where that fails, and ERROR_STOPPED returned: a visitor, if there
- * was one, is announced on the control connection.
+ * Open a data connection ahead of need, and wait for a visitor on it. A failure
+ * is not logged, and ERROR_STOPPED is returned: if there was a visitor, it is
+ * announced on the control connection.
  */
 static enum error
 reach_as_spare(struct worker *worker)
@@ -415,7 +418,7 @@ reach_as_spare(struct worker *worker)
 	atomic_fetch_sub(&session->spares_now, 1);
 	if (error == ERROR_NONE)
 		return call_for_visitor(worker);
-	/* A server that is short of descriptors closes them. */
+	/* a server that is short of descriptors closes spares */
 	if (error != ERROR_STOPPED)
 		atomic_store(
 		    &session->spares_rest_ms, clock_now_ms() + SPARES_REST_MS);
@@ -438,7 +441,7 @@ go_both_ways(struct worker *worker, struct visit *visit)
 		error = begin_visit(worker, visit);
 	if (error == ERROR_NONE)
 		return ERROR_NONE;
-	/* The visitor learns by a reset that nobody serves it. */
+	/* By a reset the visitor learns that it is not served. */
 	if (transport_is_open(&worker->data.transport))
 		transport_reset(&worker->data.transport);
 	if (error != ERROR_STOPPED)
@@ -446,7 +449,7 @@ go_both_ways(struct worker *worker, struct visit *visit)
 	return error;
 }
 
-/* Get to the visitor and to the local service. */
+/* Connect to the server and to the local service. */
 STACK_TRIM_APART static enum error
 approach(struct order *order, struct visit *visit)
 {
@@ -471,7 +474,7 @@ approach(struct order *order, struct visit *visit)
 	return error;
 }
 
-/* announcement: NULL: of a visitor that is still to come. */
+/* announcement: NULL: the visitor is not known yet. */
 static struct order *
 create_order(struct worker_shared *shared, struct worker_session *session,
     const struct announcement *announcement)
@@ -493,8 +496,8 @@ create_order(struct worker_shared *shared, struct worker_session *session,
 	return order;
 }
 
-/* Count one more spare, where one is wanted and may be opened now. Returns its
- * order; NULL: not counted. */
+/* Count one more spare, if one is wanted and may be opened now. Returns its
+ * order, or NULL: not counted. */
 static struct order *
 order_spare(struct worker_shared *shared, struct worker_session *session)
 {
@@ -511,8 +514,8 @@ order_spare(struct worker_shared *shared, struct worker_session *session)
 	return order;
 }
 
-/* Whoever is done with a visitor is a spare at once where one is missing, and
- * no other thread has to be woken for that. */
+/* A worker that is done with a visitor becomes a spare at once if one is
+ * missing, so that no other thread has to be woken for that. */
 static void
 work_on(void *argument)
 {
@@ -533,7 +536,7 @@ work_on(void *argument)
 	budget_give(shared->options->budget, BUDGET_VISITOR);
 }
 
-/* Give the order to a thread, if it may have one. */
+/* Give the order to a thread, if there may be one more. */
 static enum error
 start_thread(struct order *order)
 {
@@ -552,8 +555,8 @@ start_thread(struct order *order)
 	return error;
 }
 
-/* A visitor came that found no spare: keep twice as many. A visitor can do
- * without one where the server is near, and costs less then. */
+/* A visitor found no spare, so double their number, unless the server is near:
+ * then a visitor can do without one, at a lower cost. */
 static void
 want_more_spares(struct worker_session *session)
 {
@@ -655,7 +658,7 @@ worker_start(struct worker_shared *shared, struct worker_session *session,
 	}
 	want_more_spares(session);
 	atomic_fetch_add(&session->references, 1);
-	/* A drain waits for it, also while its thread is on its way. */
+	/* A drain waits for it, also while its thread has not started. */
 	order->is_expected = true;
 	roster_expect(shared->roster);
 	error = start_thread(order);

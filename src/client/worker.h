@@ -1,9 +1,9 @@
 /*
  * worker - one proxied connection on the client's side.
  *
- * Goes to the server (data_connection.h) and to the local service (service.h)
- * at the same time, accepts the visitor, and relays (visit.h). Depends on
- * nothing of the control connection: it goes on when that is lost.
+ * Connects to the server (data_connection.h) and to the local service
+ * (service.h) at the same time, accepts the visitor, and relays (visit.h). It
+ * does not depend on the control connection, and goes on when that is lost.
  */
 #ifndef REBORE_CLIENT_WORKER_H
 #define REBORE_CLIENT_WORKER_H
@@ -25,7 +25,7 @@
 #include "wire/announcement.h"
 #include "wire/keyring.h"
 
-/* More spares are never kept, whatever a server grants. */
+/* The most spares, whatever a server grants. */
 #define WORKER_SPARES_MOST 64
 
 /* What all workers of a client share. */
@@ -44,12 +44,12 @@ struct worker_shared {
 
 	struct lock lock;
 	/* Under lock. */
-	struct repeat failures; /* that were logged */
+	struct repeat failures; /* failures that were logged */
 };
 
 /*
- * What the workers of one control connection share with it. Made by
- * worker_session_create() with one reference; gone with the last.
+ * What the workers of one control connection share with it. Created by
+ * worker_session_create() with one reference; freed with the last.
  */
 struct worker_session {
 	/* Where data connections go; its rtt_ms may be set at any time. */
@@ -60,24 +60,24 @@ struct worker_session {
 	atomic_uint references;
 	/* Whether bytes of a visitor have reached the local service. */
 	atomic_bool carried;
-	/* The warning of a service that is the public port was given. */
+	/* The warning that the service is the public port was given. */
 	atomic_flag warned_of_loop;
 
-	/* Spares: those that wait for a visitor, or are on their way there; how
-	 * many there are and should be; when the last visitor came. */
+	/* Spares that wait for a visitor or are being opened; how many there
+	 * are and should be; when the last visitor came. */
 	struct roster spares;
 	struct uuid key; /* set before the first is granted, then read-only */
 	atomic_uint spares_now;
 	atomic_uint spares_wanted;
 	atomic_uint spares_most; /* that the server grants; 0: none */
 	_Atomic int64_t visitor_ms;
-	/* The server is so near that more would not be worth it. */
+	/* The server is so near that more spares would not be worth it. */
 	atomic_bool is_near;
-	_Atomic int64_t spares_rest_ms; /* none is opened before */
+	_Atomic int64_t spares_rest_ms; /* none is opened earlier */
 };
 
-/* Prepare what has no other owner. The fields to be set before the first thread
- * starts are the caller's. */
+/* Initialize the fields that have no other owner. The caller sets the others
+ * before the first thread starts. */
 void worker_shared_init(struct worker_shared *shared);
 void worker_shared_destroy(struct worker_shared *shared);
 
@@ -85,42 +85,43 @@ void worker_shared_destroy(struct worker_shared *shared);
 struct worker_session *worker_session_create(const struct worker_shared *shared,
     const struct address *server, uint16_t public_port);
 
-/* Give one reference back. NULL is legal. */
+/* Release one reference. NULL is legal. */
 void worker_session_release(struct worker_session *session);
 
 /*
- * Serve a visitor, in a thread of the pool. One that is announced again while a
- * worker is on its way to it is left to that one, and so is one that was
- * accepted a moment ago: both announcements were under way.
+ * Serve a visitor, in a thread of the pool. If a worker is already on its way
+ * to the visitor, or has recently accepted it, nothing is done: it was
+ * announced twice.
  *
- * Where descriptors are short the visitor is turned away there, with a log
- * line; where there is no thread, the log line is all.
- * shared, session: must outlive the worker; it takes a reference of session.
+ * If descriptors are short, the visitor is turned away there, with a log line;
+ * if there is no thread, there is only the log line.
+ * shared, session: must outlive the worker, which takes a reference of session.
  * announcement: copied.
  */
 void worker_start(struct worker_shared *shared, struct worker_session *session,
     const struct announcement *announcement);
 
 /*
- * The server grants spares, most at a time: keep some from now on. Only the
- * first grant of a session counts.
+ * The server grants spares, up to `most` at a time: open some from now on. Only
+ * the first grant of a session counts.
  *
- * key: by which the server knows them as of this session.
+ * key: by which the server finds this session.
  */
 void worker_grant_spares(struct worker_shared *shared,
     struct worker_session *session, unsigned most, const struct uuid *key);
 
 /*
- * Have as many spares as are wanted: more where some are missing, fewer where
- * no visitor has come for a while. To be called now and then.
+ * Open spares if some are missing, and close some if no visitor has come for a
+ * while. To be called now and then.
  */
 void worker_tend_spares(
     struct worker_shared *shared, struct worker_session *session);
 
-/* Give back memory that a flood has left. To be called now and then. */
+/* Release memory that is left from a flood of visitors. To be called now and
+ * then. */
 void worker_tidy(struct worker_shared *shared);
 
-/* The control connection is over: its spares are, too. */
+/* The control connection is over: end its spares. */
 void worker_end_spares(struct worker_session *session);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The connections of one source; there as long as it has any, or a tunnel. */
+/* The connections of one source; exists as long as it has any, or a tunnel. */
 struct crowd_group {
 	struct hash_entry by_source; /* its key is the source */
 	unsigned count;
@@ -63,7 +63,8 @@ find_group(struct crowd *crowd, uint64_t source)
 	return entry ? HASH_OBJECT(entry, struct crowd_group, by_source) : NULL;
 }
 
-/* Returns the group of source, made if need be, or NULL: no memory. */
+/* Returns the group of source, which is created if necessary, or NULL when out
+ * of memory. */
 static struct crowd_group *
 find_or_make_group(struct crowd *crowd, uint64_t source)
 {
@@ -79,7 +80,7 @@ find_or_make_group(struct crowd *crowd, uint64_t source)
 	return group;
 }
 
-/* Forget a group that has nothing left. */
+/* Free a group that has nothing left. */
 static void
 tidy(struct crowd *crowd, struct crowd_group *group)
 {
@@ -143,13 +144,13 @@ change_group(struct crowd *crowd, struct crowd_group *group, unsigned count,
 	group->tunnels = tunnels;
 	if (group->count > 0)
 		rank_group(crowd, group);
-	/* It goes up by one with each connection, so going down costs no
-	 * more. */
+	/* It grows by one with each connection, so lowering it costs no more.
+	 * */
 	while (crowd->highest > 0 && crowd->ranks[crowd->highest].first == NULL)
 		crowd->highest--;
 }
 
-/* Take an entry out of its group, which may be gone then. */
+/* Remove an entry from its group, which may be freed by that. */
 static void
 detach(struct crowd *crowd, struct crowd_entry *entry)
 {
@@ -186,7 +187,7 @@ attach(
 	change_group(crowd, group, group->count + 1, group->tunnels);
 }
 
-/* The peer is told nothing, see roster.c. */
+/* The peer notices nothing, see roster.c. */
 static void
 interrupt(struct crowd *crowd, struct crowd_entry *entry)
 {
@@ -310,7 +311,7 @@ crowd_interrupt_source(struct crowd *crowd, uint64_t source)
 
 	lock_take(&crowd->lock);
 	group = find_group(crowd, source);
-	/* The group is gone with its last entry. */
+	/* The group is freed with its last entry. */
 	for (entry = group ? group->oldest : NULL; entry != NULL;
 	     entry = newer) {
 		newer = entry->newer;

@@ -1,17 +1,15 @@
 /*
- * crowd - connections that have not proved anything yet, by source, so that
- * none of the sources can crowd out the others.
+ * crowd - connections that have not proved anything yet, by source, so that no
+ * source can crowd out the others.
  *
- * Their number is limited. One more sends away the oldest connection of the
- * source that has most; of sources that have as many as each other, the one
- * that got there first. A source that is settled (it has a tunnel) has a share
- * that does not count, so that it goes last as long as it keeps within that.
+ * Their number is limited. One more than that sends away the oldest connection
+ * of the source that has most; among sources that have equally many, the one
+ * that reached that number first. A source that is settled (it has a tunnel)
+ * has a share that does not count, so that it goes last as long as it stays
+ * within its share.
  *
  * As with a roster (roster.h), the owner of a connection enters it, uses it
- * alone, and leaves before it closes the descriptor; others only interrupt.
- *
- * No operation depends on how many connections or sources there are, but for
- * the two that interrupt more than one.
+ * alone, and leaves before it closes the connection. Others may only interrupt.
  */
 #ifndef REBORE_NET_CROWD_H
 #define REBORE_NET_CROWD_H
@@ -34,7 +32,7 @@
 /* The system needs a moment to end threads. */
 #define CROWD_SHRINK_MS 100
 
-/* So many connections of one source may linger. */
+/* How many connections of one source may linger. */
 #define CROWD_LINGER_MOST 64
 
 struct crowd_group;
@@ -43,7 +41,7 @@ struct crowd_group;
 struct crowd_entry {
 	/* Under the crowd's lock. */
 	int fd;
-	struct crowd_group *group; /* NULL: interrupted */
+	struct crowd_group *group; /* NULL: it was interrupted */
 	bool lingers;
 	struct crowd_entry *newer, *older;
 	atomic_bool interrupted;
@@ -58,8 +56,8 @@ struct crowd {
 	/* Under lock. */
 	struct hash_table groups; /* by source */
 	struct hash_entry *buckets[CROWD_BUCKETS];
-	/* By how many connections count: most + 1 lists of sources, in the
-	 * order in which they got there. */
+	/* By the number of connections that count: most + 1 lists of sources,
+	 * in the order in which they reached that number. */
 	struct crowd_rank {
 		struct crowd_group *first, *last;
 	} * ranks;
@@ -73,60 +71,60 @@ struct crowd {
 /*
  * most: connections, 1 or more.
  * seed: random, so that nobody can choose sources that are slow to find.
- * Returns ERROR_MEMORY when there is none; then nothing is to be destroyed.
+ * Returns ERROR_MEMORY if there is none; then nothing has to be destroyed.
  */
 enum error crowd_init(struct crowd *crowd, unsigned most, uint64_t seed);
 
-/* All must have left. A crowd that is all zero is legal. */
+/* All connections must have left. Legal on a crowd that is all zero. */
 void crowd_destroy(struct crowd *crowd);
 
 /*
- * Enter a connection. It stays the caller's.
+ * Enter a connection, which remains the caller's.
  *
- * entry: kept by the crowd until crowd_leave(); initialized by this.
- * made_room: set, whether another one was interrupted for it.
- * Returns ERROR_STOPPED after crowd_interrupt_all(), or ERROR_MEMORY: it is not
- * entered then.
+ * entry: used by the crowd until crowd_leave(); initialized by this.
+ * made_room: set to whether another connection was interrupted for it.
+ * Returns ERROR_STOPPED after crowd_interrupt_all(), or ERROR_MEMORY; then the
+ * connection is not entered.
  * Threads, of this and all that follow: any.
  */
 enum error crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
     uint64_t source, bool *made_room);
 
-/* Take the connection off; before its descriptor is closed. */
+/* Remove the connection, before its descriptor is closed. */
 void crowd_leave(struct crowd *crowd, struct crowd_entry *entry);
 
-/* Ask for leave to wait a while before the peer is answered. Returns false when
- * as many of its source do as may, or when it is interrupted. */
+/* Ask for permission to delay the answer to the peer. Returns false if as many
+ * connections of its source linger as may, or if it is interrupted. */
 bool crowd_linger(struct crowd *crowd, struct crowd_entry *entry);
 
 /* Returns whether the owner is asked to end. */
 bool crowd_interrupted(const struct crowd_entry *entry);
 
-/* Interrupt the connection that would make room. Returns false: there is
+/* Interrupt the connection that would make room. Returns false if there is
  * none. */
 bool crowd_interrupt_one(struct crowd *crowd);
 
 /*
- * There is no thread for one more: an eighth of the connections makes room, and
- * no more than are left may be there, until crowd_grow(). Once in
- * CROWD_SHRINK_MS; before that one makes room.
+ * There is no thread for another connection: interrupt an eighth of the
+ * connections, and admit no more than are left until crowd_grow(). At most once
+ * in CROWD_SHRINK_MS; before that, interrupt one.
  */
 void crowd_shrink(struct crowd *crowd, int64_t now_ms);
 
-/* Let a few more in again. To be called once a second. */
+/* Admit a few more again. To be called once a second. */
 void crowd_grow(struct crowd *crowd);
 
-/* Interrupt all connections of one source but those that linger. */
+/* Interrupt all connections of one source except those that linger. */
 void crowd_interrupt_source(struct crowd *crowd, uint64_t source);
 
 /* Interrupt all, and let nobody enter any more. */
 void crowd_interrupt_all(struct crowd *crowd);
 
 /*
- * A source has one tunnel more, or one less.
+ * A source has one more tunnel, or one less.
  *
- * Returns false when there is no memory: then it is not counted, and must not
- * be taken off.
+ * crowd_settle() returns false when there is no memory: then the tunnel is not
+ * counted, and crowd_unsettle() must not be called for it.
  */
 bool crowd_settle(struct crowd *crowd, uint64_t source);
 void crowd_unsettle(struct crowd *crowd, uint64_t source);

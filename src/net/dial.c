@@ -12,7 +12,7 @@
 #include "os/fd.h"
 #include "os/lock.h"
 
-/* More dials than this at a time nobody drives. */
+/* dial_wait() never drives more dials than this. */
 #define DIALS_MOST 2
 
 void
@@ -34,8 +34,8 @@ is_pending(const struct dial *dial)
 	return false;
 }
 
-/* Whether there is another attempt to be made: what is refused everywhere is
- * not tried again. */
+/* Whether there is another attempt to make: an address that refuses is not
+ * tried again. */
 static bool
 has_next(const struct dial *dial)
 {
@@ -70,7 +70,7 @@ is_to_itself(int fd, const struct address *dialled)
 	       address_of_peer(fd, &peer) && address_equal(&own, &peer);
 }
 
-/* Whose address the attempt has. */
+/* Returns the address of an attempt. */
 static const struct address *
 address_of_attempt(const struct dial *dial, unsigned index)
 {
@@ -182,7 +182,7 @@ dial_poll(const struct dial *dial, struct pollfd *slots, int64_t *wake_ms)
 	return used;
 }
 
-/* Whether the attempt has come to an end, good or bad. */
+/* Whether the attempt has ended, by success or failure. */
 static bool
 is_ready(int fd)
 {
@@ -253,7 +253,7 @@ dial_wait(struct dial *const *dials, unsigned count, bool any, int64_t until_ms,
 	return ERROR_NONE;
 }
 
-/* What a person can do about a failure, where its text does not say. */
+/* What a user can do about a failure, if its text does not say. */
 static const char *
 advice_for(int failure)
 {

@@ -1,9 +1,9 @@
 /*
  * dial - opens a TCP connection to the first of several addresses that answers.
  *
- * As RFC 8305: the addresses are tried in turn, each DIAL_STAGGER_MS after the
- * one before, or at once when that one fails; whichever connects first is
- * kept. So a dead address costs a quarter of a second and not the time-out.
+ * As in RFC 8305, the addresses are tried in turn, each DIAL_STAGGER_MS after
+ * the one before, or at once when that one fails; the first one that connects
+ * is used. So a dead address costs a quarter of a second and not the time-out.
  *
  * The state is a plain value that its owner drives through poll(), so that one
  * thread can dial two places at the same time; dial_wait() drives any number.
@@ -56,15 +56,16 @@ void dial_start(
     struct dial *dial, const struct resolve_list *list, int64_t deadline_ms);
 
 /*
- * The same, for a dial that may last long: while no address has answered, all
- * are tried anew after again_ms, beside the attempts that still wait, as far as
- * there are slots. So a connection request goes out often, and yet one that is
- * answered late is waited for.
+ * The same, for a dial that may take long: while no address has answered, all
+ * are tried again after again_ms, in addition to the attempts that still wait,
+ * as far as there are slots. So connection requests go out often, and one that
+ * is answered late still counts.
  */
 void dial_start_again(struct dial *dial, const struct resolve_list *list,
     int64_t deadline_ms, int64_t again_ms);
 
-/* Begin nothing: the state is DIAL_FAILED, and dial_end() is legal. */
+/* Initialize a dial that was not started: the state is DIAL_FAILED, and
+ * dial_end() is legal. */
 void dial_none(struct dial *dial);
 
 /*
@@ -77,7 +78,7 @@ void dial_none(struct dial *dial);
 unsigned dial_poll(
     const struct dial *dial, struct pollfd *slots, int64_t *wake_ms);
 
-/* Look after all attempts, after poll(). */
+/* Process all attempts, after poll(). */
 void dial_step(struct dial *dial);
 
 /*

@@ -61,13 +61,13 @@ open_socket(const struct address *address, int *fd, bool *takes_v4)
 	sockopt_keep_urgent(sock);
 	sockopt_prepare(sock, &sockopt_keepalive_proxied);
 	*fd = sock;
-	sock = -1; /* the caller's now */
+	sock = -1; /* belongs to the caller from here on */
 out:
 	fd_close(&sock);
 	return error;
 }
 
-/* There is no IPv6: none of the kernel's, or none of this container's. */
+/* There is no IPv6, in the kernel or in this container. */
 static bool
 lacks_family(int number)
 {
@@ -143,9 +143,9 @@ listen_probe(const struct address *address)
 }
 
 /*
- * What accept() reports of the connection rather than of the listener
- * (accept(2), "Error handling", and POSIX): that one is lost, the next may be
- * well.
+ * Errors of accept() that concern the connection and not the listener
+ * (accept(2), "Error handling", and POSIX): that connection is lost, the next
+ * one may be fine.
  */
 static bool
 is_of_connection(int number)
@@ -194,7 +194,7 @@ listen_accept(struct listener *listener, int *fd, struct address *peer)
 
 	if (listener->fds[1] == -1)
 		return accept_from(listener->fds[0], fd, peer);
-	/* In turns, so that neither family starves the other. */
+	/* Alternate, so that neither family starves the other. */
 	listener->turn = !listener->turn;
 	error = accept_from(listener->fds[listener->turn], fd, peer);
 	if (error == ERROR_AGAIN)

@@ -43,14 +43,14 @@ enum error listen_open(
 enum error listen_probe(const struct address *address);
 
 /*
- * Take the next connection that waits, if any.
+ * Accept the next connection, if one waits.
  *
- * fd: on success the connection, the caller's to close, non-blocking and
+ * fd: on success the connection, which the caller closes, non-blocking and
  * close-on-exec; else -1.
  * peer: on success where it comes from; a mapped IPv4 address as IPv4.
  * Returns ERROR_AGAIN: none waits; ERROR_RESOURCES or ERROR_MEMORY with errno:
- * one waits, but cannot be taken now, so rest a little; ERROR_RESET: it is gone
- * already, call again; ERROR_SYSTEM: the listener is of no more use.
+ * one waits, but cannot be accepted now, so pause for a moment; ERROR_RESET: it
+ * is gone already, call again; ERROR_SYSTEM: the listener is useless.
  */
 enum error listen_accept(
     struct listener *listener, int *fd, struct address *peer);

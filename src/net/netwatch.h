@@ -1,10 +1,10 @@
 /*
- * netwatch - tells when the way to an address has changed: another interface,
- * source or gateway, another carrier, or none any more. netwatch_linux.c or
+ * netwatch - reports when the way to an address has changed: another interface,
+ * source or gateway, another carrier, or no way any more. netwatch_linux.c or
  * netwatch_none.c, chosen by configure.
  *
  * The system reports every change of links, addresses and routes; containers
- * make some all day. Only what changes the way to the watched address counts.
+ * cause some all day. Only a change of the way to the watched address counts.
  */
 #ifndef REBORE_NET_NETWATCH_H
 #define REBORE_NET_NETWATCH_H
@@ -14,7 +14,7 @@
 
 #include "net/address.h"
 
-/* How packets to an address leave this host. All zero: not at all. */
+/* How packets to an address leave this host. All zero: they cannot. */
 struct netwatch_route {
 	uint32_t interface;
 	uint8_t source[16];
@@ -23,7 +23,7 @@ struct netwatch_route {
 
 /* Fields but fd are private. */
 struct netwatch {
-	/* Poll it for POLLIN; -1 where the system does not tell. */
+	/* Poll it for POLLIN; -1 if the system reports nothing. */
 	int fd;
 	/* The watched address; length 0: none, and every change counts. */
 	struct address address;
@@ -32,7 +32,7 @@ struct netwatch {
 	bool carrier;
 };
 
-/* Begin. Failures are no errors: then nothing is told. */
+/* Begin. A failure is no error: then no change is reported. */
 void netwatch_open(struct netwatch *watch);
 
 /* Watch the way to address from now on. */

@@ -15,7 +15,8 @@
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE)
 
 #define REPORT_BYTES 8192
-/* At a time; the descriptor stays readable while there are more. */
+/* How many bytes to read at a time; the descriptor stays readable while there
+ * are more. */
 #define READS_MOST   64
 #define ANSWER_BYTES 2048
 

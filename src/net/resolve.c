@@ -16,7 +16,8 @@ struct resolve {
 	/* Set before the first thread starts, then read-only. */
 	struct address_name name;
 	int64_t max_age_ms;
-	struct resolve_list known; /* without asking; may be empty */
+	/* addresses known without a look-up; may be empty */
+	struct resolve_list known;
 
 	/* The owner, and each look-up that is under way. */
 	atomic_uint references;
@@ -41,7 +42,7 @@ struct lookup {
 	uint64_t number;
 };
 
-/* Fill list, where the name tells the addresses; otherwise it stays empty. */
+/* Fill list if the name is an address; otherwise the list stays empty. */
 static void
 read_name(const struct address_name *name, struct resolve_list *list)
 {
@@ -55,8 +56,8 @@ read_name(const struct address_name *name, struct resolve_list *list)
 	}
 }
 
-/* The link of an address such as fe80::1%eth0 may come, or another in its
- * place: it is read each time. */
+/* The link of an address such as fe80::1%eth0 may appear later, or be replaced:
+ * it is looked up each time. */
 static bool
 has_scope(const struct address_name *name)
 {
@@ -135,7 +136,7 @@ fill_alternating(struct resolve_list *list, const struct addrinfo *found)
 	}
 }
 
-/* Keep the answer, unless the network has changed since it was asked for. */
+/* Store the answer, unless the network has changed since it was asked for. */
 static void
 take_answer(
     const struct lookup *lookup, int failure, const struct addrinfo *found)
@@ -206,7 +207,8 @@ start_look_up(struct resolve *resolve)
 	return ERROR_NONE;
 }
 
-/* Have a look-up under way that counts, and make ticket one for it. */
+/* Make sure that a look-up that counts is under way, and make ticket wait for
+ * it. */
 static enum error
 request_look_up(struct resolve *resolve, struct resolve_ticket *ticket)
 {

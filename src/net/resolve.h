@@ -26,8 +26,8 @@ struct resolve_list {
 	unsigned count;
 };
 
-/* Look-ups of one resolver that hang at the same time: when so many do, a
- * change of the network does not begin another. */
+/* How many look-ups of one resolver may hang at the same time: at that number a
+ * change of the network does not start another. */
 #define RESOLVE_HANGING_MOST 4
 
 struct resolve;
@@ -48,11 +48,11 @@ struct resolve *resolve_create(
 /*
  * Find the addresses of the name.
  *
- * list: at least one address on success.
+ * list: on success at least one address.
  * reason: on ERROR_NAME why, as a constant phrase.
- * Returns ERROR_NAME: the name server says no; ERROR_TIMEOUT: no answer by
- * deadline_ms; ERROR_STOPPED: resolve_stop() was called; ERROR_RESOURCES: no
- * thread for it.
+ * Returns ERROR_NAME: the name server has no address; ERROR_TIMEOUT: no answer
+ * by deadline_ms; ERROR_STOPPED: resolve_stop() was called; ERROR_RESOURCES:
+ * there is no thread for it.
  * Threads: any.
  */
 enum error resolve_lookup(struct resolve *resolve, int64_t deadline_ms,

@@ -36,12 +36,12 @@ void roster_init(struct roster *roster);
 void roster_destroy(struct roster *roster);
 
 /*
- * Enter a connection. It stays the caller's.
+ * Enter a connection, which remains the caller's.
  *
- * entry: kept by the roster until roster_leave(); zeroed by this.
- * second_fd: -1 where there is only one.
- * Returns the number of entries, the new one included, or 0 when
- * roster_interrupt_all() was called: the connection is not entered then.
+ * entry: used by the roster until roster_leave(); zeroed by this.
+ * second_fd: -1 if there is only one.
+ * Returns the number of entries, including the new one, or 0 when
+ * roster_interrupt_all() was called: then the connection is not entered.
  */
 unsigned roster_enter(struct roster *roster, struct roster_entry *entry,
     int first_fd, int second_fd);

@@ -1,4 +1,4 @@
-/* tcp for systems that neither tell nor can be told - see tcp.h */
+/* tcp for systems that offer none of it - see tcp.h */
 #include "net/tcp.h"
 
 enum tcp_verdict

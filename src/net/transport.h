@@ -84,12 +84,12 @@ transport_receive(const struct transport *transport, void *bytes, size_t size,
 }
 
 /*
- * Read what has come.
+ * Read what has arrived.
  *
  * size: 1 or more. got: set to the bytes read; 0 unless ERROR_NONE.
- * Returns ERROR_AGAIN: nothing has come; ERROR_CLOSED: the peer has ended its
- * side, and all that it sent has been read; ERROR_RESET, ERROR_SYSTEM or
- * another failure with errno: the connection is broken.
+ * Returns ERROR_AGAIN: nothing has arrived; ERROR_CLOSED: the peer has ended
+ * its side, and everything that it sent has been read; ERROR_RESET,
+ * ERROR_SYSTEM or another failure with errno: the connection is broken.
  */
 static inline enum error
 transport_read(
@@ -99,8 +99,8 @@ transport_read(
 }
 
 /*
- * Look at what has come and leave it there, to be read later. Where the peer
- * has nothing to say, ERROR_AGAIN means that it is still there.
+ * Look at what has arrived and leave it there, to be read later. If the peer
+ * has sent nothing, ERROR_AGAIN means that it is still there.
  *
  * Parameters and returns as transport_read().
  */
@@ -129,16 +129,16 @@ transport_write(const struct transport *transport, const void *bytes,
 }
 
 /* The same with bytes that lie in count parts, written as if they were one. The
- * parts together have 1 byte or more, and are left as they are. */
+ * parts have 1 byte or more together, and are not changed. */
 enum error transport_gather(const struct transport *transport,
     struct iovec *parts, unsigned count, size_t *sent);
 
 /*
- * What to poll() for, before each poll(): what it says of the slot means that
- * it is worth while to read or to write, and not which of both.
+ * Returns what to poll() for; call it before each poll(). The result of poll()
+ * means that reading or writing is worth trying, but not which.
  *
  * events: POLLIN to read, POLLOUT to write; others are passed on. 0: only
- * errors and the end both ways matter.
+ * errors and the end of both directions matter.
  */
 static inline struct pollfd
 transport_poll(const struct transport *transport, short events)
@@ -147,7 +147,7 @@ transport_poll(const struct transport *transport, short events)
 }
 
 /*
- * Wait until it is worth while to read (POLLIN) or to write (POLLOUT).
+ * Wait until reading (POLLIN) or writing (POLLOUT) is worth trying.
  *
  * Returns ERROR_TIMEOUT at deadline_ms, or ERROR_SYSTEM with errno.
  */
@@ -155,8 +155,8 @@ enum error transport_wait(
     const struct transport *transport, short events, int64_t deadline_ms);
 
 /*
- * End our sending side: behind all that was written, the peer reads an end of
- * file. Reading goes on.
+ * End our sending side: behind everything that was written, the peer reads an
+ * end of file. Reading goes on.
  *
  * Returns a failure as transport_write() does.
  */
@@ -164,8 +164,8 @@ enum error transport_end(const struct transport *transport);
 
 /*
  * Let transport_close() reset the connection and drop what was not sent: the
- * peer finds out that something broke, in place of an end of file that would
- * look like a complete answer.
+ * peer notices that something broke, instead of an end of file that would look
+ * like a complete answer.
  */
 void transport_reset(const struct transport *transport);
 

@@ -23,7 +23,7 @@ all(uint64_t used)
 	return connections(used) + (unsigned)(used >> 32);
 }
 
-/* Returns by how much more is used than there is; 0 when it is not. */
+/* Returns by how much the limit is exceeded; 0: it is not. */
 static unsigned
 excess(const struct budget *budget, uint64_t used)
 {

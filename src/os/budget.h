@@ -1,16 +1,16 @@
 /*
  * budget - how many descriptors the connections of this process may have
- * together: what the system allows, or less, where memory would not be enough
- * for so many.
+ * together: what the system allows, or less if there is not enough memory for
+ * that many.
  *
  * There is one for the process, made by main(): all tunnels of a server or a
  * client take from it, and so do the pipes (relay/pipes.h).
  *
- * A visitor is charged for its second connection, too, before that is there:
- * otherwise visitors could take the descriptors that they need to be served.
+ * A visitor is charged in advance for its second connection: otherwise visitors
+ * could take the descriptors that they need to be served.
  *
- * Threads: any, but for budget_init() and budget_limit(), which come before the
- * first thread.
+ * Threads: any, except for budget_init() and budget_limit(), which are called
+ * before the first thread starts.
  */
 #ifndef REBORE_OS_BUDGET_H
 #define REBORE_OS_BUDGET_H
@@ -22,7 +22,7 @@
 /* A session of a server, or a spare: its socket. */
 #define BUDGET_SESSION 1
 /* A tunnel of a server, besides its session: its listener and its wake-up,
- * which are two where the system has no eventfd. */
+ * which takes two descriptors on a system without eventfd. */
 #define BUDGET_TUNNEL 2
 /* A visitor: its socket and that of its data connection; on a client those of
  * its data connection and of the local service. */
@@ -36,21 +36,21 @@ struct budget {
 	unsigned descriptors; /* for connections and pipes together */
 	unsigned most;        /* for connections */
 	bool is_limited;      /* by budget_limit() */
-	/* Descriptors of connections, and in the upper half those of pipes:
-	 * one word, as they are compared with the limit together. */
+	/* Descriptors of connections and, in the upper half, those of pipes:
+	 * one word, because they are compared with the limit together. */
 	_Atomic uint64_t used;
-	/* Data connections that visitors are charged for, and that have not
-	 * arrived yet: they are charged as sessions until they say Accept. */
+	/* Data connections that visitors are charged for and that have not
+	 * arrived yet. They are charged as sessions until they say Accept. */
 	atomic_uint expected;
 };
 
-/* limit: descriptors of the process, of which some are kept back for the log,
- * the listener, a client's control connections, and to turn away what is too
- * much. */
+/* limit: descriptors of the process. Some are reserved for the log, the
+ * listener, a client's control connections, and for turning away connections.
+ * */
 void budget_init(struct budget *budget, unsigned limit);
 
-/* Have no more descriptors taken for connections than so many visitors need. A
- * limit that is lower already stays. */
+/* Limit the descriptors of connections to what this many visitors need. A lower
+ * limit stays as it is. */
 void budget_limit(struct budget *budget, unsigned visitors);
 
 /* Whether budget_limit() is what limits it, and not the system. */
@@ -62,10 +62,10 @@ const char *budget_reason(const struct budget *budget);
 /* Returns the most that may be taken for connections. */
 unsigned budget_most(const struct budget *budget);
 
-/* Take count. Returns false, and nothing is taken, when that is too much. */
+/* Take count. Returns false, and takes nothing, if there are not enough. */
 bool budget_take(struct budget *budget, unsigned count);
 
-/* A visitor waits for its data connection, or does not any more. */
+/* A visitor waits for its data connection, or no longer does. */
 void budget_expect(struct budget *budget);
 void budget_arrive(struct budget *budget);
 
@@ -73,17 +73,18 @@ void budget_arrive(struct budget *budget);
  * is expected. */
 bool budget_force(struct budget *budget, unsigned count);
 
-/* Whether half of all is free: then some may be spent on what is not needed. */
+/* Whether half of the descriptors are free, so that some may be spent on what
+ * is not strictly needed. */
 bool budget_is_ample(const struct budget *budget);
 
-/* Returns how much too much it would be to take count, 0 when it is not. */
+/* Returns how many descriptors are missing to take count; 0: none. */
 unsigned budget_excess(const struct budget *budget, unsigned count);
 
 void budget_give(struct budget *budget, unsigned count);
 
 /* Take the descriptors of a pipe. They count against what the system allows,
- * and not against the limit of visitors. Returns false, and nothing is taken,
- * when there are none. */
+ * not against the limit of visitors. Returns false, and takes nothing, if there
+ * are none. */
 bool budget_take_pipe(struct budget *budget);
 void budget_give_pipe(struct budget *budget);
 

@@ -37,10 +37,10 @@ struct lock_condition {
 	}
 
 void lock_init(struct lock *lock, enum lock_rank rank);
-/* Aborts, in builds that check it, when the calling thread holds a lock of this
+/* In builds that check it, aborts if the calling thread holds a lock of this
  * rank or a lower one. */
 void lock_take(struct lock *lock);
-/* Locks are given in the reverse order. */
+/* Locks are released in reverse order. */
 void lock_give(struct lock *lock);
 /* Abort unless the calling thread holds lock. */
 void lock_assert_held(const struct lock *lock);
@@ -50,12 +50,11 @@ void lock_assert_none(void);
 void lock_destroy(struct lock *lock);
 
 void lock_condition_init(struct lock_condition *condition);
-/* Wake all that wait for condition. */
+/* Wake all threads that wait for condition. */
 void lock_condition_tell(struct lock_condition *condition);
 /*
- * Give lock, the only one that the caller holds, wait, and take it again. May
- * also return for no reason, so the
- * caller asks again for what it waits for.
+ * Release lock, the only one that the caller holds, wait, and take it again.
+ * May return early, so the caller checks again what it waits for.
  *
  * deadline_ms: time of clock.h, or CLOCK_NEVER.
  * Returns false when the deadline has passed.

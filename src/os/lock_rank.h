@@ -1,23 +1,23 @@
 /*
  * lock_rank - the order in which the locks of the program may be taken.
  *
- * A lock is only taken while every lock that the thread holds has a higher
- * rank: from the outside in the rank falls, and two of one rank are never held
- * together. No order of threads can end in a deadlock then. lock_take() aborts
- * where this is broken, in builds that check it (configure
- * --enable-lock-ranks, which --enable-werror and --with-sanitizer turn on).
+ * A lock may only be taken if every lock that the thread holds has a higher
+ * rank. So two locks of one rank are never held together, and threads cannot
+ * deadlock. In builds that check it (configure --enable-lock-ranks, which
+ * --enable-werror and --with-sanitizer turn on), lock_take() aborts if this is
+ * violated.
  *
- * A new lock is a leaf, unless its header says why another must be taken under
- * it; then both have a line here.
+ * A new lock is a leaf, unless its header says why another lock must be taken
+ * under it; then both have a line here.
  */
 #ifndef REBORE_OS_LOCK_RANK_H
 #define REBORE_OS_LOCK_RANK_H
 
 enum lock_rank {
-	/* What a unit test counts in the place of another module. */
+	/* Locks of unit tests that replace another module. */
 	LOCK_RANK_OF_TESTS,
 
-	/* Leaves: nothing is taken under one of these. */
+	/* Leaves: no lock is taken under one of these. */
 	LOCK_RANK_LEAF,
 	/* Free objects of one size. */
 	LOCK_RANK_OBJECT_CACHE = LOCK_RANK_LEAF,
@@ -31,13 +31,13 @@ enum lock_rank {
 	LOCK_RANK_RESOLVE = LOCK_RANK_LEAF,
 	/* The sockets of threads that can be interrupted. */
 	LOCK_RANK_ROSTER = LOCK_RANK_LEAF,
-	/* Connections that have not said what they are for, by source. */
+	/* Connections that have not named their role yet, by source. */
 	LOCK_RANK_CROWD = LOCK_RANK_LEAF,
 	/* The keys that are valid or still held. */
 	LOCK_RANK_KEYRING = LOCK_RANK_LEAF,
-	/* What the log condenses. */
+	/* Counts of condensed log lines. */
 	LOCK_RANK_NOTICES = LOCK_RANK_LEAF,
-	/* Penalties of sources, and when spares were reclaimed last. */
+	/* Penalties of sources, and when spares were last reclaimed. */
 	LOCK_RANK_SERVER_STATE = LOCK_RANK_LEAF,
 	/* Visitors that wait, by uuid and by tunnel. */
 	LOCK_RANK_PENDING = LOCK_RANK_LEAF,
@@ -49,13 +49,13 @@ enum lock_rank {
 	LOCK_RANK_SAVER = LOCK_RANK_LEAF,
 	/* The client's instance, attempt and port. */
 	LOCK_RANK_IDENTITY = LOCK_RANK_LEAF,
-	/* Visitors that the client is serving or has served lately. */
+	/* Visitors that the client is serving or has recently served. */
 	LOCK_RANK_SERVED_VISITORS = LOCK_RANK_LEAF,
 	/* Kept and unused pieces of streams, and how many there are. */
 	LOCK_RANK_STREAM_RETAIN = LOCK_RANK_LEAF,
 	/* Streams of a tunnel that have ended. */
 	LOCK_RANK_STREAM_TOMBSTONES = LOCK_RANK_LEAF,
-	/* What workers have in common: failures that were logged. */
+	/* Failures that workers have logged. */
 	LOCK_RANK_WORKER = LOCK_RANK_LEAF,
 
 	/* Only leaves are taken under these. */
@@ -66,8 +66,8 @@ enum lock_rank {
 	/* Who holds a tunnel; then that of pending, of the port memory, of its
 	 * saver. */
 	LOCK_RANK_TUNNEL = LOCK_RANK_OVER_LEAVES,
-	/* Seats of visitors and leases; then that of pending, of a roster, of a
-	 * object cache. */
+	/* Seats of visitors and leases; then that of pending, of a roster, of
+	 * an object cache. */
 	LOCK_RANK_SHARES = LOCK_RANK_OVER_LEAVES,
 	/* Tunnels by port, key and instance; then that of spares. */
 	LOCK_RANK_REGISTRY = LOCK_RANK_OVER_LEAVES,

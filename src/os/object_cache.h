@@ -12,7 +12,7 @@
 
 #include "os/lock.h"
 
-/* object_cache_tidy() keeps so many objects. */
+/* How many unused objects object_cache_tidy() leaves. */
 #define OBJECT_CACHE_KEPT_MOST 64
 
 /* Fields are private. */

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "os/thread.h"
 
-/* Tell a disk that takes nothing once, and when it does again. error: with
- * errno. */
+/* Log once that the disk accepts nothing, and once that it does again. error:
+ * with errno. */
 static void
 log_outcome(enum error error, bool was_failing)
 {
@@ -37,8 +37,8 @@ write_snapshot(struct saver *saver, bool was_failing)
 	return error;
 }
 
-/* Write what is due. The lock is not held meanwhile, so that others can ask for
- * more. */
+/* Write what is due. The lock is not held meanwhile, so that other threads can
+ * ask for more. */
 static void
 save(struct saver *saver)
 {
@@ -132,7 +132,7 @@ saver_start(struct saver *saver, const char *path,
 	lock_init(&saver->lock, LOCK_RANK_SAVER);
 	lock_condition_init(&saver->changed);
 	error = load_content(saver, path, holder);
-	/* statefile_open() has warned of it. */
+	/* statefile_open() has logged a warning. */
 	saver->failing = saver->file.read_only;
 	saver->started = error == ERROR_NONE;
 	if (error == ERROR_NONE)
@@ -149,8 +149,7 @@ saver_ask(struct saver *saver, int64_t due_ms)
 	if (!saver->started)
 		return;
 	lock_take(&saver->lock);
-	/* A disk that takes nothing is not asked more often for every
-	 * change. */
+	/* A failing disk is not tried more often because of further changes. */
 	if (due_ms < saver->due_ms &&
 	    (!saver->failing || saver->due_ms == CLOCK_NEVER)) {
 		saver->due_ms = due_ms;

@@ -11,8 +11,7 @@ enum signals_event {
 	SIGNALS_RETRY,
 	/* signals_tell_main() was called. */
 	SIGNALS_TOLD,
-	/* Nothing has happened until the time of signals_wait_for() was
-	 * over. */
+	/* The time of signals_wait_for() is over. */
 	SIGNALS_NONE,
 };
 
@@ -34,7 +33,7 @@ enum signals_event signals_wait_for(unsigned most_ms);
 void signals_tell_main(void);
 
 /*
- * Let the next SIGTERM or SIGINT end the process at once: whoever sends a
+ * Let the next SIGTERM or SIGINT end the process at once: a user who sends a
  * second one does not want to wait.
  *
  * Threads: the main thread.

@@ -115,9 +115,9 @@ take_announce(struct link *link, const struct message_announce *who)
 static void
 skip(struct link *link, const struct message *message)
 {
-	if (link->told_unknown)
+	if (link->unknown_is_logged)
 		return;
-	link->told_unknown = true;
+	link->unknown_is_logged = true;
 	notices_tell(&link->server->notices, NOTICE_SKIPPED,
 	    source_of_address(&link->address),
 	    "%s sent %s behind its Hello; it is skipped, and so are further "

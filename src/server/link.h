@@ -51,7 +51,7 @@ struct link {
 	uint32_t retransmit_ms; /* the limit TCP was given */
 	/* Since when nothing could be written; 0: writing is possible. */
 	int64_t stalled_ms;
-	bool told_unknown;
+	bool unknown_is_logged;
 	/* Why the link is lost: a constant, or what strerror() returned. */
 	const char *reason;
 };

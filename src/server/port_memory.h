@@ -62,7 +62,7 @@ enum error port_memory_start(
 void port_memory_add(struct port_memory *memory, uint16_t port);
 void port_memory_remove(struct port_memory *memory, uint16_t port);
 
-/* Keep in mind who has a port. instance: NULL: it has not told. */
+/* Remember who has a port. instance: NULL: not announced. */
 void port_memory_own(struct port_memory *memory, uint16_t port,
     const struct uuid *instance, const struct address *address);
 
@@ -77,7 +77,7 @@ struct port_memory_match {
 	bool same_address;
 };
 
-/* instance: NULL: it has not told. */
+/* instance: NULL: not announced. */
 struct port_memory_match port_memory_match(struct port_memory *memory,
     uint16_t port, const struct uuid *instance, const struct address *address);
 

@@ -17,7 +17,7 @@
 
 struct server;
 
-/* What kept a server from starting, where the error does not say. */
+/* What prevented a server from starting, beyond the error. */
 struct server_failure {
 	/* It was the state file; holder: who has it locked, 0: unknown. */
 	bool of_state_file;
@@ -54,12 +54,12 @@ enum error server_set_keys(struct server *server, const struct auth_key *keys,
     unsigned count, unsigned *left);
 
 /*
- * End it: no new connections, clients are told, proxied connections may go on
- * for drain_s and are reset then, ports are released.
+ * Stop it: it accepts no new connections and informs its clients; proxied
+ * connections may go on for drain_s and are then reset; ports are released.
  *
- * Takes a second more than drain_s at the most: half of it for threads to end,
- * half for the disk with the state file. What has not ended then is
- * left to the end of the process. NULL is legal.
+ * Takes at most one second more than drain_s: half of it for threads to end,
+ * half for the disk with the state file. What has not ended by then is left to
+ * the end of the process. NULL is legal.
  */
 void server_stop(struct server *server);
 

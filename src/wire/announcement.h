@@ -1,8 +1,8 @@
 /*
- * announcement - what a server tells its client of a visitor.
+ * announcement - what a server tells its client about a visitor.
  *
  * A plain value. The server fills in all that it knows; what the protocol has
- * no field for arrives as "not told". See rebore-protocol(7), Connection.
+ * no field for arrives as unknown. See rebore-protocol(7), Connection.
  */
 #ifndef REBORE_WIRE_ANNOUNCEMENT_H
 #define REBORE_WIRE_ANNOUNCEMENT_H
@@ -18,11 +18,11 @@
 struct announcement {
 	/* The visitor's name, known to the two ends of the tunnel alone. */
 	struct uuid uuid;
-	/* Where the visitor comes from; length 0: not told. */
+	/* Where the visitor comes from; length 0: unknown. */
 	struct address visitor;
-	/* The public port that it came to; 0: not told. */
+	/* The public port that it came to; 0: unknown. */
 	uint16_t public_port;
-	/* The tunnel's name; "": not told. */
+	/* The tunnel's name; "": unknown. */
 	char tunnel[ANNOUNCEMENT_TUNNEL_SIZE];
 };
 

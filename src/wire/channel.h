@@ -21,7 +21,7 @@
 #include "wire/frame.h"
 #include "wire/message.h"
 
-/* Room for some twenty Connection messages. A peer that has not read so many
+/* Room for some twenty Connection messages. A peer that has not read that many
  * gets no more until it has. */
 #define CHANNEL_QUEUE_BYTES 1024
 /* How much is read and dropped from a peer that is refused: more than a hundred
@@ -91,7 +91,7 @@ const char *channel_rest(const struct channel *channel, size_t *size);
  * Read and drop what the peer sends.
  *
  * Returns ERROR_TIMEOUT at deadline_ms, ERROR_PROTOCOL when CHANNEL_DRAIN_BYTES
- * have come, else as channel_fill(), when the peer has ended its side or is
+ * have arrived, else as channel_fill(), when the peer has ended its side or is
  * lost.
  */
 enum error channel_drain(struct channel *channel, int64_t deadline_ms);

@@ -260,7 +260,7 @@ encode_object(
 	return size + 1;
 }
 
-/* Whether nothing is to be said beside Bye, as by a client. */
+/* Whether Bye has no payload, as a client sends it. */
 static bool
 is_bare_bye(const struct message *message)
 {

@@ -35,7 +35,8 @@ enum message_kind {
 	MESSAGE_HEARTBEAT,  /* nothing; between rebore's, both ways */
 	MESSAGE_CONNECTION, /* announcement */
 	MESSAGE_ERROR,      /* text: for people */
-	/* Well-formed, but not known, as of a later version; text: its name */
+	/* Well-formed, but of an unknown kind, as of a later version; text: its
+	 * name */
 	MESSAGE_UNKNOWN,
 };
 
