@@ -182,7 +182,7 @@ stream_frame_encode_open(
 
 	assert(is_name((const uint8_t *)open->tunnel, length));
 	memcpy(end, open->id.bytes, UUID_BYTES);
-	end = put_number(end + UUID_BYTES, open->resume_ms, 4);
+	end += UUID_BYTES;
 	end = put_address(end, &open->visitor);
 	end = put_address(end, &open->public);
 	end = put_number(end, length, 1);
@@ -195,12 +195,11 @@ stream_frame_decode_open(
     const uint8_t *payload, size_t length, struct stream_open *open)
 {
 	struct rest rest = {payload, length};
-	const uint8_t *bytes = take_bytes(&rest, UUID_BYTES + 4);
+	const uint8_t *bytes = take_bytes(&rest, UUID_BYTES);
 
 	if (bytes == NULL)
 		return ERROR_PROTOCOL;
 	memcpy(open->id.bytes, bytes, UUID_BYTES);
-	open->resume_ms = (uint32_t)number_of(bytes + UUID_BYTES, 4);
 	if (!take_address(&rest, &open->visitor) ||
 	    !take_address(&rest, &open->public))
 		return ERROR_PROTOCOL;
