@@ -19,8 +19,6 @@
 /* How deeply arrays and objects may be nested. More is refused without the
  * parser, which recurses. The protocol itself needs 3. */
 #define MESSAGE_NESTING_MOST 8
-/* The most data connections that one Dial asks for. */
-#define MESSAGE_DIAL_MOST 64
 
 enum message_kind {
 	/* Client to server */
@@ -28,13 +26,6 @@ enum message_kind {
 	MESSAGE_ACCEPT,       /* uuid */
 	MESSAGE_SPARE,        /* uuid: the key; ours, not bore's */
 	MESSAGE_TAKEN,        /* nothing; ours, not bore's */
-	/* First on a data connection that carries frames behind it, with the
-	 * key of the control connection: the connection is idle, or RESUME
-	 * follows at once. Then one on the control connection: the stream of a
-	 * Lost is not known. Ours, not bore's. */
-	MESSAGE_STREAM,         /* uuid: the key */
-	MESSAGE_RESUME,         /* uuid: the key */
-	MESSAGE_STREAM_UNKNOWN, /* uuid: of the stream; "Unknown" on the wire */
 	/* Both ways */
 	MESSAGE_HELLO,    /* port */
 	MESSAGE_ANNOUNCE, /* announce; ours, not bore's */
@@ -44,8 +35,6 @@ enum message_kind {
 	MESSAGE_HEARTBEAT,  /* nothing; between rebore's, both ways */
 	MESSAGE_CONNECTION, /* announcement */
 	MESSAGE_ERROR,      /* text: for people */
-	MESSAGE_DIAL,       /* count; ours, not bore's */
-	MESSAGE_LOST,       /* lost; ours, not bore's */
 	/* Well-formed, but of an unknown kind, as of a later version; text: its
 	 * name */
 	MESSAGE_UNKNOWN,
@@ -60,10 +49,6 @@ struct message {
 		struct announcement announcement;
 		struct message_announce announce;
 		struct message_bye bye;
-		/* How many more data connections to open, 1 to
-		 * MESSAGE_DIAL_MOST. */
-		uint32_t count;
-		struct message_lost lost;
 	} as;
 };
 

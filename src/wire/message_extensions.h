@@ -1,6 +1,6 @@
 /*
- * message_extensions - what is in Announce, Bye and Lost, messages that bore
- * does not have. See rebore-protocol(7), EXTENSIONS and STREAMS.
+ * message_extensions - what is in Announce and Bye, the messages that bore does
+ * not have. See rebore-protocol(7), EXTENSIONS.
  */
 #ifndef REBORE_WIRE_MESSAGE_EXTENSIONS_H
 #define REBORE_WIRE_MESSAGE_EXTENSIONS_H
@@ -17,9 +17,6 @@ enum message_ability {
 	MESSAGE_CAN_SPARE = 4,
 	/* A client: Spare has the key of its control connection. */
 	MESSAGE_CAN_KEY = 8,
-	/* Visitors are streams, in frames on data connections that are used
-	 * again. */
-	MESSAGE_CAN_STREAM = 16,
 };
 
 /* Who a peer is, beyond what bore's protocol says. */
@@ -38,9 +35,6 @@ struct message_announce {
 	/* A server: identifies this control connection; for Spare. */
 	bool has_key;
 	struct uuid key;
-	/* How long the sender lets a stream be interrupted; 0: not at all. The
-	 * smaller value of the two ends holds. */
-	uint32_t resume_ms;
 };
 
 /* Why the sender ends the connection on purpose. */
@@ -60,15 +54,6 @@ struct message_bye {
 	uint64_t attempt;
 	/* A server: when the client should come back; 0: not said. */
 	uint32_t retry_ms;
-};
-
-/* A server: the data connection of a stream is lost. */
-struct message_lost {
-	/* The stream. */
-	struct uuid id;
-	/* Of the data connection that was lost: 0 is that of OPEN, others are
-	 * those of RESUME. */
-	uint32_t attempt;
 };
 
 #endif

@@ -11,7 +11,6 @@ static const struct {
     {"lease", MESSAGE_CAN_LEASE},
     {"spare", MESSAGE_CAN_SPARE},
     {"key", MESSAGE_CAN_KEY},
-    {"stream", MESSAGE_CAN_STREAM},
 };
 
 #define ABILITIES (sizeof abilities / sizeof *abilities)
@@ -96,19 +95,16 @@ payload_read_announce(const json_t *value, struct message_announce *announce)
 	json_int_t version = 0;
 	json_int_t lease_ms = 0;
 	json_int_t spares = 0;
-	json_int_t resume_ms = 0;
 
 	memset(announce, 0, sizeof *announce);
 	if (!json_is_object(value) ||
 	    !read_count(value, "version", INT32_MAX, &version) ||
 	    version == 0 ||
 	    !read_count(value, "lease_ms", UINT32_MAX, &lease_ms) ||
-	    !read_count(value, "spares", UINT32_MAX, &spares) ||
-	    !read_count(value, "resume_ms", UINT32_MAX, &resume_ms))
+	    !read_count(value, "spares", UINT32_MAX, &spares))
 		return false;
 	announce->lease_ms = (uint32_t)lease_ms;
 	announce->spares = (uint32_t)spares;
-	announce->resume_ms = (uint32_t)resume_ms;
 	return read_abilities(value, &announce->can) &&
 	       read_identity(value, announce);
 }
@@ -134,21 +130,6 @@ payload_read_bye(const json_t *value, struct message_bye *bye)
 	       read_flag(value, "copy", &bye->copy);
 }
 
-bool
-payload_read_lost(const json_t *value, struct message_lost *lost)
-{
-	json_int_t attempt = -1;
-	bool has_id;
-
-	memset(lost, 0, sizeof *lost);
-	if (!json_is_object(value) ||
-	    !read_uuid(value, "id", &has_id, &lost->id) || !has_id ||
-	    !read_count(value, "attempt", UINT32_MAX, &attempt) || attempt < 0)
-		return false;
-	lost->attempt = (uint32_t)attempt;
-	return true;
-}
-
 static json_t *
 write_abilities(unsigned can)
 {
@@ -172,8 +153,8 @@ print_uuid(
 	return text;
 }
 
-static json_t *
-write_announce(const struct message_announce *announce)
+json_t *
+payload_write_announce(const struct message_announce *announce)
 {
 	json_t *list = write_abilities(announce->can);
 	char instance[UUID_TEXT_SIZE];
@@ -195,20 +176,6 @@ write_announce(const struct message_announce *announce)
 }
 
 json_t *
-payload_write_announce(const struct message_announce *announce)
-{
-	json_t *object = write_announce(announce);
-
-	if (object == NULL || announce->resume_ms == 0)
-		return object;
-	if (json_object_set_new(object, "resume_ms",
-		json_integer((json_int_t)announce->resume_ms)) == 0)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
-json_t *
 payload_write_bye(const struct message_bye *bye)
 {
 	if (bye->displaced)
@@ -221,13 +188,4 @@ payload_write_bye(const struct message_bye *bye)
 	if (bye->attempt > 0)
 		return json_pack("{s:I}", "attempt", (json_int_t)bye->attempt);
 	return json_pack("{s:I}", "retry_ms", (json_int_t)bye->retry_ms);
-}
-
-json_t *
-payload_write_lost(const struct message_lost *lost)
-{
-	char id[UUID_TEXT_SIZE];
-
-	return json_pack("{s:s, s:I}", "id", print_uuid(true, &lost->id, id),
-	    "attempt", (json_int_t)lost->attempt);
 }

@@ -19,8 +19,7 @@ is_same_announce(
     const struct message_announce *a, const struct message_announce *b)
 {
 	/* A client's is written without grants, a server's without instance. */
-	if (a->can != b->can || a->has_instance != b->has_instance ||
-	    a->resume_ms != b->resume_ms)
+	if (a->can != b->can || a->has_instance != b->has_instance)
 		return false;
 	if (a->has_instance)
 		return uuid_equal(&a->instance, &b->instance) &&
@@ -57,18 +56,10 @@ is_same(const struct message *a, const struct message *b)
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
 	case MESSAGE_SPARE:
-	case MESSAGE_STREAM:
-	case MESSAGE_RESUME:
-	case MESSAGE_STREAM_UNKNOWN:
 		return uuid_equal(&a->as.uuid, &b->as.uuid);
 	case MESSAGE_CONNECTION:
 		return uuid_equal(
 		    &a->as.announcement.uuid, &b->as.announcement.uuid);
-	case MESSAGE_DIAL:
-		return a->as.count == b->as.count;
-	case MESSAGE_LOST:
-		return uuid_equal(&a->as.lost.id, &b->as.lost.id) &&
-		       a->as.lost.attempt == b->as.lost.attempt;
 	case MESSAGE_HEARTBEAT:
 	case MESSAGE_TAKEN:
 		return true;

@@ -51,22 +51,11 @@ make(enum message_kind kind)
 		message.as.port = 65535;
 		break;
 	case MESSAGE_ANNOUNCE:
-		message.as.announce.can =
-		    MESSAGE_CAN_HEARTBEAT | MESSAGE_CAN_LEASE |
-		    MESSAGE_CAN_SPARE | MESSAGE_CAN_KEY | MESSAGE_CAN_STREAM;
-		message.as.announce.resume_ms = UINT32_MAX;
+		message.as.announce.can = MESSAGE_CAN_HEARTBEAT |
+		                          MESSAGE_CAN_LEASE | MESSAGE_CAN_SPARE;
 		message.as.announce.attempt = INT64_MAX;
 		message.as.announce.has_instance = true;
 		memset(&message.as.announce.instance, 0xfe, UUID_BYTES);
-		message.as.announce.has_process = true;
-		memset(&message.as.announce.process, 0xfe, UUID_BYTES);
-		break;
-	case MESSAGE_DIAL:
-		message.as.count = MESSAGE_DIAL_MOST;
-		break;
-	case MESSAGE_LOST:
-		message.as.lost.attempt = UINT32_MAX;
-		memset(&message.as.lost.id, 0xfe, UUID_BYTES);
 		break;
 	case MESSAGE_BYE:
 		message.as.bye.retry_ms = UINT32_MAX;

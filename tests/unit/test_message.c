@@ -41,13 +41,10 @@ kind_of(const char *name)
 	static const enum message_kind kinds[] = {MESSAGE_AUTHENTICATE,
 	    MESSAGE_ACCEPT, MESSAGE_HELLO, MESSAGE_CHALLENGE, MESSAGE_HEARTBEAT,
 	    MESSAGE_CONNECTION, MESSAGE_ERROR, MESSAGE_ANNOUNCE, MESSAGE_BYE,
-	    MESSAGE_SPARE, MESSAGE_TAKEN, MESSAGE_STREAM, MESSAGE_RESUME,
-	    MESSAGE_STREAM_UNKNOWN, MESSAGE_DIAL, MESSAGE_LOST,
-	    MESSAGE_UNKNOWN};
+	    MESSAGE_SPARE, MESSAGE_TAKEN, MESSAGE_UNKNOWN};
 	static const char *const names[] = {"Authenticate", "Accept", "Hello",
 	    "Challenge", "Heartbeat", "Connection", "Error", "Announce", "Bye",
-	    "Spare", "Taken", "Stream", "Resume", "Unknown", "Dial", "Lost",
-	    "unknown"};
+	    "Spare", "Taken", "unknown"};
 
 	for (size_t i = 0; i < SUITE_LENGTH(names); i++)
 		if (strcmp(names[i], name) == 0)
@@ -60,7 +57,7 @@ static const struct {
 	unsigned ability;
 } abilities[] = {{"heartbeat", MESSAGE_CAN_HEARTBEAT},
     {"lease", MESSAGE_CAN_LEASE}, {"spare", MESSAGE_CAN_SPARE},
-    {"key", MESSAGE_CAN_KEY}, {"stream", MESSAGE_CAN_STREAM}};
+    {"key", MESSAGE_CAN_KEY}};
 
 /* Read a UUID, or "-". Returns whether there is one. */
 static bool
@@ -72,8 +69,8 @@ uuid_of(const char *text, struct uuid *uuid)
 	return true;
 }
 
-/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES [PROCESS KEY
- * [RESUME_MS]]"; "-" is none. */
+/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES [PROCESS KEY]"; "-" is
+ * none. */
 static struct message_announce
 announce_of(const char *payload)
 {
@@ -83,10 +80,9 @@ announce_of(const char *payload)
 	memset(&announce, 0, sizeof announce);
 	ck_assert_int_ge(
 	    sscanf(payload,
-		"%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32
-		" %63s %63s %" SCNu32,
-		can, instance, &announce.attempt, &announce.lease_ms,
-		&announce.spares, process, key, &announce.resume_ms),
+		"%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32 " %63s %63s", can,
+		instance, &announce.attempt, &announce.lease_ms,
+		&announce.spares, process, key),
 	    5);
 	for (size_t i = 0; i < SUITE_LENGTH(abilities); i++)
 		if (strstr(can, abilities[i].name) != NULL)
@@ -115,7 +111,6 @@ assert_announce(const struct message_announce *is, const char *payload)
 	ck_assert_uint_eq(is->attempt, expected.attempt);
 	ck_assert_uint_eq(is->lease_ms, expected.lease_ms);
 	ck_assert_uint_eq(is->spares, expected.spares);
-	ck_assert_uint_eq(is->resume_ms, expected.resume_ms);
 }
 
 /* Read "yes RETRY_MS" or "no RETRY_MS [TAKEN SILENT_MS COPY ATTEMPT]". */
@@ -147,28 +142,6 @@ assert_bye(const struct message_bye *is, const char *payload)
 	ck_assert_uint_eq(is->attempt, expected.attempt);
 }
 
-/* Read "ID ATTEMPT". */
-static struct message_lost
-lost_of(const char *payload)
-{
-	struct message_lost lost;
-	char id[64];
-
-	ck_assert_int_eq(
-	    sscanf(payload, "%63s %" SCNu32, id, &lost.attempt), 2);
-	ck_assert(uuid_parse(id, &lost.id));
-	return lost;
-}
-
-static void
-assert_lost(const struct message_lost *is, const char *payload)
-{
-	struct message_lost expected = lost_of(payload);
-
-	ck_assert(uuid_equal(&is->id, &expected.id));
-	ck_assert_uint_eq(is->attempt, expected.attempt);
-}
-
 /* Whether a message has the payload that a vector tells. */
 static void
 assert_payload(const struct message *is, const char *payload)
@@ -188,17 +161,8 @@ assert_payload(const struct message *is, const char *payload)
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
 	case MESSAGE_SPARE:
-	case MESSAGE_STREAM:
-	case MESSAGE_RESUME:
-	case MESSAGE_STREAM_UNKNOWN:
 		uuid_print(&is->as.uuid, text);
 		ck_assert_str_eq(text, payload);
-		break;
-	case MESSAGE_DIAL:
-		ck_assert_uint_eq(is->as.count, strtoul(payload, NULL, 10));
-		break;
-	case MESSAGE_LOST:
-		assert_lost(&is->as.lost, payload);
 		break;
 	case MESSAGE_CONNECTION:
 		uuid_print(&is->as.announcement.uuid, text);
@@ -235,10 +199,6 @@ make(enum message_kind kind, const char *payload)
 		made.as.announce = announce_of(payload);
 	else if (kind == MESSAGE_BYE)
 		made.as.bye = bye_of(payload);
-	else if (kind == MESSAGE_DIAL)
-		made.as.count = (uint32_t)strtoul(payload, NULL, 10);
-	else if (kind == MESSAGE_LOST)
-		made.as.lost = lost_of(payload);
 	else if (kind == MESSAGE_CONNECTION)
 		ck_assert(uuid_parse(payload, &made.as.announcement.uuid));
 	else if (kind != MESSAGE_HEARTBEAT && kind != MESSAGE_TAKEN)
@@ -329,42 +289,6 @@ START_TEST(the_longest_message_has_256_bytes)
 	ck_assert_int_eq(message.kind, MESSAGE_HEARTBEAT);
 	ck_assert_int_eq(decode(json, 257), ERROR_PROTOCOL);
 	ck_assert_int_eq(decode(json, 258), ERROR_PROTOCOL);
-}
-END_TEST
-
-/* All abilities and the largest values. A client's Announce has an instance and
- * no key, a server's the other way round; the longer one is the client's. */
-START_TEST(the_longest_announce_of_each_end_fits)
-{
-	struct message made = {.kind = MESSAGE_ANNOUNCE};
-	struct message_announce *announce = &made.as.announce;
-	char frame[FRAME_SIZE];
-	size_t size;
-
-	for (size_t i = 0; i < SUITE_LENGTH(abilities); i++)
-		announce->can |= abilities[i].ability;
-	announce->resume_ms = UINT32_MAX;
-	announce->lease_ms = UINT32_MAX;
-	announce->spares = UINT32_MAX;
-	announce->has_key = true;
-	memset(&announce->key, 0xfe, sizeof announce->key);
-	size = message_encode(&made, frame);
-	ck_assert_uint_gt(size, 1);
-	ck_assert_uint_le(size - 1, MESSAGE_JSON_MOST);
-	ck_assert_int_eq(decode(frame, size - 1), ERROR_NONE);
-	ck_assert_uint_eq(message.as.announce.can, announce->can);
-	ck_assert_uint_eq(message.as.announce.resume_ms, UINT32_MAX);
-
-	announce->has_instance = announce->has_process = true;
-	memset(&announce->instance, 0xfe, sizeof announce->instance);
-	memset(&announce->process, 0xfe, sizeof announce->process);
-	announce->attempt = INT64_MAX;
-	size = message_encode(&made, frame);
-	ck_assert_uint_eq(size - 1, 229);
-	ck_assert_int_eq(decode(frame, size - 1), ERROR_NONE);
-	ck_assert_uint_eq(message.as.announce.can, announce->can);
-	ck_assert_uint_eq(message.as.announce.attempt, INT64_MAX);
-	ck_assert_uint_eq(message.as.announce.resume_ms, UINT32_MAX);
 }
 END_TEST
 
@@ -517,11 +441,6 @@ START_TEST(every_kind_has_the_name_of_the_wire)
 	ck_assert_str_eq(message_name(MESSAGE_BYE), "Bye");
 	ck_assert_str_eq(message_name(MESSAGE_SPARE), "Spare");
 	ck_assert_str_eq(message_name(MESSAGE_TAKEN), "Taken");
-	ck_assert_str_eq(message_name(MESSAGE_STREAM), "Stream");
-	ck_assert_str_eq(message_name(MESSAGE_RESUME), "Resume");
-	ck_assert_str_eq(message_name(MESSAGE_STREAM_UNKNOWN), "Unknown");
-	ck_assert_str_eq(message_name(MESSAGE_DIAL), "Dial");
-	ck_assert_str_eq(message_name(MESSAGE_LOST), "Lost");
 	ck_assert_ptr_nonnull(message_name(MESSAGE_UNKNOWN));
 }
 END_TEST
@@ -543,8 +462,7 @@ END_TEST
 
 SUITE_MAIN("message", every_vector_is_read_as_it_says,
     every_message_is_written_as_the_vector_says,
-    the_longest_message_has_256_bytes, the_longest_announce_of_each_end_fits,
-    the_longest_text_is_read_whole,
+    the_longest_message_has_256_bytes, the_longest_text_is_read_whole,
     an_error_is_cut_between_characters_where_the_frame_ends,
     an_error_of_244_bytes_fits_and_one_more_does_not,
     an_error_ends_before_what_is_no_utf_8,

@@ -402,10 +402,8 @@ encode(void *argument)
 		message.as.text[MESSAGE_JSON_MOST] = '\0';
 		if (kind == MESSAGE_ANNOUNCE) {
 			message.as.announce.has_instance = true;
-			message.as.announce.can = 31;
+			message.as.announce.can = 7;
 		}
-		if (kind == MESSAGE_DIAL)
-			message.as.count = MESSAGE_DIAL_MOST;
 		if (kind == MESSAGE_BYE)
 			message.as.bye.displaced = true;
 		(void)message_encode(&message, frame);
