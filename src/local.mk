@@ -66,6 +66,8 @@ librebore_a_SOURCES = \
 	%D%/wire/principal.c	%D%/wire/principal.h \
 	%D%/wire/payload.c	%D%/wire/payload.h \
 	%D%/stream/stream.c	%D%/stream/stream.h \
+	%D%/stream/stream_directory.c	%D%/stream/stream_directory.h \
+	%D%/stream/stream_outage.c	%D%/stream/stream_outage.h \
 	%D%/stream/stream_flow.c	%D%/stream/stream_flow.h \
 	%D%/stream/stream_frame.c	%D%/stream/stream_frame.h \
 	%D%/stream/stream_retain.c	%D%/stream/stream_retain.h \
@@ -75,6 +77,9 @@ librebore_a_SOURCES = \
 	%D%/relay/relay.c	%D%/relay/relay.h \
 	%D%/relay/relay_copy.c	%D%/relay/pipes.h \
 	%D%/relay/relay_peek.c \
+	%D%/relay/relay_stream.c	%D%/relay/relay_stream.h \
+	%D%/relay/relay_inward.c \
+	%D%/relay/relay_outward.c \
 	%D%/relay/relay_flow.c	%D%/relay/relay_flow.h \
 	%D%/client/attempt.h \
 	%D%/client/client.c	%D%/client/client.h \
@@ -86,11 +91,13 @@ librebore_a_SOURCES = \
 	%D%/client/handshake.c	%D%/client/handshake.h \
 	%D%/client/identity.c	%D%/client/identity.h \
 	%D%/client/served_visitors.c	%D%/client/served_visitors.h \
+	%D%/client/stream_worker.c	%D%/client/stream_worker.h \
 	%D%/client/visit.c	%D%/client/visit.h \
 	%D%/client/quarrel.c	%D%/client/quarrel.h \
 	%D%/client/client_end.h	%D%/client/client_options.h \
 	%D%/client/data_connection.c	%D%/client/data_connection.h \
 	%D%/client/service.c	%D%/client/service.h \
+	%D%/client/worker_shared.c	%D%/client/worker_shared.h \
 	%D%/client/worker.c	%D%/client/worker.h \
 	%D%/server/port_claim.c	%D%/server/port_claim.h \
 	%D%/server/port_claim_decide.c	%D%/server/port_claim_decide.h \
@@ -115,6 +122,7 @@ librebore_a_SOURCES = \
 	%D%/server/room.c	%D%/server/room.h \
 	%D%/server/session.c	%D%/server/session.h \
 	%D%/server/shares.c	%D%/server/shares.h \
+	%D%/server/stream_proxy.c	%D%/server/stream_proxy.h \
 	%D%/server/tally.c	%D%/server/tally.h \
 	%D%/server/tunnel_calls.h \
 	%D%/server/tunnel.c	%D%/server/tunnel.h

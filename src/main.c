@@ -25,6 +25,7 @@
 #include "relay/pipes.h"
 #include "server/server.h"
 #include "status.h"
+#include "stream/stream_retain.h"
 #include "wire/json_arena.h"
 
 #define TEXT_SIZE 640
@@ -32,6 +33,9 @@
 /* The fraction of memory that may be lent for bytes in flight. */
 #define BUFFERS_SHARE 8
 #define PIPES_SHARE   16
+/* The same for bytes that may have to be sent again, and the most. */
+#define STREAMS_SHARE      8
+#define STREAMS_BYTES_MOST ((uint64_t)256 << 20)
 /* One visitor is admitted for this much memory: the default of --max-visitors.
  * A control group is charged for what is in sockets, which the system limits
  * otherwise. */
@@ -446,6 +450,9 @@ share_memory(struct config *config)
 
 	buffers_limit(memory / BUFFERS_SHARE);
 	pipes_limit(memory / PIPES_SHARE);
+	stream_retain_limit(memory / STREAMS_SHARE < STREAMS_BYTES_MOST
+				? memory / STREAMS_SHARE
+				: STREAMS_BYTES_MOST);
 	log_debug("there is memory for %u visitors", visitors);
 	if (config->max_visitors > 0)
 		visitors = config->max_visitors;

@@ -68,6 +68,7 @@ unit_tests = \
 	%D%/unit/test_rekey \
 	%D%/unit/test_relay \
 	%D%/unit/test_relay_paths \
+	%D%/unit/test_relay_stream \
 	%D%/unit/test_repeat \
 	%D%/unit/test_resolve \
 	%D%/unit/test_roster \
@@ -81,7 +82,9 @@ unit_tests = \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack_trim \
 	%D%/unit/test_stack_use \
+	%D%/unit/test_stream_directory \
 	%D%/unit/test_stream_frame \
+	%D%/unit/test_stream_outage \
 	%D%/unit/test_stream_retain \
 	%D%/unit/test_stream_tombstones \
 	%D%/unit/test_stream_window \
@@ -204,6 +207,7 @@ fault_tests = \
 	%D%/faults/proxy_faults.py \
 	%D%/faults/server_faults.py \
 	%D%/faults/state_files.py \
+	%D%/faults/streams.py \
 	%D%/faults/stops.py \
 	%D%/faults/uplinks.py
 # What takes longer: contrib/runtests --full runs them

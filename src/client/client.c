@@ -495,10 +495,12 @@ make_parts(struct client *client, const struct client_options *options,
 	client->retry = (struct wakeup)WAKEUP_INITIALIZER;
 	roster_init(&client->roster);
 	roster_init(&client->controls);
-	worker_shared_init(&client->workers);
-	error = identity_start(
-	    &client->identity, options->state_path, &failure->holder);
-	failure->of_state_file = error != ERROR_NONE;
+	error = worker_shared_init(&client->workers, worker_order_size());
+	if (error == ERROR_NONE) {
+		error = identity_start(
+		    &client->identity, options->state_path, &failure->holder);
+		failure->of_state_file = error != ERROR_NONE;
+	}
 	if (error == ERROR_NONE && options->has_secret)
 		error = keyring_replace(&client->keys, key, 1);
 	set_rules(client);

@@ -35,6 +35,8 @@ struct client_options {
 	unsigned local_retry_ms;
 	/* How many data connections to have ready for visitors; 0: none. */
 	unsigned spares;
+	/* How long a proxied connection may be interrupted; 0: not at all. */
+	uint32_t resume_ms;
 	/* The process's budget, and how many visitors and spares there may be.
 	 * */
 	struct budget *budget;

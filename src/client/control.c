@@ -2,6 +2,7 @@
 #include "client/control.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 /* A longer gap than this means that the system was suspended, and not merely
  * that the thread was scheduled late. */
 #define SUSPENDED_MS 2000
+/* How many data connections are doubted at a time. */
+#define DOUBTED_MOST 128u
 
 /* The connections of an attempt that has succeeded. On the control thread's
  * stack. */
@@ -30,6 +33,8 @@ struct standing {
 	struct worker_session *session;
 	int64_t suspended_ms; /* how long the system was suspended so far */
 	bool unknown_is_logged;
+	/* Streams that were last heard before this are doubted. */
+	int64_t doubt_ms;
 	struct rival rival;
 };
 
@@ -231,6 +236,9 @@ use_announce(struct standing *standing, const struct message_announce *announce)
 	    (announce->can & MESSAGE_CAN_LEASE) ? announce->lease_ms : 0;
 	if ((announce->can & MESSAGE_CAN_SPARE) == 0)
 		return;
+	if ((announce->can & MESSAGE_CAN_STREAM) != 0 && announce->has_key)
+		standing->session->resume_ms = announce->resume_ms;
+	worker_set_latest(control->workers, standing->session);
 	/* A server that sends no key identifies spares by our instance. */
 	instance = identity_instance(control->identity);
 	worker_grant_spares(control->workers, standing->session,
@@ -258,6 +266,30 @@ take_bye(struct standing *standing, const struct message_bye *bye)
 	(void)tell_state(standing, CONTROL_EVENT_BYE);
 }
 
+/* Tell the server of streams that do not exist here. When the control
+ * connection had to be made anew, data connections may have been lost with it
+ * although nothing says so: those on which nothing was heard since are made
+ * anew, a part of them at a time. */
+static void
+tend_streams(struct standing *standing)
+{
+	struct worker_shared *workers = standing->control->workers;
+	struct channel *channel = &standing->current->channel;
+	struct message unknown = {.kind = MESSAGE_NO_STREAM};
+
+	if (standing->session->resume_ms == 0)
+		return;
+	while (channel_has_room(channel) &&
+	       worker_next_disowned(workers, &unknown.as.uuid))
+		(void)channel_put(channel, &unknown);
+	(void)channel_flush(channel);
+	if (standing->doubt_ms != CLOCK_NEVER &&
+	    stream_directory_break(&workers->streams, NULL, standing->doubt_ms,
+		DOUBTED_MOST) < DOUBTED_MOST)
+		standing->doubt_ms = CLOCK_NEVER;
+	stream_outage_log(&workers->outage, clock_now_ms());
+}
+
 /* Process a message, other than Announce and Bye. */
 static void
 handle(struct standing *standing, const struct message *message)
@@ -267,12 +299,22 @@ handle(struct standing *standing, const struct message *message)
 	(void)tell_state(standing, CONTROL_EVENT_HEARD);
 	switch (message->kind) {
 	case MESSAGE_HEARTBEAT:
+		tend_streams(standing);
 		worker_tend_spares(control->workers, standing->session);
 		worker_tidy(control->workers);
 		break;
 	case MESSAGE_CONNECTION:
 		worker_start(control->workers, standing->session,
 		    &message->as.announcement);
+		break;
+	case MESSAGE_DIAL:
+		worker_dial(
+		    control->workers, standing->session, message->as.count);
+		break;
+	case MESSAGE_LOST:
+		if (!stream_directory_lose(&control->workers->streams,
+			&message->as.lost.id, message->as.lost.attempt))
+			worker_disown(control->workers, &message->as.lost.id);
 		break;
 	case MESSAGE_ERROR:
 		handshake_report_error(
@@ -345,6 +387,9 @@ begin_session(struct standing *standing)
 {
 	struct control *control = standing->control;
 
+	standing->doubt_ms = standing->control->workers->latest != NULL
+	                         ? clock_now_ms()
+	                         : CLOCK_NEVER;
 	/* The lease of the previous connection, if there was one, does not
 	 * count. */
 	control->end.lease_ms = 0;
@@ -439,6 +484,10 @@ mind_change(struct standing *standing)
 		return;
 	if (!netwatch_has_local_address(
 		transport_fd(&standing->current->transport))) {
+		/* So are those of the data connections. */
+		(void)stream_directory_break(
+		    &standing->control->workers->streams, NULL, CLOCK_NEVER,
+		    UINT_MAX);
 		(void)tell_state(standing, CONTROL_EVENT_ADDRESS_GONE);
 		return;
 	}

@@ -369,6 +369,10 @@ say_hello(struct handshake *handshake)
 	};
 	if (handshake->options->spares > 0)
 		who.as.announce.can |= MESSAGE_CAN_SPARE | MESSAGE_CAN_KEY;
+	who.as.announce.resume_ms = handshake->options->resume_ms;
+	if (who.as.announce.resume_ms > 0)
+		who.as.announce.can |=
+		    MESSAGE_CAN_SPARE | MESSAGE_CAN_KEY | MESSAGE_CAN_STREAM;
 	error = channel_put(&handshake->channel, &hello);
 	if (error == ERROR_NONE)
 		error = channel_send(&handshake->channel, &who,

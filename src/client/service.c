@@ -89,6 +89,17 @@ service_wait(struct service *service, int64_t until_ms)
 }
 
 bool
+service_step(struct service *service)
+{
+	if (service->is_looking_up &&
+	    finish_lookup(service, clock_now_ms()) != ERROR_NONE)
+		return false;
+	if (service->dial.state == DIAL_GOING)
+		dial_step(&service->dial);
+	return service->dial.state != DIAL_GOING;
+}
+
+bool
 service_is_connected(const struct service *service)
 {
 	return service->dial.state == DIAL_DONE;

@@ -62,6 +62,10 @@ void service_call(struct service *service);
  */
 enum error service_wait(struct service *service, int64_t until_ms);
 
+/* Do what can be done without waiting, after poll() for the dial. Returns
+ * whether it has come to an end: connected, or failed. */
+bool service_step(struct service *service);
+
 bool service_is_connected(const struct service *service);
 
 /* Returns whether to dial the service again after a failure: pure. called_ms:

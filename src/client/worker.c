@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/protocol_times.h"
 #include "client/service.h"
+#include "client/stream_worker.h"
 #include "client/visit.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
@@ -19,6 +20,7 @@
 #include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
+#include "stream/stream_retain.h"
 
 /* Accept, and with it the answer to a Challenge, waits for the local service no
  * longer than this: both must reach the server within PROTOCOL_HANDSHAKE_MS. */
@@ -63,48 +65,10 @@ struct worker {
 	char reason[SERVICE_REASON_SIZE];
 };
 
-void
-worker_shared_init(struct worker_shared *shared)
+size_t
+worker_order_size(void)
 {
-	lock_init(&shared->lock, LOCK_RANK_WORKER);
-	memset(&shared->failures, 0, sizeof shared->failures);
-	served_visitors_init(&shared->served);
-	object_cache_init(&shared->orders, sizeof(struct order));
-}
-
-void
-worker_shared_destroy(struct worker_shared *shared)
-{
-	object_cache_destroy(&shared->orders);
-	served_visitors_destroy(&shared->served);
-	lock_destroy(&shared->lock);
-}
-
-struct worker_session *
-worker_session_create(const struct worker_shared *shared,
-    const struct address *server, uint16_t public_port)
-{
-	struct worker_session *session = calloc(1, sizeof *session);
-
-	if (session == NULL)
-		return NULL;
-	session->server.address = *server;
-	session->server.keys = shared->keys;
-	session->public_port = public_port;
-	atomic_flag_clear(&session->warned_of_loop);
-	atomic_init(&session->references, 1);
-	atomic_init(&session->carried, false);
-	roster_init(&session->spares);
-	return session;
-}
-
-void
-worker_session_release(struct worker_session *session)
-{
-	if (session == NULL || atomic_fetch_sub(&session->references, 1) != 1)
-		return;
-	roster_destroy(&session->spares);
-	free(session);
+	return sizeof(struct order);
 }
 
 /* Why no more workers can be started, for people. */
@@ -114,20 +78,6 @@ limit_reason(const struct worker_shared *shared)
 	return budget_is_limited(shared->options->budget)
 	           ? "as many as --max-visitors or memory allow are there"
 	           : strerror(EMFILE);
-}
-
-/* Warn that a visitor was not served; the same reason only once in a while. */
-static void
-warn_of_failure(struct worker_shared *shared, const char *reason)
-{
-	char more[REPEAT_MORE_SIZE];
-	bool due;
-
-	lock_take(&shared->lock);
-	due = repeat_due(&shared->failures, reason, clock_now_ms(), more);
-	lock_give(&shared->lock);
-	if (due)
-		log_warning("visitor turned away: %s%s", reason, more);
 }
 
 /*
@@ -247,42 +197,6 @@ reach_service(struct worker *worker)
 	return error;
 }
 
-/* Whether the local service has the address of the tunnel's public port. */
-static bool
-is_public_port(const struct worker *worker)
-{
-	const struct address *server = &worker->session->server.address;
-	const struct address *local = &worker->service.dial.peer;
-	struct address own;
-
-	if (address_port(local) != worker->session->public_port)
-		return false;
-	if (address_same_host(local, server))
-		return true;
-	/* The server is on this host, and listens on loopback too. */
-	return address_is_loopback(local) &&
-	       address_of_socket(transport_fd(&worker->data.transport), &own) &&
-	       address_same_host(&own, server);
-}
-
-/* Warn if the service is the public port: a visitor that is passed on there
- * comes back as the next one. */
-static void
-warn_of_loop(struct worker *worker)
-{
-	char local[ADDRESS_TEXT_SIZE];
-
-	if (!is_public_port(worker) ||
-	    atomic_flag_test_and_set(&worker->session->warned_of_loop))
-		return;
-	address_print(&worker->service.dial.peer, local);
-	log_warning("the local service %s seems to be the tunnel's own public "
-		    "port: unless the server has that elsewhere "
-		    "(--bind-tunnels), each visitor comes back as another one; "
-		    "check LOCAL_PORT and --port",
-	    local);
-}
-
 /* Take over the connections, and what arrived behind the last frame. */
 static enum error
 begin_visit(struct worker *worker, struct visit *visit)
@@ -290,7 +204,8 @@ begin_visit(struct worker *worker, struct visit *visit)
 	const char *early =
 	    channel_rest(&worker->data.channel, &visit->early_size);
 
-	warn_of_loop(worker);
+	worker_warn_of_loop(worker->session, &worker->service.dial.peer,
+	    transport_fd(&worker->data.transport));
 	visit->roster = worker->shared->roster;
 	visit->served = &worker->shared->served;
 	visit->carried = &worker->session->carried;
@@ -445,7 +360,7 @@ go_both_ways(struct worker *worker, struct visit *visit)
 	if (transport_is_open(&worker->data.transport))
 		transport_reset(&worker->data.transport);
 	if (error != ERROR_STOPPED)
-		warn_of_failure(worker->shared, worker->reason);
+		worker_warn_of_failure(worker->shared, worker->reason);
 	return error;
 }
 
@@ -496,10 +411,11 @@ create_order(struct worker_shared *shared, struct worker_session *session,
 	return order;
 }
 
-/* Count one more spare, if one is wanted and may be opened now. Returns its
- * order, or NULL: not counted. */
+/* Count one more spare, if one is wanted (or anyway) and may be opened now.
+ * Returns its order, or NULL: not counted. */
 static struct order *
-order_spare(struct worker_shared *shared, struct worker_session *session)
+order_spare(
+    struct worker_shared *shared, struct worker_session *session, bool anyway)
 {
 	unsigned wanted = atomic_load(&session->spares_wanted);
 	struct order *order = NULL;
@@ -507,7 +423,7 @@ order_spare(struct worker_shared *shared, struct worker_session *session)
 	if (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
 	    !budget_is_ample(shared->options->budget))
 		return NULL;
-	if (atomic_fetch_add(&session->spares_now, 1) < wanted)
+	if (atomic_fetch_add(&session->spares_now, 1) < wanted || anyway)
 		order = create_order(shared, session, NULL);
 	if (order == NULL)
 		atomic_fetch_sub(&session->spares_now, 1);
@@ -523,6 +439,11 @@ work_on(void *argument)
 	struct worker_shared *shared = order->shared;
 	struct worker_session *session = order->session;
 
+	if (order->is_spare && session->resume_ms > 0) {
+		object_cache_give(&shared->orders, order);
+		order = NULL;
+		stream_worker_run(shared, session);
+	}
 	while (order != NULL) {
 		struct visit visit;
 		enum error error = approach(order, &visit);
@@ -530,7 +451,7 @@ work_on(void *argument)
 		if (error == ERROR_NONE)
 			visit_run(&visit);
 		object_cache_give(&shared->orders, order);
-		order = error ? NULL : order_spare(shared, session);
+		order = error ? NULL : order_spare(shared, session, false);
 	}
 	worker_session_release(session);
 	budget_give(shared->options->budget, BUDGET_VISITOR);
@@ -569,11 +490,12 @@ want_more_spares(struct worker_session *session)
 		    &session->spares_wanted, wanted < most ? wanted : most);
 }
 
-/* Returns whether one was started. */
+/* anyway: beyond what is wanted. Returns whether one was started. */
 static bool
-start_spare(struct worker_shared *shared, struct worker_session *session)
+start_spare(
+    struct worker_shared *shared, struct worker_session *session, bool anyway)
 {
-	struct order *order = order_spare(shared, session);
+	struct order *order = order_spare(shared, session, anyway);
 
 	if (order == NULL)
 		return false;
@@ -610,8 +532,11 @@ worker_tend_spares(struct worker_shared *shared, struct worker_session *session)
 	unsigned base = shared->options->spares;
 	unsigned now = atomic_load(&session->spares_now);
 	unsigned wanted = atomic_load(&session->spares_wanted);
-	bool is_quiet = clock_now_ms() - atomic_load(&session->visitor_ms) >
-	                SPARES_QUIET_MS;
+	/* Only the server closes what carries streams: OPEN may be on its
+	 * way. */
+	bool is_quiet = session->resume_ms == 0 &&
+	                clock_now_ms() - atomic_load(&session->visitor_ms) >
+	                    SPARES_QUIET_MS;
 
 	if (wanted > base && is_quiet) {
 		atomic_store(&session->spares_wanted, base);
@@ -620,15 +545,31 @@ worker_tend_spares(struct worker_shared *shared, struct worker_session *session)
 	for (; now > wanted && is_quiet; now--)
 		roster_interrupt_oldest(&session->spares);
 	while (atomic_load(&session->spares_now) < wanted)
-		if (!start_spare(shared, session))
+		if (!start_spare(shared, session, false))
+			return;
+}
+
+void
+worker_dial(struct worker_shared *shared, struct worker_session *session,
+    unsigned count)
+{
+	unsigned most = atomic_load(&session->spares_most);
+
+	if (session->resume_ms == 0 || most == 0)
+		return;
+	/* Beyond what is wanted: they have a visitor at once. */
+	for (unsigned i = 0; i < count && i < most; i++)
+		if (!start_spare(shared, session, true))
 			return;
 }
 
 void
 worker_tidy(struct worker_shared *shared)
 {
+	stream_retain_tidy();
 	thread_pool_tidy(shared->threads);
 	object_cache_tidy(&shared->orders);
+	object_cache_tidy(&shared->services);
 	buffers_tidy();
 	pipes_tidy();
 }
@@ -649,7 +590,7 @@ worker_start(struct worker_shared *shared, struct worker_session *session,
 	enum error error;
 
 	if (order == NULL) {
-		warn_of_failure(shared, error_text(ERROR_MEMORY));
+		worker_warn_of_failure(shared, error_text(ERROR_MEMORY));
 		return;
 	}
 	if (!served_visitors_enter(&shared->served, &order->visitor)) {
@@ -666,7 +607,7 @@ worker_start(struct worker_shared *shared, struct worker_session *session,
 		return;
 	roster_arrive(shared->roster);
 	if (error == ERROR_RESOURCES)
-		warn_of_failure(shared,
+		worker_warn_of_failure(shared,
 		    errno == EMFILE ? limit_reason(shared) : strerror(errno));
 	served_visitors_leave(&shared->served, &order->visitor, false);
 	worker_session_release(session);

@@ -64,11 +64,12 @@ end_reading(struct roster *roster, struct roster_entry *entry)
 }
 
 void
-roster_add(struct roster *roster, struct roster_entry *entry, int second_fd)
+roster_set(
+    struct roster *roster, struct roster_entry *entry, unsigned which, int fd)
 {
 	lock_take(&roster->lock);
-	entry->fds[1] = second_fd;
-	if (roster->closed)
+	entry->fds[which] = fd;
+	if (roster->closed || atomic_load(&entry->interrupted))
 		end_reading(roster, entry);
 	lock_give(&roster->lock);
 }

@@ -46,9 +46,10 @@ void roster_destroy(struct roster *roster);
 unsigned roster_enter(struct roster *roster, struct roster_entry *entry,
     int first_fd, int second_fd);
 
-/* Add the second descriptor to an entry that has one. */
-void roster_add(
-    struct roster *roster, struct roster_entry *entry, int second_fd);
+/* Change one of the two descriptors of an entry, before the old one is closed.
+ * which: 0 or 1. fd: -1: there is none any more. */
+void roster_set(
+    struct roster *roster, struct roster_entry *entry, unsigned which, int fd);
 
 /* Take the connection off; before its descriptors are closed. */
 void roster_leave(struct roster *roster, struct roster_entry *entry);

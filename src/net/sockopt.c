@@ -114,6 +114,14 @@ sockopt_reset_on_close(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+void
+sockopt_send_on_close(int fd)
+{
+	const struct linger linger = {.l_onoff = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 int
 sockopt_take_error(int fd)
 {

@@ -53,6 +53,9 @@ void sockopt_keep_urgent(int fd);
 /* Let close() of fd reset the connection and drop what was not sent. */
 void sockopt_reset_on_close(int fd);
 
+/* Take sockopt_reset_on_close() back. */
+void sockopt_send_on_close(int fd);
+
 /* Returns and clears the pending error of fd, an errno value; 0: none. */
 int sockopt_take_error(int fd);
 

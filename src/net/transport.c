@@ -52,9 +52,21 @@ transport_end(const struct transport *transport)
 }
 
 void
+transport_wake(int fd)
+{
+	(void)shutdown(fd, SHUT_RD);
+}
+
+void
 transport_reset(const struct transport *transport)
 {
 	sockopt_reset_on_close(transport->fd);
+}
+
+void
+transport_keep_sent(const struct transport *transport)
+{
+	sockopt_send_on_close(transport->fd);
 }
 
 void

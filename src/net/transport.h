@@ -162,12 +162,21 @@ enum error transport_wait(
  */
 enum error transport_end(const struct transport *transport);
 
+/* Wake whoever waits for a socket, by an end of file, without the peer noticing
+ * anything; as roster.h does. Nothing can be read on it afterwards. Threads:
+ * any, while fd stays open. */
+void transport_wake(int fd);
+
 /*
  * Let transport_close() reset the connection and drop what was not sent: the
  * peer notices that something broke, instead of an end of file that would look
  * like a complete answer.
  */
 void transport_reset(const struct transport *transport);
+
+/* Take transport_reset() back: transport_close() sends what was written, and an
+ * end of file behind it. */
+void transport_keep_sent(const struct transport *transport);
 
 /* Close, and set it to TRANSPORT_INITIALIZER; without a connection nothing
  * happens. Keeps errno. */

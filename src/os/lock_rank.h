@@ -53,6 +53,10 @@ enum lock_rank {
 	LOCK_RANK_SERVED_VISITORS = LOCK_RANK_LEAF,
 	/* Kept and unused pieces of streams, and how many there are. */
 	LOCK_RANK_STREAM_RETAIN = LOCK_RANK_LEAF,
+	/* Streams by id, and what other threads have for them. */
+	LOCK_RANK_STREAM_DIRECTORY = LOCK_RANK_LEAF,
+	/* Streams that are interrupted, for the log. */
+	LOCK_RANK_STREAM_OUTAGE = LOCK_RANK_LEAF,
 	/* Streams of a tunnel that have ended. */
 	LOCK_RANK_STREAM_TOMBSTONES = LOCK_RANK_LEAF,
 	/* Failures that workers have logged. */

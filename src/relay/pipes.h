@@ -24,7 +24,8 @@
 /* How many are kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
 
-/* Fields are for relay_splice alone. */
+/* Fields are for pipes_*.c alone, and whether there is one: read_fd is not
+ * -1. */
 struct pipe_ends {
 	int read_fd;
 	int write_fd;
@@ -58,6 +59,20 @@ enum error pipes_borrow(struct pipe_ends *ends);
  * empty: whether nothing is left in it; otherwise it is closed.
  */
 void pipes_return(struct pipe_ends *ends, bool empty);
+
+/*
+ * Move up to size bytes from a socket into a pipe, or out of it into a socket,
+ * without copying them (splice(2)) and without waiting.
+ *
+ * moved: set; 0 unless ERROR_NONE. pipes_fill() also moves 0 at an end of file
+ * or at an urgent mark, which only a read can tell apart.
+ * Return ERROR_AGAIN, or another failure of the socket, with errno; where the
+ * system cannot move these, that is EINVAL, ENOSYS or ENOMEM.
+ */
+enum error pipes_fill(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved);
+enum error pipes_drain(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved);
 
 /* Close all that are kept: descriptors are short. Threads: any. */
 void pipes_shed(void);

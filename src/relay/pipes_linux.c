@@ -1,4 +1,5 @@
 /* pipes for Linux - see pipes.h */
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -171,4 +172,32 @@ pipes_tidy(void)
 	lock_take(&lock);
 	unneeded = idle_count;
 	lock_give(&lock);
+}
+
+/* SPLICE_F_MORE would delay the end of a message. */
+static enum error
+splice_pipe(int from_fd, int to_fd, size_t size, size_t *moved)
+{
+	ssize_t count;
+
+	do
+		count = splice(from_fd, NULL, to_fd, NULL, size,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (count == -1 && errno == EINTR);
+	*moved = count > 0 ? (size_t)count : 0;
+	return count == -1 ? error_of_errno() : ERROR_NONE;
+}
+
+enum error
+pipes_fill(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved)
+{
+	return splice_pipe(socket_fd, ends->write_fd, size, moved);
+}
+
+enum error
+pipes_drain(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved)
+{
+	return splice_pipe(ends->read_fd, socket_fd, size, moved);
 }

@@ -1,4 +1,6 @@
 /* pipes for systems that do not splice - see pipes.h */
+#include <errno.h>
+
 #include "relay/pipes.h"
 
 void
@@ -35,4 +37,23 @@ pipes_shed(void)
 void
 pipes_tidy(void)
 {
+}
+
+enum error
+pipes_fill(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved)
+{
+	(void)ends;
+	(void)socket_fd;
+	(void)size;
+	*moved = 0;
+	errno = ENOSYS;
+	return ERROR_SYSTEM;
+}
+
+enum error
+pipes_drain(
+    const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved)
+{
+	return pipes_fill(ends, socket_fd, size, moved);
 }

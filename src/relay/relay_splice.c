@@ -1,37 +1,21 @@
 /* relay_splice - a flow through a pipe, by splice(2); see relay_flow.h */
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "relay/relay_flow.h"
 
 /* A splice that moves fewer bytes is no better than a copy, so the flow goes
  * back to the buffer. */
-#define SHORT_BYTES ((ssize_t)32 * 1024)
+#define SHORT_BYTES ((size_t)32 * 1024)
 /* After so many rounds the other direction gets its turn. */
 #define ROUNDS 16
-
-/* SPLICE_F_MORE would delay the end of a message. */
-#define FLAGS (SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
-
-static ssize_t
-move(int from, int to, size_t size)
-{
-	ssize_t moved;
-
-	do
-		moved = splice(from, NULL, to, NULL, size, FLAGS);
-	while (moved == -1 && errno == EINTR);
-	return moved;
-}
 
 /* Returns the error of a splice. Where the system refuses to splice these
  * sockets, it is not tried again. */
 static enum error
-splice_error(struct relay_flow *flow)
+splice_error(struct relay_flow *flow, enum error error)
 {
 	if (errno != EINVAL && errno != ENOSYS && errno != ENOMEM)
-		return error_of_errno();
+		return error;
 	flow->splicing = false;
 	flow->can_splice = false;
 	return ERROR_AGAIN; /* the next step copies */
@@ -47,20 +31,21 @@ splice_error(struct relay_flow *flow)
 static enum error
 fill_pipe(struct relay_flow *flow, bool polled)
 {
-	ssize_t moved;
+	enum error error;
+	size_t moved;
 
 	if (flow->pipe.read_fd == -1 && pipes_borrow(&flow->pipe)) {
 		flow->splicing = false; /* no pipe: copy for now */
 		return ERROR_AGAIN;
 	}
-	moved =
-	    move(transport_fd(&flow->from), flow->pipe.write_fd, PIPES_BYTES);
-	if (moved == 0 || (moved == -1 && errno == EAGAIN && polled)) {
+	error = pipes_fill(
+	    &flow->pipe, transport_fd(&flow->from), PIPES_BYTES, &moved);
+	if (error == ERROR_AGAIN ? polled : error == ERROR_NONE && moved == 0) {
 		flow->splicing = false;
 		return ERROR_AGAIN;
 	}
-	if (moved == -1)
-		return splice_error(flow);
+	if (error)
+		return splice_error(flow, error);
 	flow->piped = (uint32_t)moved;
 	if (moved < SHORT_BYTES)
 		flow->splicing = false;
@@ -71,15 +56,18 @@ static enum error
 empty_pipe(struct relay_flow *flow)
 {
 	while (flow->piped > 0) {
-		ssize_t moved = move(
-		    flow->pipe.read_fd, transport_fd(&flow->to), flow->piped);
+		size_t moved;
+		enum error error = pipes_drain(
+		    &flow->pipe, transport_fd(&flow->to), flow->piped, &moved);
 
-		if (moved == 0)
+		if (error == ERROR_NONE && moved == 0) {
 			errno = EINVAL; /* it would never move them */
-		if (moved <= 0)
-			return splice_error(flow);
+			error = ERROR_SYSTEM;
+		}
+		if (error)
+			return splice_error(flow, error);
 		flow->piped -= (uint32_t)moved;
-		flow->moved += (uint64_t)moved;
+		flow->moved += moved;
 	}
 	return ERROR_NONE;
 }

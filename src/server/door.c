@@ -16,6 +16,7 @@
 #include "server/handout.h"
 #include "server/proxy.h"
 #include "server/room.h"
+#include "server/stream_proxy.h"
 
 /* How many visitors are accepted before heartbeats have their turn. */
 #define ACCEPT_MOST 64
@@ -27,6 +28,12 @@
 /* The search for a silent visitor takes less than a tenth of a processor: a
  * hundred visitors take at most a tenth of a millisecond. */
 #define LOOKED_AT_PER_MS 100
+/* A visitor that has waited for a data connection for so long makes the client
+ * open more: a short one ends sooner, and its data connection serves again. */
+#define GROW_MS 5
+/* Data connections that were asked for and have not come are not waited for any
+ * longer. */
+#define ASKED_MS 1000
 
 bool
 door_open(struct door *door, struct server_state *server, struct tunnel *tunnel,
@@ -122,6 +129,25 @@ has_waiting_room(struct door *door)
 	return true;
 }
 
+/* Serve a visitor on an idle data connection that carries streams, if there is
+ * one. */
+static bool
+offer_stream(struct door *door, struct pending_visitor *visitor)
+{
+	struct spare spare;
+
+	if (!spares_take(door->spares, &spare))
+		return false;
+	if (stream_proxy_start(door->server, door->tunnel, visitor, &spare,
+		door->link->rtt_ms, link_resume_ms(door->link)) == ERROR_NONE)
+		return true;
+	if (!spares_return(door->spares, &spare)) {
+		transport_close(&spare.transport);
+		budget_give(door->server->options->budget, BUDGET_SESSION);
+	}
+	return false;
+}
+
 /* Give a visitor to a spare, if there is one. */
 static bool
 offer_to_spare(struct door *door, struct pending_visitor *visitor)
@@ -129,7 +155,11 @@ offer_to_spare(struct door *door, struct pending_visitor *visitor)
 	struct server_state *server = door->server;
 	struct spare spare;
 
-	if (door->link == NULL || !spares_take(door->spares, &spare))
+	if (door->link == NULL)
+		return false;
+	if (link_resume_ms(door->link) > 0)
+		return offer_stream(door, visitor);
+	if (!spares_take(door->spares, &spare))
 		return false;
 	if (handout_start(server, door->tunnel, visitor, &spare,
 		door->link->rtt_ms) == ERROR_NONE) {
@@ -226,6 +256,65 @@ accept_within_ms(const struct door *door)
 	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * door->link->rtt_ms);
 }
 
+/* Ask the client for data connections, for visitors that have waited for one
+ * for a while. */
+static void
+ask_for_more(struct door *door)
+{
+	struct message message = {.kind = MESSAGE_DIAL};
+	unsigned waiting =
+	    pending_count(&door->server->pending, &door->visitors);
+	int64_t now_ms = clock_now_ms();
+
+	if (waiting == 0) {
+		door->grow_ms = 0;
+		return;
+	}
+	if (door->grow_ms == 0)
+		door->grow_ms = now_ms + GROW_MS;
+	if (now_ms < door->grow_ms || !link_has_room(door->link))
+		return;
+	door->grow_ms = now_ms + GROW_MS;
+	if (now_ms - door->asked_ms > ASKED_MS)
+		door->asked = 0;
+	if (waiting > MESSAGE_DIAL_MOST)
+		waiting = MESSAGE_DIAL_MOST;
+	if (waiting <= door->asked)
+		return;
+	message.as.count = waiting - door->asked;
+	door->asked = waiting;
+	door->asked_ms = now_ms;
+	link_put(door->link, &message);
+}
+
+/* Serve visitors that wait on idle data connections. */
+static void
+start_streams(struct door *door)
+{
+	struct pending *pending = &door->server->pending;
+	struct pending_visitor *visitor;
+	struct spare spare;
+
+	while (door_count(door) > 0 && spares_take(door->spares, &spare)) {
+		if (door->asked > 0)
+			door->asked--;
+		visitor = pending_expire(pending, &door->visitors, CLOCK_NEVER);
+		if (visitor != NULL &&
+		    stream_proxy_start(door->server, door->tunnel, visitor,
+			&spare, door->link->rtt_ms,
+			link_resume_ms(door->link)) == ERROR_NONE)
+			continue;
+		if (visitor != NULL)
+			proxy_drop(door->server, visitor);
+		if (!spares_return(door->spares, &spare)) {
+			transport_close(&spare.transport);
+			budget_give(
+			    door->server->options->budget, BUDGET_SESSION);
+		}
+	}
+	ask_for_more(door);
+}
+
 void
 door_announce(struct door *door)
 {
@@ -234,6 +323,10 @@ door_announce(struct door *door)
 
 	if (door->link == NULL)
 		return;
+	if (link_resume_ms(door->link) > 0) {
+		start_streams(door);
+		return;
+	}
 	expires_ms = clock_now_ms() + accept_within_ms(door);
 	while (link_has_room(door->link) &&
 	       pending_announce(&door->server->pending, &door->visitors,
@@ -343,6 +436,8 @@ door_attach(struct door *door, struct link *link)
 	struct principal *principal = link_principal(link);
 
 	door->link = link;
+	door->asked = 0;
+	door->grow_ms = 0;
 	if (!principal_same(door->principal, principal))
 		pending_assign(pending, &door->visitors, principal);
 	principal_hold(principal);
@@ -399,6 +494,8 @@ door_due_ms(const struct door *door)
 		due_ms = clock_earlier(due_ms, door->sweep_ms);
 	if (door->rest_ms != 0)
 		due_ms = clock_earlier(due_ms, door->rest_ms);
+	if (door->grow_ms != 0 && door->link != NULL)
+		due_ms = clock_earlier(due_ms, door->grow_ms);
 	return due_ms;
 }
 
@@ -413,6 +510,13 @@ door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
 		accept_visitors(door);
 	if (door->rest_ms != 0 && clock_now_ms() >= door->rest_ms)
 		door->rest_ms = 0;
+}
+
+struct pending_visitor *
+door_take_visitor(struct door *door)
+{
+	return pending_expire(
+	    &door->server->pending, &door->visitors, CLOCK_NEVER);
 }
 
 bool

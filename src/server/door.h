@@ -43,6 +43,11 @@ struct door {
 	/* Until when no visitor is accepted; 0: accept now. */
 	int64_t rest_ms;
 	int64_t sweep_ms; /* when to look for those who have left */
+	/* The client was asked for so many data connections that have not come,
+	 * at that time; when to ask for more, 0: none are missing. */
+	unsigned asked;
+	int64_t asked_ms;
+	int64_t grow_ms;
 	/* No silent visitor was found; search again at this time. */
 	int64_t silent_ms;
 	bool is_useful;  /* a visitor has been admitted */
@@ -112,7 +117,11 @@ void door_announce(struct door *door);
  */
 bool door_readmit(struct door *door, struct pending_visitor *visitor);
 
-/* Returns how many visitors wait. */
+/* Returns the visitor that has waited longest, which is the caller's, or NULL.
+ * Threads: any, until the tunnel ends. */
+struct pending_visitor *door_take_visitor(struct door *door);
+
+/* Returns how many visitors wait. Threads: any, until the tunnel ends. */
 unsigned door_count(const struct door *door);
 
 /* Whether a visitor has been admitted. */

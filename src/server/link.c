@@ -10,6 +10,7 @@
 #include "base/patience.h"
 #include "base/protocol_times.h"
 #include "base/random.h"
+#include "base/u32.h"
 #include "net/source.h"
 #include "net/tcp.h"
 
@@ -137,6 +138,10 @@ take_message(struct link *link, const struct message *message)
 		return take_announce(link, &message->as.announce);
 	case MESSAGE_HEARTBEAT:
 		return LINK_NOTHING;
+	case MESSAGE_NO_STREAM:
+		stream_directory_disown(&link->server->streams,
+		    &message->as.uuid, link_principal(link));
+		return LINK_NOTHING;
 	case MESSAGE_BYE:
 		link->reason = "the client says goodbye";
 		return LINK_BYE;
@@ -215,6 +220,15 @@ link_can(const struct link *link, enum message_ability ability)
 	return link->announced && (link->who.can & (unsigned)ability) != 0;
 }
 
+uint32_t
+link_resume_ms(const struct link *link)
+{
+	return link_can(link, MESSAGE_CAN_STREAM)
+	           ? u32_min(
+			 link->who.resume_ms, link->server->options->resume_ms)
+	           : 0;
+}
+
 void
 link_hear(struct link *link)
 {
@@ -253,6 +267,9 @@ link_put_announce(struct link *link)
 	}
 	if (link->server->options->lease_ms > 0)
 		message.as.announce.can |= MESSAGE_CAN_LEASE;
+	message.as.announce.resume_ms = link_resume_ms(link);
+	if (message.as.announce.resume_ms > 0)
+		message.as.announce.can |= MESSAGE_CAN_STREAM;
 	link_put(link, &message);
 }
 

@@ -108,6 +108,10 @@ struct principal *link_principal(const struct link *link);
 /* Whether the client has announced this ability. */
 bool link_can(const struct link *link, enum message_ability ability);
 
+/* Returns how long a stream of this client may be interrupted; 0: its data
+ * connections carry no streams. */
+uint32_t link_resume_ms(const struct link *link);
+
 /* The client was heard on another connection, which counts as a heartbeat. */
 void link_hear(struct link *link);
 

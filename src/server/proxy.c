@@ -37,8 +37,8 @@ proxy_expect(struct server_state *server, struct pending_visitor *visitor,
 	visitor->expecting = expecting;
 }
 
-static void
-finish_visitor(struct server_state *server, struct pending_visitor *visitor)
+void
+proxy_finish(struct server_state *server, struct pending_visitor *visitor)
 {
 	proxy_expect(server, visitor, false);
 	transport_close(&visitor->transport);
@@ -53,8 +53,9 @@ finish_visitor(struct server_state *server, struct pending_visitor *visitor)
 void
 proxy_drop(struct server_state *server, struct pending_visitor *visitor)
 {
-	transport_reset(&visitor->transport);
-	finish_visitor(server, visitor);
+	if (transport_is_open(&visitor->transport))
+		transport_reset(&visitor->transport);
+	proxy_finish(server, visitor);
 }
 
 /* Returns false when the server stops. */
@@ -107,7 +108,7 @@ proxy_run(struct proxy *proxy)
 		log_proxy_end(visitor, &relay, outcome);
 		/* Before its place in the budget is released. */
 		transport_close(&proxy->data);
-		finish_visitor(server, visitor);
+		proxy_finish(server, visitor);
 	} else {
 		transport_reset(&proxy->data);
 		buffers_return(proxy->early);

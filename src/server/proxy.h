@@ -35,6 +35,10 @@ void proxy_run(struct proxy *proxy);
 void proxy_expect(struct server_state *server, struct pending_visitor *visitor,
     bool expecting);
 
+/* Close and free a visitor that was served, and release its place in the
+ * budget. */
+void proxy_finish(struct server_state *server, struct pending_visitor *visitor);
+
 /* Reset and free a visitor that will not be served, and release its place in
  * the budget. */
 void proxy_drop(struct server_state *server, struct pending_visitor *visitor);

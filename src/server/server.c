@@ -21,6 +21,7 @@
 #include "server/server_state.h"
 #include "server/session.h"
 #include "server/spares.h"
+#include "server/stream_proxy.h"
 #include "server/tunnel.h"
 
 /* Connections taken at a time; then a stop has its turn. */
@@ -35,6 +36,10 @@
 #define SILENT_MEMORY_SHARE 8
 /* A listener that cannot accept for want of something rests. */
 #define REST_MS 100
+/* Streams that have ended and are remembered, and for how long after the time
+ * in which they may be resumed: an attempt of the client may be late. */
+#define TOMBSTONES_MOST    16384
+#define TOMBSTONES_MORE_MS 10000
 /* How long sessions may take to end, and then the disk. */
 #define END_MS 500
 /* The spares of one client may be so small a part of all descriptors. */
@@ -112,6 +117,10 @@ destroy(struct server *server)
 	lock_destroy(&state->lock);
 	object_cache_destroy(&state->visitors);
 	object_cache_destroy(&state->handouts);
+	object_cache_destroy(&state->stream_orders);
+	stream_outage_destroy(&state->outage);
+	stream_tombstones_destroy(&state->tombstones);
+	stream_directory_destroy(&state->streams);
 	object_cache_destroy(&state->sessions);
 	roster_destroy(&state->active);
 	roster_destroy(&state->claiming);
@@ -157,6 +166,9 @@ init_state(struct server_state *state, const struct server_options *options)
 	roster_init(&state->claiming);
 	object_cache_init(&state->sessions, sizeof(struct session_order));
 	object_cache_init(&state->handouts, sizeof(struct handout_order));
+	object_cache_init(&state->stream_orders, sizeof(struct stream_order));
+	stream_directory_init(&state->streams);
+	stream_outage_init(&state->outage);
 	object_cache_init(&state->visitors, sizeof(struct pending_visitor));
 	lock_init(&state->lock, LOCK_RANK_SERVER_STATE);
 	notices_init(&state->notices, random_seed());
@@ -201,6 +213,9 @@ fill(struct server *server, const struct server_options *options,
 		error = ERROR_MEMORY;
 	if (error == ERROR_NONE)
 		error = keyring_replace(&state->keys, keys, key_count);
+	if (error == ERROR_NONE)
+		error = stream_tombstones_init(&state->tombstones,
+		    TOMBSTONES_MOST, options->resume_ms + TOMBSTONES_MORE_MS);
 	state->threads = thread_pool_create("rebore-session");
 	if (error == ERROR_NONE && state->threads == NULL)
 		error = ERROR_MEMORY;

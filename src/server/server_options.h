@@ -24,6 +24,8 @@ struct server_options {
 	/* How long the port of an announced client is reserved; 0: not at
 	 * all. */
 	unsigned lease_ms;
+	/* How long a proxied connection may be interrupted; 0: not at all. */
+	uint32_t resume_ms;
 	/* How long visitors wait for an absent client, ... */
 	unsigned hold_ms;
 	/* ... and how many of them for each client. */

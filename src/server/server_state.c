@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "relay/buffers.h"
 #include "relay/pipes.h"
+#include "stream/stream_retain.h"
 
 /* Looking for spares visits all ports, so it is not done for each visitor of a
  * flood. */
@@ -46,6 +47,8 @@ server_state_tidy(struct server_state *server)
 	thread_pool_tidy(server->threads);
 	object_cache_tidy(&server->sessions);
 	object_cache_tidy(&server->handouts);
+	object_cache_tidy(&server->stream_orders);
+	stream_retain_tidy();
 	object_cache_tidy(&server->visitors);
 	buffers_tidy();
 	pipes_tidy();

@@ -20,6 +20,9 @@
 #include "server/registry.h"
 #include "server/server_options.h"
 #include "server/shares.h"
+#include "stream/stream_directory.h"
+#include "stream/stream_outage.h"
+#include "stream/stream_tombstones.h"
 #include "wire/keyring.h"
 
 struct server_state {
@@ -55,12 +58,18 @@ struct server_state {
 	struct notices notices;
 	/* Proxied connections. */
 	struct roster active;
+	/* Visitors whose connections outlive their data connection, and those
+	 * that have ended. */
+	struct stream_directory streams;
+	struct stream_tombstones tombstones;
+	struct stream_outage outage;
 	/* Control connections that are being given a port (port_claim.h). */
 	struct roster claiming;
 	/* For sessions and handouts, which define what is in them; and struct
 	 * pending_visitor. */
 	struct object_cache sessions;
 	struct object_cache handouts;
+	struct object_cache stream_orders;
 	struct object_cache visitors;
 
 	struct lock lock;

@@ -18,6 +18,7 @@
 #include "relay/buffers.h"
 #include "server/port_claim.h"
 #include "server/proxy.h"
+#include "server/stream_proxy.h"
 #include "server/tunnel.h"
 #include "wire/auth.h"
 #include "wire/channel.h"
@@ -374,6 +375,86 @@ be_proxy(struct session *session, const struct uuid *uuid, struct proxy *proxy)
 	return proxy->visitor != NULL;
 }
 
+/* Whether both ends of the connection are on this host. */
+static bool
+is_local(const struct session *session)
+{
+	struct address own;
+
+	return address_is_loopback(&session->address) ||
+	       (address_of_socket(transport_fd(&session->transport), &own) &&
+		   address_same_host(&own, &session->address));
+}
+
+/* Read the RESUME that follows. What was read behind it is copied to news. */
+static enum error
+hear_resume(struct session *session, struct stream_resume *resume,
+    struct stream_news *news)
+{
+	uint8_t bytes[STREAM_HEAD_BYTES + STREAM_RESUME_BYTES];
+	int64_t deadline_ms = clock_now_ms() + session->patience_ms;
+	enum error error = ERROR_NONE;
+	struct stream_head head;
+	const char *early;
+	size_t size;
+	size_t got;
+
+	early = channel_rest(&session->channel, &size);
+	got = size < sizeof bytes ? size : sizeof bytes;
+	memcpy(bytes, early, got);
+	news->rest_size = size - got;
+	if (news->rest_size > 0) {
+		news->rest = malloc(news->rest_size);
+		if (news->rest == NULL)
+			return ERROR_MEMORY;
+		memcpy(news->rest, early + got, news->rest_size);
+	}
+	while (got < sizeof bytes && error == ERROR_NONE) {
+		size_t more;
+
+		error = transport_read(&session->transport, bytes + got,
+		    sizeof bytes - got, &more);
+		got += more;
+		if (error == ERROR_AGAIN)
+			error = transport_wait(
+			    &session->transport, POLLIN, deadline_ms);
+	}
+	if (error == ERROR_NONE)
+		error = stream_frame_decode_head(bytes, &head);
+	if (error == ERROR_NONE && head.type != STREAM_RESUME)
+		error = ERROR_PROTOCOL;
+	return error ? error
+	             : stream_frame_decode_resume(
+			   bytes + STREAM_HEAD_BYTES, head.length, resume);
+}
+
+/* Give the connection to the stream that goes on there. Ends the session. */
+static void
+be_resumed(struct session *session)
+{
+	struct server_state *server = session->server;
+	struct stream_news news = {.data = session->transport};
+	struct stream_resume resume;
+
+	if (hear_resume(session, &resume, &news) != ERROR_NONE) {
+		free(news.rest);
+		release_peer(session);
+		return;
+	}
+	news.attempt = resume.attempt;
+	news.place = resume.place;
+	if (stream_directory_bring(&server->streams, &resume.id,
+		keyring_principal(session->key), &news)) {
+		/* Its descriptor is charged to the visitor. */
+		session->transport = (struct transport)TRANSPORT_INITIALIZER;
+	} else {
+		free(news.rest);
+		stream_proxy_answer(server, session->transport, &resume);
+		session->transport = (struct transport)TRANSPORT_INITIALIZER;
+	}
+	release_peer(session);
+}
+
 /* Add the connection to the spares of the tunnel that has the key. Ends the
  * session. */
 static void
@@ -387,8 +468,10 @@ be_server_spare(struct session *session, const struct uuid *key)
 
 	channel_rest(&session->channel, &size);
 	if (tunnel != NULL && size == 0 &&
-	    budget_is_ample(server->options->budget) &&
-	    tunnel_add_spare(tunnel, session->transport, principal)) {
+	    (budget_is_ample(server->options->budget) ||
+		tunnel_wants_spare(tunnel)) &&
+	    tunnel_add_spare(
+		tunnel, session->transport, principal, is_local(session))) {
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
 		budget_force(
 		    /* The spare's own. */
@@ -404,7 +487,8 @@ static bool
 is_role(struct session *session, const struct message *message)
 {
 	if (message->kind == MESSAGE_HELLO || message->kind == MESSAGE_ACCEPT ||
-	    message->kind == MESSAGE_SPARE)
+	    message->kind == MESSAGE_SPARE || message->kind == MESSAGE_STREAM ||
+	    message->kind == MESSAGE_RESUME)
 		return true;
 	notices_tell(&session->server->notices, NOTICE_BEGAN_WITH,
 	    session->source, "%s dropped: it began with %s", session->peer,
@@ -428,7 +512,11 @@ play_role(
 		role->is_proxy =
 		    be_proxy(session, &message->as.uuid, &role->proxy);
 		break;
+	case MESSAGE_RESUME:
+		be_resumed(session);
+		break;
 	case MESSAGE_SPARE:
+	case MESSAGE_STREAM:
 		be_server_spare(session, &message->as.uuid);
 		break;
 	default:

@@ -13,6 +13,7 @@ spares_init(struct spares *spares, struct budget *budget, unsigned most)
 	spares->open = false;
 	spares->principal = NULL;
 	spares->serial = 0;
+	spares->session = 0;
 	spares->count = 0;
 }
 
@@ -29,6 +30,7 @@ spares_open(struct spares *spares, const struct principal *principal)
 	lock_take(&spares->lock);
 	spares->principal = principal;
 	spares->open = true;
+	spares->session++;
 	lock_give(&spares->lock);
 }
 
@@ -44,13 +46,14 @@ keep(struct spares *spares, const struct spare *spare)
 
 bool
 spares_add(struct spares *spares, struct transport transport,
-    const struct principal *principal)
+    const struct principal *principal, bool is_local)
 {
-	struct spare spare = {.transport = transport};
+	struct spare spare = {.transport = transport, .is_local = is_local};
 	bool added;
 
 	lock_take(&spares->lock);
 	spare.serial = spares->serial++;
+	spare.session = spares->session;
 	added = principal_same(spares->principal, principal) &&
 	        keep(spares, &spare);
 	lock_give(&spares->lock);
@@ -66,6 +69,30 @@ spares_return(struct spares *spares, const struct spare *spare)
 	added = keep(spares, spare);
 	lock_give(&spares->lock);
 	return added;
+}
+
+bool
+spares_reuse(struct spares *spares, const struct spare *spare)
+{
+	struct spare again = *spare;
+	bool added;
+
+	lock_take(&spares->lock);
+	again.serial = spares->serial++;
+	added = again.session == spares->session && keep(spares, &again);
+	lock_give(&spares->lock);
+	return added;
+}
+
+bool
+spares_has_session(struct spares *spares, uint32_t session)
+{
+	bool has;
+
+	lock_take(&spares->lock);
+	has = spares->open && spares->session == session;
+	lock_give(&spares->lock);
+	return has;
 }
 
 /* Take the newest. Returns false when there is none. */
@@ -199,6 +226,25 @@ spares_sweep(struct spares *spares)
 	for (unsigned i = 0; i < look.count; i++)
 		if (look.slots[i].revents != 0)
 			drop_if_ended(spares, look.serials[i]);
+}
+
+void
+spares_trim(struct spares *spares, unsigned most)
+{
+	struct spare dropped[SPARES_MOST];
+	unsigned count = 0;
+
+	lock_take(&spares->lock);
+	if (spares->count > most) {
+		count = spares->count - most;
+		memcpy(dropped, spares->all, count * sizeof dropped[0]);
+		memmove(spares->all, spares->all + count,
+		    most * sizeof spares->all[0]);
+		spares->count = most;
+	}
+	lock_give(&spares->lock);
+	for (unsigned i = 0; i < count; i++)
+		drop_spare(spares, &dropped[i]);
 }
 
 unsigned

@@ -23,6 +23,10 @@ struct spare {
 	struct transport transport;
 	/* Higher than that of any spare added before. */
 	uint32_t serial;
+	/* Of the control session that it belongs to. */
+	uint32_t session;
+	/* Both of its ends are on this host. */
+	bool is_local;
 };
 
 /* Fields are private. */
@@ -36,6 +40,7 @@ struct spares {
 	bool open;
 	const struct principal *principal; /* while open */
 	uint32_t serial;                   /* of the next */
+	uint32_t session;                  /* of now */
 	unsigned count;
 	struct spare all[SPARES_MOST];
 };
@@ -54,15 +59,25 @@ void spares_close(struct spares *spares);
 /*
  * Add a data connection, with its place in the budget. Threads: any.
  *
- * principal: whose it is.
+ * principal: whose it is. is_local: both of its ends are on this host.
  * Returns false when no more are accepted, or none of this principal; the
  * transport remains the caller's then.
  */
 bool spares_add(struct spares *spares, struct transport transport,
-    const struct principal *principal);
+    const struct principal *principal, bool is_local);
 
 /* Put back a spare from spares_take(). Returns as spares_add(). */
 bool spares_return(struct spares *spares, const struct spare *spare);
+
+/* Add one again that has served a visitor: it counts as new. Returns as
+ * spares_add(), and false also when its session is over. */
+bool spares_reuse(struct spares *spares, const struct spare *spare);
+
+/* Whether spares of this session are accepted. */
+bool spares_has_session(struct spares *spares, uint32_t session);
+
+/* Close the oldest, down to so many. */
+void spares_trim(struct spares *spares, unsigned most);
 
 /* Close those that their client has closed. */
 void spares_sweep(struct spares *spares);

@@ -1,6 +1,7 @@
 /* tunnel - see tunnel.h */
 #include "server/tunnel.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,15 @@
 #include "server/farewell.h"
 #include "server/room.h"
 #include "server/spares.h"
+#include "stream/stream.h"
 
 /* How long a displaced client may take to read why. */
 #define PARTING_MS 10000
+/* Streams that have lost their data connection and wait to be told; they are
+ * told again each second. */
+#define LOST_MOST 64
+/* How often to look what is to be logged of interrupted streams. */
+#define OUTAGE_MS 250
 
 struct tunnel {
 	/* Set before the tunnel is known to other threads, then read-only. */
@@ -40,6 +47,9 @@ struct tunnel {
 	struct address holder_address;
 	struct principal *holder_principal; /* a reference */
 	int holder_fd;                      /* -1: not connected */
+	/* Streams of which the client is to be told. */
+	struct message_lost lost[LOST_MOST];
+	unsigned lost_count;
 
 	/* The tunnel's thread's alone, except for door_readmit(). */
 	struct door door;
@@ -54,6 +64,10 @@ struct tunnel {
 	bool is_settled;              /* source is settled in the crowd */
 	uint64_t source;              /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
+	/* When streams that the client was not heard on since it came back are
+	 * given up as interrupted; CLOCK_NEVER; and when it came back. */
+	int64_t doubt_ms;
+	int64_t back_ms;
 	/* While the client is away: who it is, and when it was heard. */
 	struct lease_client away;
 	int64_t away_said_ms;
@@ -133,6 +147,7 @@ tunnel_create(struct server_state *server, const struct listener *listener,
 	spares_init(
 	    &tunnel->spares, server->options->budget, server->spares_most);
 	tunnel->link = link;
+	tunnel->doubt_ms = CLOCK_NEVER;
 	lease_init(&tunnel->lease, &client);
 	/* The client has just said Hello. */
 	step_and_publish(tunnel, &(const struct lease_event){.kind = LEASE_HEAR,
@@ -260,9 +275,97 @@ readmit(struct tunnel *tunnel, struct pending_visitor *visitor)
 
 bool
 tunnel_add_spare(struct tunnel *tunnel, struct transport transport,
-    const struct principal *principal)
+    const struct principal *principal, bool is_local)
 {
-	return spares_add(&tunnel->spares, transport, principal);
+	if (!spares_add(&tunnel->spares, transport, principal, is_local))
+		return false;
+	if (door_count(&tunnel->door) > 0)
+		wakeup_send(&tunnel->wakeup);
+	return true;
+}
+
+bool
+tunnel_wants_spare(struct tunnel *tunnel)
+{
+	return door_count(&tunnel->door) > 0;
+}
+
+static bool
+take_spare(struct tunnel *tunnel, struct spare *spare)
+{
+	return spares_take(&tunnel->spares, spare);
+}
+
+static struct pending_visitor *
+next_visitor(struct tunnel *tunnel, const struct spare *spare)
+{
+	struct pending_visitor *visitor = NULL;
+
+	if (!spares_has_session(&tunnel->spares, spare->session))
+		return NULL;
+	lock_take(&tunnel->lock);
+	if (tunnel->lease.state != LEASE_OVER)
+		visitor = door_take_visitor(&tunnel->door);
+	lock_give(&tunnel->lock);
+	return visitor;
+}
+
+static void
+reuse_spare(struct tunnel *tunnel, struct spare *spare)
+{
+	if (!spares_reuse(&tunnel->spares, spare)) {
+		transport_close(&spare->transport);
+		budget_give(tunnel->server->options->budget, BUDGET_SESSION);
+		return;
+	}
+	/* One may have come meanwhile. */
+	lock_take(&tunnel->lock);
+	if (tunnel->lease.state != LEASE_OVER && door_count(&tunnel->door) > 0)
+		wakeup_send(&tunnel->wakeup);
+	lock_give(&tunnel->lock);
+}
+
+static void
+say_lost(struct tunnel *tunnel, const struct uuid *id, uint32_t attempt)
+{
+	lock_take(&tunnel->lock);
+	if (tunnel->lost_count < LOST_MOST)
+		tunnel->lost[tunnel->lost_count++] =
+		    (struct message_lost){*id, attempt};
+	lock_give(&tunnel->lock);
+	wakeup_send(&tunnel->wakeup);
+}
+
+/* Tell the client of the streams that have lost their data connection. */
+static void
+tell_lost(struct tunnel *tunnel)
+{
+	struct message_lost lost[LOST_MOST];
+	unsigned count;
+
+	lock_take(&tunnel->lock);
+	count = tunnel->lost_count;
+	memcpy(lost, tunnel->lost, count * sizeof lost[0]);
+	tunnel->lost_count = 0;
+	lock_give(&tunnel->lock);
+	if (tunnel->link == NULL || link_resume_ms(tunnel->link) == 0)
+		return;
+	for (unsigned i = 0; i < count && link_has_room(tunnel->link); i++)
+		link_put(
+		    tunnel->link, &(const struct message){.kind = MESSAGE_LOST,
+				      .as.lost = lost[i]});
+}
+
+/* The client is back: it asks for each stream on which it hears nothing. What
+ * it has not asked for by the time is lost, although nothing says so. */
+static void
+doubt_streams(struct tunnel *tunnel)
+{
+	if (clock_now_ms() < tunnel->doubt_ms)
+		return;
+	tunnel->doubt_ms = CLOCK_NEVER;
+	stream_directory_break(
+	    &tunnel->server->streams, tunnel, tunnel->back_ms, UINT_MAX);
 }
 
 static void
@@ -287,6 +390,10 @@ const struct tunnel_calls tunnel_calls = {
     .release = tunnel_release,
     .readmit = readmit,
     .condemn_spares = condemn_spares,
+    .take_spare = take_spare,
+    .next_visitor = next_visitor,
+    .reuse = reuse_spare,
+    .say_lost = say_lost,
     .shed_spares = shed_own_spares,
 };
 
@@ -310,6 +417,10 @@ welcome_announced(struct tunnel *tunnel)
 
 	door_follow(&tunnel->door, &link->who.instance);
 	link_put_announce(link);
+	if (link_resume_ms(link) > 0) {
+		tunnel->back_ms = clock_now_ms();
+		tunnel->doubt_ms = tunnel->back_ms + STREAM_DOUBT_MS;
+	}
 	if (!link_can(link, MESSAGE_CAN_SPARE))
 		return;
 	/* A client that does not know of keys is found by its instance, which
@@ -552,6 +663,9 @@ time_left(struct tunnel *tunnel)
 	lock_take(&tunnel->lock);
 	wake_ms = clock_earlier(wake_ms, lease_due_ms(&tunnel->lease));
 	lock_give(&tunnel->lock);
+	wake_ms = clock_earlier(wake_ms, tunnel->doubt_ms);
+	if (stream_outage_count(&tunnel->server->outage) > 0)
+		wake_ms = clock_earlier(wake_ms, clock_now_ms() + OUTAGE_MS);
 	return clock_left_ms(wake_ms);
 }
 
@@ -682,6 +796,9 @@ turn(struct tunnel *tunnel)
 		part(tunnel);
 	door_sweep(&tunnel->door);
 	door_announce(&tunnel->door);
+	tell_lost(tunnel);
+	doubt_streams(tunnel);
+	stream_outage_log(&tunnel->server->outage, clock_now_ms());
 	offer_lease(tunnel);
 }
 

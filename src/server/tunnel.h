@@ -70,7 +70,10 @@ bool tunnel_hand_over(struct tunnel *tunnel, struct link *link);
  * transport remains the caller's then. Threads: any.
  */
 bool tunnel_add_spare(struct tunnel *tunnel, struct transport transport,
-    const struct principal *principal);
+    const struct principal *principal, bool is_local);
+
+/* Whether a visitor waits for an idle data connection. */
+bool tunnel_wants_spare(struct tunnel *tunnel);
 
 /* Make its thread look at the state of the server; for registry_visit().
  * Threads: any. */

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/uuid.h"
+
 struct pending_visitor;
+struct spare;
 struct tunnel;
 
 /* Threads: any. */
@@ -27,6 +30,23 @@ struct tunnel_calls {
 	/* The spare with this serial number did not answer: close the older
 	 * ones. */
 	void (*condemn_spares)(struct tunnel *tunnel, uint32_t serial);
+
+	/* Take an idle data connection. Returns false when there is none. */
+	bool (*take_spare)(struct tunnel *tunnel, struct spare *spare);
+
+	/* Returns a visitor that waits for a data connection such as this one,
+	 * whose session still is that of the tunnel; or NULL. It is the
+	 * caller's. */
+	struct pending_visitor *(*next_visitor)(
+	    struct tunnel *tunnel, const struct spare *spare);
+
+	/* A data connection is idle again: keep it, or close it. */
+	void (*reuse)(struct tunnel *tunnel, struct spare *spare);
+
+	/* Have the client told that a stream has lost the data connection of
+	 * this attempt, if there is a client. */
+	void (*say_lost)(
+	    struct tunnel *tunnel, const struct uuid *id, uint32_t attempt);
 
 	/* Close the spares of the tunnel: descriptors are short. */
 	void (*shed_spares)(struct tunnel *tunnel);

@@ -51,6 +51,8 @@ init_stream(
 	};
 	stream_out_init(&stream->out, STREAM_LIMIT_FIRST);
 	stream_in_init(&stream->in, options->window_most);
+	if (!stream_keeps(stream))
+		stream_in_open(&stream->in);
 	backoff_init(&stream->dial, STREAM_DIAL_MOST_MS);
 }
 
@@ -548,6 +550,12 @@ open_again(struct stream *stream, const struct stream_event *event)
 		ask_for(stream, STREAM_DO_DROP_NEW);
 		return;
 	}
+	/* What it has said was not kept. */
+	if (!stream_keeps(stream) && stream->taken) {
+		ask_for(stream, STREAM_DO_DROP_NEW);
+		give_up(stream);
+		return;
+	}
 	if (stream->link != STREAM_DETACHED)
 		ask_for(stream, STREAM_DO_DROP);
 	/* The attempt of a dial that is called off was counted already, but its
@@ -812,7 +820,8 @@ stream_next(struct stream *stream, int64_t now_ms, uint32_t data_most,
 static int64_t
 dead_at_ms(const struct stream *stream)
 {
-	if (stream->owed_ms == CLOCK_NEVER)
+	if (stream->owed_ms == CLOCK_NEVER ||
+	    (!stream_keeps(stream) && stream->link == STREAM_ATTACHED))
 		return CLOCK_NEVER;
 	return clock_later(stream->heard_ms, stream->owed_ms) +
 	       stream->options.dead_ms;

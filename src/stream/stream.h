@@ -267,6 +267,18 @@ void stream_init_answer(struct stream *stream,
  * told now and then. There is no limit before. */
 void stream_keep(struct stream *stream, uint64_t bytes);
 
+/*
+ * Whether what was sent may have to be sent again: it can be resumed. Otherwise
+ * the caller keeps nothing once the other end has answered, and reads frames
+ * only when the end socket takes more: TCP holds the sender back, and silence
+ * is no sign of anything.
+ */
+static inline bool
+stream_keeps(const struct stream *stream)
+{
+	return stream->options.resume_ms > 0;
+}
+
 /* Take an event. Returns a set of enum stream_action; 0: wait. */
 unsigned stream_step(struct stream *stream, const struct stream_event *event);
 

@@ -124,6 +124,13 @@ stream_in_init(struct stream_in *in, uint32_t window_most)
 	stream_window_init(&in->window, window_most, 0);
 }
 
+void
+stream_in_open(struct stream_in *in)
+{
+	in->window_most = STREAM_SPAN_MOST / 2;
+	in->window.size = in->window_most;
+}
+
 static uint64_t
 bytes_received(const struct stream_in *in)
 {

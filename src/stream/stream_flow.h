@@ -97,6 +97,9 @@ bool stream_out_resume(
 
 void stream_in_init(struct stream_in *in, uint32_t window_most);
 
+/* There is to be no window: TCP holds the peer back. Only at the start. */
+void stream_in_open(struct stream_in *in);
+
 /* Returns how many bytes are held for the end socket. */
 uint64_t stream_in_held(const struct stream_in *in);
 

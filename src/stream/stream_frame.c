@@ -182,7 +182,7 @@ stream_frame_encode_open(
 
 	assert(is_name((const uint8_t *)open->tunnel, length));
 	memcpy(end, open->id.bytes, UUID_BYTES);
-	end += UUID_BYTES;
+	end = put_number(end + UUID_BYTES, open->resume_ms, 4);
 	end = put_address(end, &open->visitor);
 	end = put_address(end, &open->public);
 	end = put_number(end, length, 1);
@@ -200,6 +200,10 @@ stream_frame_decode_open(
 	if (bytes == NULL)
 		return ERROR_PROTOCOL;
 	memcpy(open->id.bytes, bytes, UUID_BYTES);
+	bytes = take_bytes(&rest, 4);
+	if (bytes == NULL)
+		return ERROR_PROTOCOL;
+	open->resume_ms = (uint32_t)number_of(bytes, 4);
 	if (!take_address(&rest, &open->visitor) ||
 	    !take_address(&rest, &open->public))
 		return ERROR_PROTOCOL;

@@ -30,10 +30,10 @@
 #define STREAM_RESUME_BYTES 36
 #define STREAM_PLACE_BYTES  16
 #define STREAM_RESET_BYTES  1
-/* An id, two addresses (family, and for IPv6 16 bytes and a port), the length
- * of a name and the name. */
-#define STREAM_OPEN_LEAST (UUID_BYTES + 2 * 1 + 1)
-#define STREAM_OPEN_MOST  (UUID_BYTES + 2 * 19 + 1 + STREAM_TUNNEL_MOST)
+/* An id, a time, two addresses (family, and for IPv6 16 bytes and a port), the
+ * length of a name and the name. */
+#define STREAM_OPEN_LEAST (UUID_BYTES + 4 + 2 * 1 + 1)
+#define STREAM_OPEN_MOST  (UUID_BYTES + 4 + 2 * 19 + 1 + STREAM_TUNNEL_MOST)
 /* How far apart two positions of one direction can be; far above any window. */
 #define STREAM_SPAN_MOST ((uint64_t)1 << 30)
 
@@ -97,6 +97,8 @@ struct stream_place {
 
 struct stream_open {
 	struct uuid id;
+	/* How long the stream may be interrupted; 0: not at all. */
+	uint32_t resume_ms;
 	/* length 0: not known. */
 	struct address visitor;
 	struct address public;

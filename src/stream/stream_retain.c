@@ -164,14 +164,14 @@ stream_retain_destroy(struct stream_retain *retain)
 		drop_first(retain);
 }
 
-char *
-stream_retain_room(struct stream_retain *retain, size_t *room)
+static char *
+room_in_piece(struct stream_retain *retain, bool anyway, size_t *room)
 {
 	struct stream_piece *piece = retain->last;
 
 	if (piece == NULL ||
 	    STREAM_PIECE_BYTES - piece->size < STREAM_PIECE_ROOM_LEAST) {
-		piece = make_piece(retain->first == NULL);
+		piece = make_piece(anyway);
 		if (piece == NULL)
 			return NULL;
 		piece->next = NULL;
@@ -185,6 +185,18 @@ stream_retain_room(struct stream_retain *retain, size_t *room)
 	}
 	*room = STREAM_PIECE_BYTES - piece->size;
 	return (char *)piece->bytes + piece->size;
+}
+
+char *
+stream_retain_room(struct stream_retain *retain, size_t *room)
+{
+	return room_in_piece(retain, retain->first == NULL, room);
+}
+
+char *
+stream_retain_force(struct stream_retain *retain, size_t *room)
+{
+	return room_in_piece(retain, true, room);
 }
 
 void

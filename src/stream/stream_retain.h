@@ -64,6 +64,10 @@ void stream_retain_destroy(struct stream_retain *retain);
  */
 char *stream_retain_room(struct stream_retain *retain, size_t *room);
 
+/* The same, beyond the limit too, for bytes that have nowhere else to go.
+ * Returns NULL only when there is no memory. */
+char *stream_retain_force(struct stream_retain *retain, size_t *room);
+
 /* State that size bytes have been put where stream_retain_room() said. */
 void stream_retain_put(struct stream_retain *retain, size_t size);
 

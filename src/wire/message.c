@@ -20,6 +20,8 @@ enum payload {
 	PAYLOAD_TEXT,
 	PAYLOAD_ANNOUNCE,
 	PAYLOAD_BYE, /* which may be absent */
+	PAYLOAD_COUNT,
+	PAYLOAD_LOST,
 };
 
 static const struct kind {
@@ -30,6 +32,9 @@ static const struct kind {
     [MESSAGE_ACCEPT] = {"Accept", PAYLOAD_UUID},
     [MESSAGE_SPARE] = {"Spare", PAYLOAD_UUID},
     [MESSAGE_TAKEN] = {"Taken", PAYLOAD_NONE},
+    [MESSAGE_STREAM] = {"Stream", PAYLOAD_UUID},
+    [MESSAGE_RESUME] = {"Resume", PAYLOAD_UUID},
+    [MESSAGE_NO_STREAM] = {"NoStream", PAYLOAD_UUID},
     [MESSAGE_HELLO] = {"Hello", PAYLOAD_PORT},
     [MESSAGE_ANNOUNCE] = {"Announce", PAYLOAD_ANNOUNCE},
     [MESSAGE_BYE] = {"Bye", PAYLOAD_BYE},
@@ -37,6 +42,8 @@ static const struct kind {
     [MESSAGE_HEARTBEAT] = {"Heartbeat", PAYLOAD_NONE},
     [MESSAGE_CONNECTION] = {"Connection", PAYLOAD_ANNOUNCEMENT},
     [MESSAGE_ERROR] = {"Error", PAYLOAD_TEXT},
+    [MESSAGE_DIAL] = {"Dial", PAYLOAD_COUNT},
+    [MESSAGE_LOST] = {"Lost", PAYLOAD_LOST},
 };
 
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -134,6 +141,13 @@ decode_payload(const json_t *value, struct message *message)
 		return payload_read_announce(value, &message->as.announce);
 	case PAYLOAD_BYE:
 		return payload_read_bye(value, &message->as.bye);
+	case PAYLOAD_COUNT:
+		number = json_integer_value(value);
+		message->as.count = (unsigned)number;
+		return json_is_integer(value) && number >= 1 &&
+		       number <= MESSAGE_DIAL_MOST;
+	case PAYLOAD_LOST:
+		return payload_read_lost(value, &message->as.lost);
 	case PAYLOAD_NONE:
 		break;
 	}
@@ -307,6 +321,13 @@ encode(const struct message *message, char frame[static MESSAGE_JSON_MOST + 1])
 		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "{\"%s\":%u}",
 		    name, (unsigned)message->as.port);
 		break;
+	case PAYLOAD_COUNT:
+		length = snprintf(frame, MESSAGE_JSON_MOST + 1, "{\"%s\":%u}",
+		    name, message->as.count);
+		break;
+	case PAYLOAD_LOST:
+		return encode_object(
+		    name, payload_write_lost(&message->as.lost), frame);
 	case PAYLOAD_UUID:
 		return encode_uuid(name, &message->as.uuid, frame);
 	case PAYLOAD_ANNOUNCEMENT:

@@ -26,6 +26,9 @@ enum message_kind {
 	MESSAGE_ACCEPT,       /* uuid */
 	MESSAGE_SPARE,        /* uuid: the key; ours, not bore's */
 	MESSAGE_TAKEN,        /* nothing; ours, not bore's */
+	MESSAGE_STREAM,       /* uuid: the key; ours, not bore's */
+	MESSAGE_RESUME,       /* uuid: the key; ours, not bore's */
+	MESSAGE_NO_STREAM,    /* uuid: of a stream; ours, not bore's */
 	/* Both ways */
 	MESSAGE_HELLO,    /* port */
 	MESSAGE_ANNOUNCE, /* announce; ours, not bore's */
@@ -35,6 +38,8 @@ enum message_kind {
 	MESSAGE_HEARTBEAT,  /* nothing; between rebore's, both ways */
 	MESSAGE_CONNECTION, /* announcement */
 	MESSAGE_ERROR,      /* text: for people */
+	MESSAGE_DIAL,       /* count; ours, not bore's */
+	MESSAGE_LOST,       /* lost; ours, not bore's */
 	/* Well-formed, but of an unknown kind, as of a later version; text: its
 	 * name */
 	MESSAGE_UNKNOWN,
@@ -49,6 +54,8 @@ struct message {
 		struct announcement announcement;
 		struct message_announce announce;
 		struct message_bye bye;
+		struct message_lost lost;
+		unsigned count; /* 1 to MESSAGE_DIAL_MOST */
 	} as;
 };
 

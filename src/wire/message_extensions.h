@@ -17,7 +17,12 @@ enum message_ability {
 	MESSAGE_CAN_SPARE = 4,
 	/* A client: Spare has the key of its control connection. */
 	MESSAGE_CAN_KEY = 8,
+	/* Data connections carry frames (stream/stream_frame.h). */
+	MESSAGE_CAN_STREAM = 16,
 };
+
+/* The most data connections that one Dial asks for. */
+#define MESSAGE_DIAL_MOST 64
 
 /* Who a peer is, beyond what bore's protocol says. */
 struct message_announce {
@@ -35,6 +40,16 @@ struct message_announce {
 	/* A server: identifies this control connection; for Spare. */
 	bool has_key;
 	struct uuid key;
+	/* How long a stream may be interrupted: a client, what it wants; a
+	 * server, what holds; 0: not at all. */
+	uint32_t resume_ms;
+};
+
+/* A server: the data connection of this attempt of a stream is lost, or the
+ * stream has ended. */
+struct message_lost {
+	struct uuid id;
+	uint32_t attempt;
 };
 
 /* Why the sender ends the connection on purpose. */

@@ -11,6 +11,7 @@ static const struct {
     {"lease", MESSAGE_CAN_LEASE},
     {"spare", MESSAGE_CAN_SPARE},
     {"key", MESSAGE_CAN_KEY},
+    {"stream", MESSAGE_CAN_STREAM},
 };
 
 #define ABILITIES (sizeof abilities / sizeof *abilities)
@@ -95,14 +96,17 @@ payload_read_announce(const json_t *value, struct message_announce *announce)
 	json_int_t version = 0;
 	json_int_t lease_ms = 0;
 	json_int_t spares = 0;
+	json_int_t resume_ms = 0;
 
 	memset(announce, 0, sizeof *announce);
 	if (!json_is_object(value) ||
 	    !read_count(value, "version", INT32_MAX, &version) ||
 	    version == 0 ||
 	    !read_count(value, "lease_ms", UINT32_MAX, &lease_ms) ||
-	    !read_count(value, "spares", UINT32_MAX, &spares))
+	    !read_count(value, "spares", UINT32_MAX, &spares) ||
+	    !read_count(value, "resume_ms", UINT32_MAX, &resume_ms))
 		return false;
+	announce->resume_ms = (uint32_t)resume_ms;
 	announce->lease_ms = (uint32_t)lease_ms;
 	announce->spares = (uint32_t)spares;
 	return read_abilities(value, &announce->can) &&
@@ -130,6 +134,21 @@ payload_read_bye(const json_t *value, struct message_bye *bye)
 	       read_flag(value, "copy", &bye->copy);
 }
 
+bool
+payload_read_lost(const json_t *value, struct message_lost *lost)
+{
+	json_int_t attempt = 0;
+	bool has_id;
+
+	memset(lost, 0, sizeof *lost);
+	if (!json_is_object(value) ||
+	    !read_count(value, "attempt", UINT32_MAX, &attempt) ||
+	    !read_uuid(value, "id", &has_id, &lost->id))
+		return false;
+	lost->attempt = (uint32_t)attempt;
+	return has_id;
+}
+
 static json_t *
 write_abilities(unsigned can)
 {
@@ -153,8 +172,8 @@ print_uuid(
 	return text;
 }
 
-json_t *
-payload_write_announce(const struct message_announce *announce)
+static json_t *
+write_announce(const struct message_announce *announce)
 {
 	json_t *list = write_abilities(announce->can);
 	char instance[UUID_TEXT_SIZE];
@@ -173,6 +192,26 @@ payload_write_announce(const struct message_announce *announce)
 	    (json_int_t)announce->lease_ms, "spares",
 	    (json_int_t)announce->spares, "key",
 	    print_uuid(announce->has_key, &announce->key, other));
+}
+
+json_t *
+payload_write_announce(const struct message_announce *announce)
+{
+	json_t *object = write_announce(announce);
+
+	if ((announce->can & MESSAGE_CAN_STREAM) != 0)
+		json_object_set_new(object, "resume_ms",
+		    json_integer((json_int_t)announce->resume_ms));
+	return object;
+}
+
+json_t *
+payload_write_lost(const struct message_lost *lost)
+{
+	char text[UUID_TEXT_SIZE];
+
+	return json_pack("{s:s, s:I}", "id", print_uuid(true, &lost->id, text),
+	    "attempt", (json_int_t)lost->attempt);
 }
 
 json_t *

@@ -1,5 +1,6 @@
 /*
- * payload - the objects in Announce and Bye (message_extensions.h) as JSON.
+ * payload - the objects in Announce, Bye and Lost (message_extensions.h) as
+ * JSON.
  *
  * For message.c alone. Pure. Unknown keys are ignored, so that the messages can
  * be extended; known ones must be right. See rebore-protocol(7), EXTENSIONS.
@@ -19,10 +20,12 @@
 bool payload_read_announce(
     const json_t *value, struct message_announce *announce);
 bool payload_read_bye(const json_t *value, struct message_bye *bye);
+bool payload_read_lost(const json_t *value, struct message_lost *lost);
 
 /* Return a new object, whose reference is the caller's, or NULL when there is
  * no memory. */
 json_t *payload_write_announce(const struct message_announce *announce);
 json_t *payload_write_bye(const struct message_bye *bye);
+json_t *payload_write_lost(const struct message_lost *lost);
 
 #endif

@@ -56,10 +56,18 @@ is_same(const struct message *a, const struct message *b)
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
 	case MESSAGE_SPARE:
+	case MESSAGE_STREAM:
+	case MESSAGE_RESUME:
+	case MESSAGE_NO_STREAM:
 		return uuid_equal(&a->as.uuid, &b->as.uuid);
 	case MESSAGE_CONNECTION:
 		return uuid_equal(
 		    &a->as.announcement.uuid, &b->as.announcement.uuid);
+	case MESSAGE_DIAL:
+		return a->as.count == b->as.count;
+	case MESSAGE_LOST:
+		return a->as.lost.attempt == b->as.lost.attempt &&
+		       uuid_equal(&a->as.lost.id, &b->as.lost.id);
 	case MESSAGE_HEARTBEAT:
 	case MESSAGE_TAKEN:
 		return true;

@@ -115,7 +115,9 @@ trouble_line(enum fault fault)
 	for (int side = 0; side < 2; side++) {
 		if (line->number == 0 || (ends != 2 && ends != (uint32_t)side))
 			continue;
-		if (fault == FAULT_BREAK) {
+		/* Where nothing is kept, silence is no sign: TCP finds out. */
+		if (fault == FAULT_BREAK ||
+		    (fault == FAULT_FORGET && streams.resume_ms == 0)) {
 			line_break(line, side);
 		} else if (fault == FAULT_FORGET) {
 			sim_tell(

@@ -196,6 +196,8 @@ void end_run(struct sim_end *end);
 void end_step(struct sim_end *end, struct stream_event *event);
 /* What a side does with what comes on a data connection. */
 void side_hears(struct line *line, int side, const struct parcel *parcel);
+/* Whether a frame that has come has to wait. */
+bool side_holds_back(const struct line *line, int side);
 void side_is_broken(struct line *line, int side);
 void side_hears_control(int side, const struct control_message *message);
 void side_doubts(int side);

@@ -625,6 +625,17 @@ line_is_dialled(struct line *line, bool stands)
 	end_run(end);
 }
 
+/* An end that keeps nothing reads a frame only when its socket takes more. */
+bool
+side_holds_back(const struct line *line, int side)
+{
+	const struct sim_end *end =
+	    line->user[side] == SIM_NONE ? NULL : end_of(line->user[side]);
+
+	return end != NULL && end->used && !stream_keeps(&end->machine) &&
+	       stream_may_pass(&end->machine) > 0;
+}
+
 /* --- Control */
 
 void
@@ -805,7 +816,7 @@ side_is_killed(int side, bool silently)
 
 		if (line->number == 0 || line->use[side] == LINE_CLOSED)
 			continue;
-		if (silently)
+		if (silently && streams.resume_ms > 0)
 			line->ways[!side].is_forgotten = true;
 		line_close(line, side, true);
 	}

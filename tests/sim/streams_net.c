@@ -7,6 +7,8 @@
 
 /* TCP sends again at most so long after a path is back. */
 #define AGAIN_MOST_MS 1000
+/* How often to look whether an end that keeps nothing can take more. */
+#define HELD_BACK_MS 5
 
 static int64_t
 delay(void)
@@ -170,7 +172,8 @@ line_break(struct line *line, int side)
 	    side == CLIENT ? "client" : "server");
 	line->ways[side].count = 0;
 	/* Whoever sends now is told by a reset, or is not. */
-	line->ways[!side].is_forgotten |= sim_chance(500);
+	if (streams.resume_ms > 0)
+		line->ways[!side].is_forgotten |= sim_chance(500);
 	side_is_broken(line, side);
 }
 
@@ -203,6 +206,11 @@ line_arrive(int index)
 	}
 	if (way->count == 0 || way->is_forgotten || streams.cut[side])
 		return;
+	if (side_holds_back(line, side)) {
+		sim_wake_at(
+		    ACTOR(ACTOR_LINE, index), world.now_ms + HELD_BACK_MS);
+		return;
+	}
 	parcel = way->ring[way->first % LINE_RING];
 	if (parcel.at_ms > world.now_ms ||
 	    way->stalled_until_ms > world.now_ms) {

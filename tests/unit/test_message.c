@@ -41,10 +41,12 @@ kind_of(const char *name)
 	static const enum message_kind kinds[] = {MESSAGE_AUTHENTICATE,
 	    MESSAGE_ACCEPT, MESSAGE_HELLO, MESSAGE_CHALLENGE, MESSAGE_HEARTBEAT,
 	    MESSAGE_CONNECTION, MESSAGE_ERROR, MESSAGE_ANNOUNCE, MESSAGE_BYE,
-	    MESSAGE_SPARE, MESSAGE_TAKEN, MESSAGE_UNKNOWN};
+	    MESSAGE_SPARE, MESSAGE_TAKEN, MESSAGE_STREAM, MESSAGE_RESUME,
+	    MESSAGE_NO_STREAM, MESSAGE_DIAL, MESSAGE_LOST, MESSAGE_UNKNOWN};
 	static const char *const names[] = {"Authenticate", "Accept", "Hello",
 	    "Challenge", "Heartbeat", "Connection", "Error", "Announce", "Bye",
-	    "Spare", "Taken", "unknown"};
+	    "Spare", "Taken", "Stream", "Resume", "NoStream", "Dial", "Lost",
+	    "unknown"};
 
 	for (size_t i = 0; i < SUITE_LENGTH(names); i++)
 		if (strcmp(names[i], name) == 0)
@@ -57,7 +59,7 @@ static const struct {
 	unsigned ability;
 } abilities[] = {{"heartbeat", MESSAGE_CAN_HEARTBEAT},
     {"lease", MESSAGE_CAN_LEASE}, {"spare", MESSAGE_CAN_SPARE},
-    {"key", MESSAGE_CAN_KEY}};
+    {"key", MESSAGE_CAN_KEY}, {"stream", MESSAGE_CAN_STREAM}};
 
 /* Read a UUID, or "-". Returns whether there is one. */
 static bool
@@ -69,8 +71,8 @@ uuid_of(const char *text, struct uuid *uuid)
 	return true;
 }
 
-/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES [PROCESS KEY]"; "-" is
- * none. */
+/* Read "heartbeat,lease INSTANCE ATTEMPT LEASE_MS SPARES [PROCESS KEY
+ * [RESUME_MS]]"; "-" is none. */
 static struct message_announce
 announce_of(const char *payload)
 {
@@ -80,9 +82,10 @@ announce_of(const char *payload)
 	memset(&announce, 0, sizeof announce);
 	ck_assert_int_ge(
 	    sscanf(payload,
-		"%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32 " %63s %63s", can,
-		instance, &announce.attempt, &announce.lease_ms,
-		&announce.spares, process, key),
+		"%63s %63s %" SCNu64 " %" SCNu32 " %" SCNu32
+		" %63s %63s %" SCNu32,
+		can, instance, &announce.attempt, &announce.lease_ms,
+		&announce.spares, process, key, &announce.resume_ms),
 	    5);
 	for (size_t i = 0; i < SUITE_LENGTH(abilities); i++)
 		if (strstr(can, abilities[i].name) != NULL)
@@ -111,6 +114,7 @@ assert_announce(const struct message_announce *is, const char *payload)
 	ck_assert_uint_eq(is->attempt, expected.attempt);
 	ck_assert_uint_eq(is->lease_ms, expected.lease_ms);
 	ck_assert_uint_eq(is->spares, expected.spares);
+	ck_assert_uint_eq(is->resume_ms, expected.resume_ms);
 }
 
 /* Read "yes RETRY_MS" or "no RETRY_MS [TAKEN SILENT_MS COPY ATTEMPT]". */
@@ -142,6 +146,28 @@ assert_bye(const struct message_bye *is, const char *payload)
 	ck_assert_uint_eq(is->attempt, expected.attempt);
 }
 
+/* Read "ID ATTEMPT". */
+static struct message_lost
+lost_of(const char *payload)
+{
+	struct message_lost lost;
+	char id[UUID_TEXT_SIZE];
+
+	ck_assert_int_eq(
+	    sscanf(payload, "%36s %" SCNu32, id, &lost.attempt), 2);
+	ck_assert(uuid_parse(id, &lost.id));
+	return lost;
+}
+
+static void
+assert_lost(const struct message_lost *is, const char *payload)
+{
+	struct message_lost expected = lost_of(payload);
+
+	ck_assert(uuid_equal(&is->id, &expected.id));
+	ck_assert_uint_eq(is->attempt, expected.attempt);
+}
+
 /* Whether a message has the payload that a vector tells. */
 static void
 assert_payload(const struct message *is, const char *payload)
@@ -161,6 +187,9 @@ assert_payload(const struct message *is, const char *payload)
 	case MESSAGE_ACCEPT:
 	case MESSAGE_CHALLENGE:
 	case MESSAGE_SPARE:
+	case MESSAGE_STREAM:
+	case MESSAGE_RESUME:
+	case MESSAGE_NO_STREAM:
 		uuid_print(&is->as.uuid, text);
 		ck_assert_str_eq(text, payload);
 		break;
@@ -171,6 +200,12 @@ assert_payload(const struct message *is, const char *payload)
 		ck_assert_uint_eq(is->as.announcement.visitor.length, 0);
 		ck_assert_uint_eq(is->as.announcement.public_port, 0);
 		ck_assert_str_eq(is->as.announcement.tunnel, "");
+		break;
+	case MESSAGE_DIAL:
+		ck_assert_uint_eq(is->as.count, strtoul(payload, NULL, 10));
+		break;
+	case MESSAGE_LOST:
+		assert_lost(&is->as.lost, payload);
 		break;
 	case MESSAGE_HEARTBEAT:
 	case MESSAGE_TAKEN:
@@ -199,6 +234,10 @@ make(enum message_kind kind, const char *payload)
 		made.as.announce = announce_of(payload);
 	else if (kind == MESSAGE_BYE)
 		made.as.bye = bye_of(payload);
+	else if (kind == MESSAGE_DIAL)
+		made.as.count = (unsigned)strtoul(payload, NULL, 10);
+	else if (kind == MESSAGE_LOST)
+		made.as.lost = lost_of(payload);
 	else if (kind == MESSAGE_CONNECTION)
 		ck_assert(uuid_parse(payload, &made.as.announcement.uuid));
 	else if (kind != MESSAGE_HEARTBEAT && kind != MESSAGE_TAKEN)

@@ -148,11 +148,25 @@ START_TEST(a_second_descriptor_can_come_later)
 {
 	start(1);
 	sockets_tcp(&ours[1], &theirs[1], 0);
-	roster_add(&roster, &entries[0], ours[1]);
+	roster_set(&roster, &entries[0], 1, ours[1]);
 	ck_assert(!sockets_is_readable(ours[1]));
 	roster_interrupt_all(&roster);
 	assert_interrupted(0);
 	sockets_expect_end(ours[1]);
+}
+END_TEST
+
+START_TEST(what_was_taken_out_is_left_alone)
+{
+	start(1);
+	sockets_tcp(&ours[1], &theirs[1], 0);
+	roster_set(&roster, &entries[0], 1, ours[1]);
+	roster_set(&roster, &entries[0], 0, -1);
+	roster_interrupt(&roster, &entries[0]);
+	ck_assert(!sockets_is_readable(ours[0]));
+	sockets_expect_end(ours[1]);
+	roster_set(&roster, &entries[0], 0, ours[0]);
+	sockets_expect_end(ours[0]);
 }
 END_TEST
 
@@ -161,7 +175,7 @@ START_TEST(a_second_descriptor_that_comes_too_late_is_interrupted_at_once)
 	start(1);
 	sockets_tcp(&ours[1], &theirs[1], 0);
 	roster_interrupt_all(&roster);
-	roster_add(&roster, &entries[0], ours[1]);
+	roster_set(&roster, &entries[0], 1, ours[1]);
 	sockets_expect_end(ours[1]);
 	ck_assert(roster_interrupted(&entries[0]));
 }
@@ -264,7 +278,7 @@ SUITE_MAIN("roster", the_oldest_is_interrupted_first_and_each_once,
     whoever_has_left_is_left_alone, the_number_of_entries_is_told,
     nobody_enters_after_all_were_interrupted,
     both_descriptors_of_an_entry_are_interrupted,
-    a_second_descriptor_can_come_later,
+    a_second_descriptor_can_come_later, what_was_taken_out_is_left_alone,
     a_second_descriptor_that_comes_too_late_is_interrupted_at_once,
     waiting_for_nobody_ends_at_once_or_at_the_deadline,
     waiting_for_nobody_ends_when_the_last_has_left,

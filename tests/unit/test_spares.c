@@ -53,7 +53,8 @@ add(int number)
 {
 	sockets_tcp(&ours[number], &theirs[number], 0);
 	budget_force(&budget, BUDGET_SESSION);
-	return spares_add(&spares, transport_of(ours[number]), ours_alone);
+	return spares_add(
+	    &spares, transport_of(ours[number]), ours_alone, false);
 }
 
 static void
@@ -104,13 +105,14 @@ START_TEST(none_is_taken_of_another_principal)
 	start();
 	sockets_tcp(&ours[0], &theirs[0], 0);
 	spares_open(&spares, ours_alone);
-	ck_assert(!spares_add(&spares, transport_of(ours[0]), another));
-	ck_assert(!spares_add(&spares, transport_of(ours[0]), NULL));
+	ck_assert(!spares_add(&spares, transport_of(ours[0]), another, false));
+	ck_assert(!spares_add(&spares, transport_of(ours[0]), NULL, false));
 	ck_assert_int_eq(take(), -1);
 	spares_close(&spares);
 	spares_open(&spares, NULL);
-	ck_assert(!spares_add(&spares, transport_of(ours[0]), ours_alone));
-	ck_assert(spares_add(&spares, transport_of(ours[0]), NULL));
+	ck_assert(
+	    !spares_add(&spares, transport_of(ours[0]), ours_alone, false));
+	ck_assert(spares_add(&spares, transport_of(ours[0]), NULL, false));
 	ck_assert_int_eq(take(), ours[0]);
 	spares_destroy(&spares);
 }
@@ -141,8 +143,8 @@ START_TEST(there_are_no_more_than_so_many)
 		ck_assert(add(i));
 	ck_assert(!add(SPARES_MOST));
 	ck_assert_int_eq(take(), ours[SPARES_MOST - 1]);
-	ck_assert(
-	    spares_add(&spares, transport_of(ours[SPARES_MOST]), ours_alone));
+	ck_assert(spares_add(
+	    &spares, transport_of(ours[SPARES_MOST]), ours_alone, false));
 	spares_destroy(&spares);
 }
 END_TEST
@@ -239,7 +241,8 @@ START_TEST(with_the_session_all_are_closed)
 	ck_assert_int_eq(take(), -1);
 	ck_assert(!add(3));
 	spares_open(&spares, ours_alone);
-	ck_assert(spares_add(&spares, transport_of(ours[3]), ours_alone));
+	ck_assert(
+	    spares_add(&spares, transport_of(ours[3]), ours_alone, false));
 	spares_destroy(&spares);
 	sockets_expect_end(theirs[3]);
 }

@@ -6,14 +6,15 @@
 #include "stream/stream_frame.h"
 #include "suite.h"
 
-#define ID "\x01\x02\x03\x04\x05\x06\x47\x08\x89\x0a\x0b\x0c\x0d\x0e\x0f\x10"
+#define RESUME "\x00\x00\x75\x30"
+#define ID     "\x01\x02\x03\x04\x05\x06\x47\x08\x89\x0a\x0b\x0c\x0d\x0e\x0f\x10"
 
 static const struct vector {
 	struct stream_head head;
 	const char *bytes;
 } heads[] = {
-    {{STREAM_OPEN, 19, 0, 0x40000},
-	"\x01\x00\x00\x13\x00\x00\x00\x00\x00\x04\x00\x00"},
+    {{STREAM_OPEN, 23, 0, 0x40000},
+	"\x01\x00\x00\x17\x00\x00\x00\x00\x00\x04\x00\x00"},
     {{STREAM_RESUME, 36, 1, 2},
 	"\x02\x00\x00\x24\x00\x00\x00\x01\x00\x00\x00\x02"},
     {{STREAM_RESUMED, 16, 0xffffffff, 0x3ffff},
@@ -55,7 +56,7 @@ static const struct {
 	uint8_t type;
 	uint32_t least, most;
 } lengths[] = {
-    {1, 19, 119},
+    {1, 23, 123},
     {2, 36, 36},
     {3, 16, 16},
     {4, 0, 0},
@@ -145,6 +146,7 @@ open_of(const char *visitor, const char *public, const char *tunnel)
 
 	memset(&open, 0, sizeof open);
 	memcpy(open.id.bytes, ID, UUID_BYTES);
+	open.resume_ms = 30000;
 	if (visitor != NULL)
 		ck_assert(address_parse(visitor, 0x1234, &open.visitor));
 	if (public != NULL)
@@ -169,6 +171,7 @@ check_open(const struct stream_open *open, const char *bytes, size_t length)
 	ck_assert_int_eq(
 	    stream_frame_decode_open(copy, length, &read), ERROR_NONE);
 	ck_assert(uuid_equal(&read.id, &open->id));
+	ck_assert_uint_eq(read.resume_ms, open->resume_ms);
 	ck_assert_str_eq(read.tunnel, open->tunnel);
 	ck_assert(read.visitor.length == open->visitor.length &&
 		  (read.visitor.length == 0 ||
@@ -182,10 +185,10 @@ check_open(const struct stream_open *open, const char *bytes, size_t length)
 START_TEST(a_visitor_is_told_with_its_addresses)
 {
 	static const char v4[] =
-	    ID "\x04\xc0\x00\x02\x01\x12\x34"
-	       "\x06\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-	       "\x1f\x90\x03web";
-	static const char nothing[] = ID "\0\0\0";
+	    ID RESUME "\x04\xc0\x00\x02\x01\x12\x34"
+		      "\x06\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+		      "\x1f\x90\x03web";
+	static const char nothing[] = ID RESUME "\0\0\0";
 	struct stream_open open = open_of("192.0.2.1", "2001:db8::1", "web");
 
 	check_open(&open, v4, sizeof v4 - 1);
@@ -212,7 +215,7 @@ END_TEST
 START_TEST(a_mapped_address_is_told_as_ipv4)
 {
 	struct stream_open open = open_of("192.0.2.1", NULL, "");
-	static const char v4[] = ID "\x04\xc0\x00\x02\x01\x12\x34\0";
+	static const char v4[] = ID RESUME "\x04\xc0\x00\x02\x01\x12\x34\0";
 	uint8_t payload[STREAM_OPEN_MOST];
 	struct in6_addr mapped;
 
@@ -230,12 +233,13 @@ END_TEST
 /* Each way of a bad OPEN, by what is changed in a good one */
 START_TEST(a_bad_visitor_is_refused)
 {
-	static const char good[] = ID "\x04\xc0\x00\x02\x01\x12\x34\x00\x03web";
+	static const char good[] =
+	    ID RESUME "\x04\xc0\x00\x02\x01\x12\x34\x00\x03web";
 	static const struct {
 		size_t place;
 		uint8_t value;
-	} bad[] = {{16, 5}, {16, 1}, {23, 6}, {24, 2}, {24, 4}, {24, 255},
-	    {25, ' '}, {26, '\n'}, {27, 0x7f}, {27, 0}, {25, 0x80}};
+	} bad[] = {{20, 5}, {20, 1}, {27, 6}, {28, 2}, {28, 4}, {28, 255},
+	    {29, ' '}, {30, '\n'}, {31, 0x7f}, {31, 0}, {29, 0x80}};
 	struct stream_open open;
 	uint8_t bytes[sizeof good];
 
@@ -267,14 +271,14 @@ START_TEST(a_name_that_is_too_long_is_refused)
 	uint8_t bytes[STREAM_OPEN_MOST + 1] = {0};
 	struct stream_open open;
 
-	bytes[18] = STREAM_TUNNEL_MOST;
-	memset(bytes + 19, 'n', STREAM_TUNNEL_MOST + 1);
+	bytes[22] = STREAM_TUNNEL_MOST;
+	memset(bytes + 23, 'n', STREAM_TUNNEL_MOST + 1);
 	ck_assert_int_eq(
-	    stream_frame_decode_open(bytes, 19 + STREAM_TUNNEL_MOST, &open),
+	    stream_frame_decode_open(bytes, 23 + STREAM_TUNNEL_MOST, &open),
 	    ERROR_NONE);
-	bytes[18]++;
+	bytes[22]++;
 	ck_assert_int_eq(
-	    stream_frame_decode_open(bytes, 20 + STREAM_TUNNEL_MOST, &open),
+	    stream_frame_decode_open(bytes, 24 + STREAM_TUNNEL_MOST, &open),
 	    ERROR_PROTOCOL);
 }
 END_TEST

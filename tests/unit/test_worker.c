@@ -121,7 +121,8 @@ start(bool has_secret)
 	shared.keys = has_secret ? &keys : NULL;
 	shared.roster = &roster;
 	shared.stop_fd = stop.read_fd;
-	worker_shared_init(&shared);
+	ck_assert_int_eq(
+	    worker_shared_init(&shared, worker_order_size()), ERROR_NONE);
 	session = worker_session_create(&shared, &address, 4711);
 	ck_assert_ptr_nonnull(session);
 	pool_error = ERROR_NONE;

@@ -1,0 +1,333 @@
+/* relay_outward - from the end socket to frames; see relay_stream.h */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/tcp.h"
+#include "relay/relay_stream.h"
+
+/* At most so many pieces are filled before they are sent. */
+#define PIECES_MOST (RELAY_STREAM_DATA_MOST / STREAM_PIECE_BYTES)
+/* When there is no memory to read into, reading is tried again after this. */
+#define REST_MS 100
+/* A frame that can follow another one that is staged. */
+#define NEXT_FRAME_BYTES (STREAM_HEAD_BYTES + STREAM_RESET_BYTES)
+/* The staged bytes, and what stream_retain_count() has for the largest DATA. */
+#define VECTORS                                                                \
+	(1 + 3 +                                                               \
+	    RELAY_STREAM_DATA_MOST /                                           \
+		(STREAM_PIECE_BYTES - STREAM_PIECE_ROOM_LEAST + 1))
+
+void
+relay_outward_init(struct relay_outward *outward)
+{
+	stream_retain_init(&outward->kept, 0);
+	outward->pipe = (struct pipe_ends)PIPE_ENDS_INITIALIZER;
+	outward->piped = 0;
+	outward->is_bulk = false;
+	outward->cannot_splice = false;
+	outward->rest_ms = 0;
+	relay_outward_renew(outward);
+}
+
+void
+relay_outward_destroy(struct relay_outward *outward)
+{
+	stream_retain_destroy(&outward->kept);
+	pipes_return(&outward->pipe, outward->piped == 0);
+}
+
+void
+relay_outward_renew(struct relay_outward *outward)
+{
+	outward->staged_size = 0;
+	outward->staged_sent = 0;
+	outward->left = 0;
+	outward->blocked = false;
+}
+
+bool
+relay_outward_is_flushed(const struct relay_outward *outward)
+{
+	return outward->staged_sent == outward->staged_size &&
+	       outward->left == 0;
+}
+
+bool
+relay_outward_wants_read(const struct relay_stream *relay)
+{
+	return !relay->stream.out.ended && stream_may_read(&relay->stream) > 0;
+}
+
+/* --- Reading */
+
+/* A stream that cannot be resumed sends nothing again; but before the client
+ * has answered, the server may have to offer the visitor once more. */
+static bool
+keeps(const struct relay_stream *relay)
+{
+	const struct stream *stream = &relay->stream;
+
+	return stream_keeps(stream) ||
+	       (stream->options.role == STREAM_SERVER && !stream->taken);
+}
+
+static void
+prepare_bulk(struct relay_stream *relay)
+{
+	if (!relay->outward.is_bulk && transport_is_open(&relay->data))
+		tcp_expect_bulk(transport_fd(&relay->data));
+	relay->outward.is_bulk = true;
+}
+
+/* Read into pieces that are kept. Returns how much came, with the error that
+ * has ended it. */
+static uint64_t
+read_pieces(struct relay_stream *relay, uint64_t most, enum error *error)
+{
+	struct stream_retain *kept = &relay->outward.kept;
+	uint64_t total = 0;
+	size_t room;
+	size_t got;
+
+	*error = ERROR_NONE;
+	for (unsigned i = 0; i < PIECES_MOST && total < most; i++) {
+		char *bytes = stream_retain_room(kept, &room);
+
+		if (bytes == NULL) {
+			relay->outward.rest_ms = clock_now_ms() + REST_MS;
+			break;
+		}
+		if (room > most - total)
+			room = (size_t)(most - total);
+		*error = transport_read(&relay->end, bytes, room, &got);
+		stream_retain_put(kept, got);
+		total += got;
+		if (*error || got < room)
+			break;
+		if (room == STREAM_PIECE_BYTES)
+			prepare_bulk(relay);
+	}
+	return total;
+}
+
+/* Move into the pipe, where nothing is kept and much comes. Returns false when
+ * the bytes have to be read. */
+static bool
+splice_out(struct relay_stream *relay, uint64_t most, uint64_t *moved,
+    enum error *error)
+{
+	struct relay_outward *outward = &relay->outward;
+	size_t count;
+
+	if (keeps(relay) || !outward->is_bulk || outward->cannot_splice ||
+	    outward->kept.first != NULL || outward->piped > 0 ||
+	    most < PIPES_BYTES || !transport_is_open(&relay->data))
+		return false;
+	if (outward->pipe.read_fd == -1 && pipes_borrow(&outward->pipe))
+		return false;
+	*error = pipes_fill(
+	    &outward->pipe, transport_fd(&relay->end), PIPES_BYTES, &count);
+	if (*error || count == 0) {
+		/* Only a read tells whether it is the end or an urgent mark. */
+		outward->is_bulk = false;
+		if (*error != ERROR_NONE && *error != ERROR_AGAIN)
+			outward->cannot_splice = true;
+		return false;
+	}
+	outward->piped = (uint32_t)count;
+	if (count < STREAM_PIECE_BYTES / 2)
+		outward->is_bulk = false;
+	/* The next byte that is read lies behind these. */
+	stream_retain_init(
+	    &outward->kept, relay->stream.out.read + (uint64_t)count);
+	*moved = count;
+	*error = ERROR_NONE;
+	return true;
+}
+
+bool
+relay_outward_read(struct relay_stream *relay)
+{
+	struct stream_event event = {.kind = STREAM_EVENT_READ};
+	uint64_t most = stream_may_read(&relay->stream);
+	enum error error;
+
+	if (relay->stream.out.ended || most == 0 ||
+	    relay->outward.rest_ms != 0 || !transport_is_open(&relay->end))
+		return false;
+	if (!splice_out(relay, most, &event.size, &error))
+		event.size = read_pieces(relay, most, &error);
+	if (event.size > 0)
+		relay_stream_tell(relay, &event);
+	if (relay_stream_is_interrupted(relay))
+		return false;
+	if (error == ERROR_CLOSED) {
+		event = (struct stream_event){.kind = STREAM_EVENT_END};
+		relay_stream_tell(relay, &event);
+	} else if (error != ERROR_NONE && error != ERROR_AGAIN) {
+		relay_stream_break_end(relay, STREAM_CODE_END);
+	}
+	return event.size > 0 && error == ERROR_NONE && relay->outward.is_bulk;
+}
+
+/* --- Writing */
+
+/* Write what a frame is on the wire, but the bytes of DATA. Returns its
+ * length. */
+static size_t
+encode_frame(const struct relay_stream *relay, struct stream_frame *frame,
+    uint8_t *bytes)
+{
+	uint8_t *payload = bytes + STREAM_HEAD_BYTES;
+	struct stream_resume resume;
+	size_t size = 0;
+
+	switch (frame->head.type) {
+	case STREAM_OPEN:
+		size = stream_frame_encode_open(relay->open, payload);
+		frame->head.length = (uint32_t)size;
+		break;
+	case STREAM_RESUME:
+		resume = (struct stream_resume){
+		    relay->id, frame->attempt, frame->place};
+		stream_frame_encode_resume(&resume, payload);
+		size = STREAM_RESUME_BYTES;
+		break;
+	case STREAM_RESUMED:
+		stream_frame_encode_place(&frame->place, payload);
+		size = STREAM_PLACE_BYTES;
+		break;
+	case STREAM_RESET:
+		payload[0] = (uint8_t)frame->code;
+		size = STREAM_RESET_BYTES;
+		break;
+	default:
+		break;
+	}
+	stream_frame_encode_head(&frame->head, bytes);
+	return STREAM_HEAD_BYTES + size;
+}
+
+/* How much one DATA may have: what is in the pipe alone, or what is kept. */
+static uint32_t
+data_most(const struct relay_outward *outward)
+{
+	return outward->piped > 0 ? outward->piped : RELAY_STREAM_DATA_MOST;
+}
+
+/* Take frames of the stream, up to the first with bytes. Returns whether there
+ * is one. */
+static bool
+stage(struct relay_stream *relay)
+{
+	struct relay_outward *outward = &relay->outward;
+	int64_t now_ms = clock_now_ms();
+	struct stream_frame frame;
+
+	outward->staged_size = 0;
+	outward->staged_sent = 0;
+	while (
+	    outward->left == 0 &&
+	    (outward->staged_size == 0 ||
+		sizeof outward->staged - outward->staged_size >=
+		    NEXT_FRAME_BYTES) &&
+	    stream_next(&relay->stream, now_ms, data_most(outward), &frame)) {
+		outward->staged_size += (uint8_t)encode_frame(
+		    relay, &frame, outward->staged + outward->staged_size);
+		if (frame.head.type == STREAM_DATA) {
+			outward->left = frame.head.length;
+			outward->position = frame.position;
+		}
+	}
+	return outward->staged_size > 0;
+}
+
+/* Write once what is staged and the bytes behind it. */
+static enum error
+write_staged(struct relay_stream *relay, size_t *sent)
+{
+	struct relay_outward *outward = &relay->outward;
+	uint8_t *staged = outward->staged + outward->staged_sent;
+	size_t size = (size_t)(outward->staged_size - outward->staged_sent);
+	struct iovec vectors[VECTORS];
+	size_t count = 0;
+
+	/* The head of a single frame lies in front of its bytes. */
+	if (outward->left > 0 && outward->piped == 0 &&
+	    size == STREAM_HEAD_BYTES && outward->staged_sent == 0) {
+		count = stream_retain_gather(&outward->kept, staged,
+		    outward->position, outward->left, vectors);
+		return transport_gather(
+		    &relay->data, vectors, (unsigned)count, sent);
+	}
+	if (size > 0)
+		vectors[count++] = (struct iovec){staged, size};
+	if (outward->left > 0 && outward->piped == 0)
+		count += stream_retain_gather(&outward->kept, NULL,
+		    outward->position, outward->left, vectors + count);
+	return transport_gather(&relay->data, vectors, (unsigned)count, sent);
+}
+
+/* Write once. Returns ERROR_AGAIN when nothing more is taken. */
+static enum error
+write_once(struct relay_stream *relay)
+{
+	struct relay_outward *outward = &relay->outward;
+	size_t staged = (size_t)(outward->staged_size - outward->staged_sent);
+	enum error error;
+	size_t sent;
+
+	if (staged == 0 && outward->piped > 0) {
+		error = pipes_drain(&outward->pipe, transport_fd(&relay->data),
+		    outward->left, &sent);
+		if (error == ERROR_NONE && sent == 0)
+			error = ERROR_SYSTEM;
+		outward->piped -= (uint32_t)sent;
+		outward->position += sent;
+		outward->left -= (uint32_t)sent;
+		return error;
+	}
+	error = write_staged(relay, &sent);
+	if (sent < staged) {
+		outward->staged_sent += (uint8_t)sent;
+		return error;
+	}
+	outward->staged_sent = outward->staged_size;
+	outward->position += sent - staged;
+	outward->left -= (uint32_t)(sent - staged);
+	return error;
+}
+
+/* Forget what need not be sent again. */
+static void
+release(struct relay_stream *relay)
+{
+	struct relay_outward *outward = &relay->outward;
+	const struct stream_out *out = &relay->stream.out;
+	uint64_t position = keeps(relay) ? out->acked : out->sent;
+
+	/* A peer may acknowledge what we have not written yet. */
+	if (outward->left > 0 && position > outward->position)
+		position = outward->position;
+	stream_retain_release(&outward->kept, position);
+	if (outward->piped == 0)
+		pipes_return(&outward->pipe, true);
+}
+
+void
+relay_outward_write(struct relay_stream *relay)
+{
+	struct relay_outward *outward = &relay->outward;
+	enum error error = ERROR_NONE;
+
+	while (transport_is_open(&relay->data) && !outward->blocked &&
+	       (!relay_outward_is_flushed(outward) || stage(relay))) {
+		error = write_once(relay);
+		if (error == ERROR_AGAIN)
+			outward->blocked = true;
+		else if (error)
+			relay_stream_break_data(relay);
+	}
+	release(relay);
+}

@@ -1,0 +1,458 @@
+/* stream_proxy - see stream_proxy.h */
+#include "server/stream_proxy.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/patience.h"
+#include "base/protocol_times.h"
+#include "net/tcp.h"
+#include "os/stack_trim.h"
+#include "relay/relay_stream.h"
+#include "server/proxy.h"
+
+/* After so long a silence the thread prepares for a long one. */
+#define IDLE_MS 200
+/* How often to look around where nothing wakes the thread. */
+#define LOOK_MS 500
+/* How often to look for an idle data connection, for a visitor that was offered
+ * on one that has died. */
+#define OFFER_MS 25
+
+/* A visitor that is being served. On the stack for as long as it stays. */
+struct stream_proxy {
+	struct server_state *server;
+	struct tunnel *tunnel;
+	struct pending_visitor *visitor;
+	struct spare spare;
+	uint32_t rtt_ms;
+	uint32_t resume_ms;
+
+	struct relay_stream relay;
+	struct stream_open open;
+	struct stream_entry entry;
+	struct roster_entry place;
+	int news_fd;
+	/* When to look for another idle data connection; CLOCK_NEVER. */
+	int64_t offer_ms;
+	bool is_listed;      /* in the directory */
+	bool is_stopped;     /* the stream knows of the interruption */
+	bool is_interrupted; /* it is counted as such */
+	bool is_trimmed;
+};
+
+/* Before a socket of the stream is closed. */
+static void
+leave_visitor_socket(void *owner, bool is_end)
+{
+	struct stream_proxy *proxy = owner;
+
+	if (!is_end && proxy->is_listed)
+		proxy->news_fd = stream_directory_watch(&proxy->server->streams,
+		    &proxy->entry, -1, proxy->relay.stream.attempt);
+	roster_set(&proxy->server->active, &proxy->place, is_end ? 0 : 1, -1);
+}
+
+/* The stream has another data connection: others may wake the thread by it. */
+static void
+watch_proxy_data(struct stream_proxy *proxy)
+{
+	int fd = transport_fd(&proxy->relay.data);
+
+	if (fd == -1)
+		return;
+	roster_set(&proxy->server->active, &proxy->place, 1, fd);
+	stream_directory_watch(&proxy->server->streams, &proxy->entry, fd,
+	    proxy->relay.stream.attempt);
+	proxy->news_fd = -1;
+	proxy->offer_ms = CLOCK_NEVER;
+	proxy->is_trimmed = false;
+}
+
+static void
+attach_data(struct stream_proxy *proxy, struct transport data,
+    struct stream_event event)
+{
+	relay_stream_attach(&proxy->relay, data, &event);
+	if (proxy->relay.stream.connection == event.connection)
+		watch_proxy_data(proxy);
+}
+
+static void
+describe(struct stream_proxy *proxy)
+{
+	const struct pending_visitor *visitor = proxy->visitor;
+
+	memset(&proxy->open, 0, sizeof proxy->open);
+	proxy->open.id = visitor->uuid;
+	proxy->open.resume_ms = proxy->spare.is_local ? 0 : proxy->resume_ms;
+	proxy->open.visitor = visitor->address;
+}
+
+static struct stream_options
+proxy_options(const struct stream_proxy *proxy)
+{
+	return (struct stream_options){
+	    .role = STREAM_SERVER,
+	    .resume_ms = proxy->open.resume_ms,
+	    .dead_ms = patience_answer_ms(STREAM_DEAD_MS, proxy->rtt_ms),
+	    .offer_ms = patience_taken_ms(proxy->rtt_ms),
+	    .wait_ms =
+		patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * proxy->rtt_ms),
+	    .window_most = stream_window_most(proxy->rtt_ms, 0),
+	};
+}
+
+/* Make a stream of the visitor, offered on the data connection. Returns false
+ * when the server stops. */
+static bool
+begin(struct stream_proxy *proxy)
+{
+	struct server_state *server = proxy->server;
+	struct pending_visitor *visitor = proxy->visitor;
+	struct relay_stream *relay = &proxy->relay;
+	struct stream_options options;
+	unsigned entered = roster_enter(&server->active, &proxy->place,
+	    transport_fd(&visitor->transport), -1);
+
+	roster_arrive(&server->active);
+	if (entered == 0)
+		return false;
+	describe(proxy);
+	options = proxy_options(proxy);
+	stream_init_server(&relay->stream, &options, clock_now_ms());
+	relay->id = proxy->open.id;
+	relay->open = &proxy->open;
+	relay->let_go = leave_visitor_socket;
+	relay->owner = proxy;
+	relay->entry = &proxy->place;
+	relay_stream_init(relay);
+	proxy->news_fd = -1;
+	proxy->offer_ms = CLOCK_NEVER;
+	proxy->is_stopped = false;
+	proxy->is_interrupted = false;
+	proxy->is_trimmed = false;
+	/* A process that is killed must not look like one that has said
+	 * everything. */
+	transport_reset(&visitor->transport);
+	relay_stream_set_end(relay, visitor->transport);
+	visitor->transport = (struct transport)TRANSPORT_INITIALIZER;
+	shares_bind(
+	    &server->shares, &visitor->seat, &server->active, &proxy->place);
+	proxy->entry.id = proxy->open.id;
+	proxy->entry.principal = visitor->principal;
+	proxy->entry.group = proxy->tunnel;
+	atomic_init(&proxy->entry.heard_ms, clock_now_ms());
+	(void)stream_directory_enter(&server->streams, &proxy->entry);
+	proxy->is_listed = true;
+	attach_data(proxy, proxy->spare.transport,
+	    (struct stream_event){.kind = STREAM_EVENT_IDLE});
+	relay_stream_read_ahead(relay);
+	return true;
+}
+
+/* --- While it is served */
+
+static int
+proxy_wait_ms(const struct stream_proxy *proxy, const struct pollfd slots[3])
+{
+	int64_t due_ms =
+	    clock_earlier(relay_stream_due_ms(&proxy->relay), proxy->offer_ms);
+	int left_ms = clock_left_ms(due_ms);
+
+	if (!proxy->is_trimmed && (left_ms == -1 || left_ms > IDLE_MS))
+		return IDLE_MS;
+	if (left_ms != -1 && left_ms < LOOK_MS)
+		return left_ms;
+	return relay_stream_is_wakeable(slots) && proxy->news_fd == -1
+	           ? left_ms
+	           : LOOK_MS;
+}
+
+static void
+await_proxy_events(struct stream_proxy *proxy, struct pollfd slots[3])
+{
+	int ready;
+
+	relay_stream_poll(&proxy->relay, slots);
+	slots[2] = (struct pollfd){.fd = proxy->news_fd, .events = POLLIN};
+	ready = poll(slots, 3, proxy_wait_ms(proxy, slots));
+	if (ready == 0 && !proxy->is_trimmed) {
+		stack_trim();
+		proxy->is_trimmed = true;
+	}
+	if (ready <= 0)
+		slots[0].revents = slots[1].revents = slots[2].revents = 0;
+}
+
+static void
+take_proxy_news(struct stream_proxy *proxy)
+{
+	struct stream_news news;
+	struct stream_event event = {.kind = STREAM_EVENT_RESUME};
+
+	if (!stream_directory_take(
+		&proxy->server->streams, &proxy->entry, &news))
+		return;
+	if (news.is_unknown)
+		relay_stream_step(&proxy->relay,
+		    (struct stream_event){.kind = STREAM_EVENT_UNKNOWN});
+	if (!transport_is_open(&news.data)) {
+		free(news.rest);
+		return;
+	}
+	event.attempt = news.attempt;
+	event.place = news.place;
+	attach_data(proxy, news.data, event);
+	if (news.rest_size > 0)
+		relay_stream_feed(&proxy->relay, news.rest, news.rest_size);
+	free(news.rest);
+}
+
+static void
+offer_again(struct stream_proxy *proxy)
+{
+	struct server_state *server = proxy->server;
+	struct spare spare;
+
+	proxy->offer_ms = clock_now_ms() + OFFER_MS;
+	/* What has silenced one has silenced those of its age. */
+	server->tunnels->condemn_spares(proxy->tunnel, proxy->spare.serial);
+	if (!server->tunnels->take_spare(proxy->tunnel, &spare))
+		return;
+	budget_give(server->options->budget, BUDGET_SESSION);
+	proxy->spare = spare;
+	attach_data(proxy, spare.transport,
+	    (struct stream_event){.kind = STREAM_EVENT_IDLE});
+}
+
+static void
+do_proxy_actions(struct stream_proxy *proxy)
+{
+	struct server_state *server = proxy->server;
+	unsigned actions = relay_stream_actions(&proxy->relay);
+	const struct stream *stream = &proxy->relay.stream;
+
+	if ((actions & STREAM_DO_OFFER) != 0 ||
+	    clock_now_ms() >= proxy->offer_ms)
+		offer_again(proxy);
+	if (actions & STREAM_DO_SAY_LOST)
+		server->tunnels->say_lost(
+		    proxy->tunnel, &proxy->relay.id, stream->attempt);
+	if (actions & STREAM_DO_BURY)
+		stream_tombstones_put(&server->tombstones, &proxy->relay.id,
+		    stream->fate, stream->attempt, false, clock_now_ms());
+	if (actions & STREAM_DO_INTERRUPTED) {
+		stream_outage_begin(&server->outage, clock_now_ms());
+		proxy->is_interrupted = true;
+	}
+	if (actions & STREAM_DO_RESUMED) {
+		stream_outage_resume(&server->outage, clock_now_ms());
+		proxy->is_interrupted = false;
+	}
+}
+
+static void
+note_client_life(struct stream_proxy *proxy)
+{
+	struct pulse *pulse = proxy->visitor->pulse;
+
+	if (!proxy->relay.has_heard)
+		return;
+	proxy->relay.has_heard = false;
+	proxy->is_trimmed = false;
+	atomic_store_explicit(
+	    &proxy->entry.heard_ms, clock_now_ms(), memory_order_relaxed);
+	if (pulse != NULL &&
+	    !atomic_load_explicit(&pulse->heard, memory_order_relaxed))
+		pulse_beat(pulse);
+	proxy_expect(proxy->server, proxy->visitor, false);
+}
+
+static void
+serve_proxy(struct stream_proxy *proxy)
+{
+	struct relay_stream *relay = &proxy->relay;
+	struct pollfd slots[3] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
+
+	relay_stream_serve(relay, slots);
+	do_proxy_actions(proxy);
+	while (!relay_stream_is_over(relay)) {
+		await_proxy_events(proxy, slots);
+		take_proxy_news(proxy);
+		if (!proxy->is_stopped && roster_interrupted(&proxy->place)) {
+			proxy->is_stopped = true;
+			relay_stream_step(relay,
+			    (struct stream_event){.kind = STREAM_EVENT_STOP});
+		}
+		relay_stream_serve(relay, slots);
+		note_client_life(proxy);
+		do_proxy_actions(proxy);
+	}
+}
+
+/* --- The end */
+
+static const char *
+ending_of(const struct stream_proxy *proxy)
+{
+	if (shares_is_sent_away(&proxy->visitor->seat))
+		return ", cut off for others";
+	if (proxy->is_stopped)
+		return ", cut off by our stop";
+	return proxy->relay.stream.fate == STREAM_FATE_FINISHED ? ""
+	                                                        : ", reset";
+}
+
+STACK_TRIM_APART static void
+log_stream_end(const struct stream_proxy *proxy)
+{
+	const struct pending_visitor *visitor = proxy->visitor;
+	char uuid[UUID_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE];
+
+	uuid_print(&visitor->uuid, uuid);
+	address_print(&visitor->address, address);
+	log_info("visitor %.8s from %s on port %u: %.1f s, %llu bytes in, "
+		 "%llu bytes out%s",
+	    uuid, address, (unsigned)visitor->public_port,
+	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
+	    (unsigned long long)relay_stream_from_end(&proxy->relay),
+	    (unsigned long long)relay_stream_to_end(&proxy->relay),
+	    ending_of(proxy));
+}
+
+/* Leave everywhere, and close what is left. The data connection may be idle
+ * again: then it has a place in the budget of its own. */
+static void
+finish(struct stream_proxy *proxy)
+{
+	struct server_state *server = proxy->server;
+
+	if (proxy->is_interrupted)
+		stream_outage_give_up(&server->outage, clock_now_ms());
+	stream_directory_leave(&server->streams, &proxy->entry);
+	proxy->is_listed = false;
+	proxy->spare.transport = relay_stream_part(&proxy->relay);
+	relay_stream_destroy(&proxy->relay);
+	shares_unbind(&server->shares, &proxy->visitor->seat);
+	roster_leave(&server->active, &proxy->place);
+	log_stream_end(proxy);
+	if (transport_is_open(&proxy->spare.transport))
+		budget_force(server->options->budget, BUDGET_SESSION);
+	proxy_finish(server, proxy->visitor);
+}
+
+/* Returns whether another visitor waits, which is to be served next. */
+static bool
+take_next(struct stream_proxy *proxy)
+{
+	struct server_state *server = proxy->server;
+
+	if (!transport_is_open(&proxy->spare.transport))
+		return false;
+	proxy->visitor =
+	    server->tunnels->next_visitor(proxy->tunnel, &proxy->spare);
+	if (proxy->visitor == NULL) {
+		server->tunnels->reuse(proxy->tunnel, &proxy->spare);
+		return false;
+	}
+	budget_give(server->options->budget, BUDGET_SESSION);
+	roster_expect(&server->active);
+	return true;
+}
+
+static void
+run_streams(void *argument)
+{
+	struct stream_order *order = argument;
+	struct server_state *server = order->server;
+	struct stream_proxy proxy = {
+	    .server = server,
+	    .tunnel = order->tunnel,
+	    .visitor = order->visitor,
+	    .spare = order->spare,
+	    .rtt_ms = order->rtt_ms,
+	    .resume_ms = order->resume_ms,
+	};
+
+	object_cache_give(&server->stream_orders, order);
+	do {
+		if (begin(&proxy)) {
+			serve_proxy(&proxy);
+			finish(&proxy);
+		} else {
+			transport_close(&proxy.spare.transport);
+			proxy_drop(server, proxy.visitor);
+		}
+	} while (take_next(&proxy));
+	server->tunnels->release(proxy.tunnel);
+}
+
+enum error
+stream_proxy_start(struct server_state *server, struct tunnel *tunnel,
+    struct pending_visitor *visitor, const struct spare *spare, uint32_t rtt_ms,
+    uint32_t resume_ms)
+{
+	struct stream_order *order = object_cache_take(&server->stream_orders);
+	enum error error;
+
+	if (order == NULL)
+		return ERROR_MEMORY;
+	*order = (struct stream_order){.server = server,
+	    .tunnel = tunnel,
+	    .visitor = visitor,
+	    .spare = *spare,
+	    .rtt_ms = rtt_ms,
+	    .resume_ms = resume_ms};
+	server->tunnels->hold(tunnel);
+	/* A drain must not miss it before its thread runs. */
+	roster_expect(&server->active);
+	budget_give(server->options->budget, BUDGET_SESSION);
+	error = thread_pool_run(server->threads, run_streams, order);
+	if (error == ERROR_NONE)
+		return ERROR_NONE;
+	budget_force(server->options->budget, BUDGET_SESSION);
+	roster_arrive(&server->active);
+	server->tunnels->release(tunnel);
+	object_cache_give(&server->stream_orders, order);
+	return error;
+}
+
+static void
+forget_proxy_socket(void *owner, bool is_end)
+{
+	(void)owner;
+	(void)is_end;
+}
+
+void
+stream_proxy_answer(struct server_state *server, struct transport data,
+    const struct stream_resume *resume)
+{
+	const struct stream_options options = {.role = STREAM_SERVER,
+	    .resume_ms = server->options->resume_ms,
+	    .dead_ms = STREAM_DEAD_MS,
+	    .window_most = STREAM_WINDOW_LEAST};
+	struct pollfd slots[RELAY_STREAM_SLOTS] = {{.fd = -1}, {.fd = -1}};
+	struct relay_stream relay = {
+	    .id = resume->id, .let_go = forget_proxy_socket};
+	enum stream_fate fate = stream_tombstones_ask(
+	    &server->tombstones, &resume->id, clock_now_ms());
+
+	stream_init_answer(
+	    &relay.stream, &options, fate, resume->attempt, 1, clock_now_ms());
+	relay_stream_init(&relay);
+	relay_stream_begin(&relay, data);
+	relay_stream_serve(&relay, slots);
+	while (!relay_stream_is_over(&relay)) {
+		relay_stream_poll(&relay, slots);
+		poll(slots, RELAY_STREAM_SLOTS,
+		    clock_left_ms(relay_stream_due_ms(&relay)));
+		relay_stream_serve(&relay, slots);
+	}
+	relay_stream_destroy(&relay);
+}
