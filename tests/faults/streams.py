@@ -246,12 +246,11 @@ def a_service_that_refuses():
         client = stage.join(port, "--resume", RESUME_S)
         public = public_port(client)
         for _ in range(20):
-            visitor = stage.visit(public)
-            try:
-                assert visitor.recv(1) != b"", "an end in place of a reset"
+            try:  # it may be there before the visitor's thread is
+                with stage.visit(public) as visitor:
+                    assert visitor.recv(1) != b"", "an end in place of a reset"
             except ConnectionResetError:
                 pass
-            visitor.close()
         client.wait_for("visitor turned away: .*Connection refused")
         eventually(lambda: server.count(r"visitor \S+ from .* reset") >= 20, "all are accounted for")
 
