@@ -60,6 +60,12 @@ make(enum message_kind kind)
 	case MESSAGE_BYE:
 		message.as.bye.retry_ms = UINT32_MAX;
 		break;
+	case MESSAGE_DIAL:
+		message.as.count = MESSAGE_DIAL_MOST;
+		break;
+	case MESSAGE_LOST:
+		message.as.lost.attempt = UINT32_MAX;
+		break;
 	default:
 		memset(&message.as.uuid, 0xfe, sizeof message.as.uuid);
 		break;
