@@ -227,11 +227,13 @@ fuzzers = \
 	%D%/fuzz/fuzz_address \
 	%D%/fuzz/fuzz_frame \
 	%D%/fuzz/fuzz_message \
-	%D%/fuzz/fuzz_options
+	%D%/fuzz/fuzz_options \
+	%D%/fuzz/fuzz_stream_frame
 %C%_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_fuzz_message_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+%C%_fuzz_fuzz_stream_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_PROGRAMS += $(fuzzers)
 .PHONY: fuzzers
 fuzzers: $(fuzzers)
@@ -240,11 +242,13 @@ replays = \
 	%D%/fuzz/replay_address \
 	%D%/fuzz/replay_frame \
 	%D%/fuzz/replay_message \
-	%D%/fuzz/replay_options
+	%D%/fuzz/replay_options \
+	%D%/fuzz/replay_stream_frame
 %C%_fuzz_replay_address_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_address.c
 %C%_fuzz_replay_frame_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_frame.c
 %C%_fuzz_replay_message_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_message.c
 %C%_fuzz_replay_options_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_options.c
+%C%_fuzz_replay_stream_frame_SOURCES = %D%/fuzz/replay.c %D%/fuzz/fuzz_stream_frame.c
 
 # Plays scenarios of clients, servers and a network that fails: what is decided in them, the library decides
 simulation = %D%/sim/sim_decisions %D%/sim/sim_streams

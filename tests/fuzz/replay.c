@@ -59,11 +59,13 @@ replay_all(const char *name)
 int
 main(int argc, char **argv)
 {
-	const char *name = strrchr(argv[0], '_');
+	const char *program = strrchr(argv[0], '/');
+	const char *name =
+	    strstr(program != NULL ? program : argv[0], "replay_");
 
 	FUZZ_MUST(name != NULL);
 	if (argc == 1)
-		replay_all(name + 1);
+		replay_all(name + strlen("replay_"));
 	for (int i = 1; i < argc; i++)
 		replay(argv[i]);
 	FUZZ_MUST(count > 0);
