@@ -159,6 +159,9 @@ take_address(struct rest *rest, struct address *address)
 		address->length = sizeof address->socket.v6;
 		address->socket.v6.sin6_family = AF_INET6;
 		memcpy(&address->socket.v6.sin6_addr, bytes, size);
+		/* One that is mapped would have been told as IPv4. */
+		if (IN6_IS_ADDR_V4MAPPED(&address->socket.v6.sin6_addr))
+			return false;
 	}
 	address_set_port(address, (uint16_t)number_of(bytes + size, 2));
 	return true;

@@ -230,6 +230,25 @@ START_TEST(a_mapped_address_is_told_as_ipv4)
 }
 END_TEST
 
+START_TEST(a_mapped_address_that_is_told_as_ipv6_is_refused)
+{
+	static const char good[] =
+	    ID "\0\0\0\0"
+	       "\x06\0\0\0\0\0\0\0\0\0\0\xff\xfe\xc0\0\x02\x01\x12\x34\0\0";
+	uint8_t bytes[sizeof good];
+	struct stream_open open;
+
+	memcpy(bytes, good, sizeof good);
+	ck_assert_int_eq(
+	    stream_frame_decode_open(bytes, sizeof good - 1, &open),
+	    ERROR_NONE);
+	bytes[UUID_BYTES + 4 + 1 + 11] = 0xff;
+	ck_assert_int_eq(
+	    stream_frame_decode_open(bytes, sizeof good - 1, &open),
+	    ERROR_PROTOCOL);
+}
+END_TEST
+
 /* Each way of a bad OPEN, by what is changed in a good one */
 START_TEST(a_bad_visitor_is_refused)
 {
@@ -370,6 +389,7 @@ main(void)
 	tcase_add_test(tcase, a_visitor_is_told_with_its_addresses);
 	tcase_add_test(tcase, the_longest_visitor_has_room);
 	tcase_add_test(tcase, a_mapped_address_is_told_as_ipv4);
+	tcase_add_test(tcase, a_mapped_address_that_is_told_as_ipv6_is_refused);
 	tcase_add_test(tcase, a_bad_visitor_is_refused);
 	tcase_add_test(tcase, a_name_that_is_too_long_is_refused);
 	tcase_add_test(tcase, positions_are_told_in_full);
