@@ -606,6 +606,24 @@ START_TEST(a_reset_is_passed_on_behind_what_was_said)
 }
 END_TEST
 
+START_TEST(what_comes_before_the_service_waits_for_it)
+{
+	int64_t end_ms = clock_now_ms() + 300;
+
+	open_stream(_i == 0 ? 30000 : 0, 0);
+	users[CLIENT] = (struct user){.fd = -1};
+	give_end(SERVER, 5000, 1, 0);
+	/* The visitor has said all and ended. */
+	while (clock_now_ms() < end_ms)
+		turn();
+	ck_assert(users[SERVER].ended);
+	give_end(CLIENT, 100, 2, 0);
+	play_to_the_end();
+	expect_whole();
+	finish();
+}
+END_TEST
+
 START_TEST(an_idle_stream_waits_for_nothing)
 {
 	struct pollfd slots[RELAY_STREAM_SLOTS];
@@ -652,6 +670,8 @@ main(void)
 	tcase_add_test(many, what_is_not_resumed_in_time_is_reset);
 	tcase_add_loop_test(
 	    many, a_reset_is_passed_on_behind_what_was_said, 0, 4);
+	tcase_add_loop_test(
+	    many, what_comes_before_the_service_waits_for_it, 0, 2);
 	tcase_add_test(many, an_idle_stream_waits_for_nothing);
 	suite_add_tcase(suite, many);
 	return suite_finish(suite);
