@@ -82,6 +82,7 @@ unit_tests = \
 	%D%/unit/test_spares \
 	%D%/unit/test_stack_trim \
 	%D%/unit/test_stack_use \
+	%D%/unit/test_stream \
 	%D%/unit/test_stream_directory \
 	%D%/unit/test_stream_frame \
 	%D%/unit/test_stream_outage \

@@ -119,8 +119,10 @@ stream_out_resume(struct stream_out *out, const struct stream_place *place)
 void
 stream_in_init(struct stream_in *in, uint32_t window_most)
 {
-	*in = (struct stream_in){
-	    .limit = STREAM_LIMIT_FIRST, .window_most = window_most};
+	/* The peer knows the first limit without being told. */
+	*in = (struct stream_in){.limit = STREAM_LIMIT_FIRST,
+	    .told_limit = STREAM_LIMIT_FIRST,
+	    .window_most = window_most};
 	stream_window_init(&in->window, window_most, 0);
 }
 
