@@ -17,11 +17,11 @@
 #include "relay/buffers.h"
 #include "relay/relay_stream.h"
 
-/* After so long a silence the thread prepares for a long one. */
+/* After this long a silence, the thread prepares for a long wait. */
 #define IDLE_MS 200
-/* How often to look around where nothing wakes the thread. */
+/* How often to look for news if nothing wakes the thread. */
 #define LOOK_MS 500
-/* How often to look whether the name of the service is known. */
+/* How often to check whether the service's name has been looked up. */
 #define LOOKUP_MS 10
 /* After a data connection has failed, none is opened ahead of need for this
  * long. */
@@ -32,11 +32,12 @@
 #define DIAL_SLOT  (NEWS_SLOT + 1)
 #define SLOTS_MOST (DIAL_SLOT + DIAL_SLOTS)
 
-/* What came on an idle data connection. */
+/* What arrived on an idle data connection. */
 struct offer {
 	struct stream_head head;
 	struct stream_open open;
-	/* A buffer (buffers.h); size bytes from start on came behind OPEN. */
+	/* A buffer (buffers.h); size bytes that arrived behind OPEN, from start
+	 * on. */
 	char *buffer;
 	size_t start;
 	size_t size;
@@ -46,16 +47,16 @@ struct offer {
 struct stream_worker {
 	struct worker_shared *shared;
 	struct worker_session *session;
-	struct transport data; /* while it is idle */
+	struct transport data; /* while the connection is idle */
 
 	struct relay_stream relay;
 	struct stream_entry entry;
 	struct roster_entry place;
-	/* Until the service is connected, or will not be; then NULL. */
+	/* NULL once the service is connected or has failed. */
 	struct service *service;
 	struct address local; /* of the service */
 	int64_t start_ms;
-	int64_t call_ms; /* when to call the service again; CLOCK_NEVER */
+	int64_t call_ms; /* when to dial the service again; CLOCK_NEVER */
 	int news_fd;
 	bool is_listed;
 	bool is_stopped;
@@ -65,7 +66,8 @@ struct stream_worker {
 
 /* --- The idle data connection */
 
-/* Open it, and say what it is for. Returns no transport on failure. */
+/* Open a data connection, and say what it is for. Returns no transport on
+ * failure. */
 static struct transport
 open_data(struct worker_shared *shared, struct worker_session *session,
     enum message_kind kind, uint32_t timeout_ms)
@@ -94,7 +96,7 @@ open_data(struct worker_shared *shared, struct worker_session *session,
 	return data;
 }
 
-/* Whether the start of bytes is a whole OPEN: ERROR_AGAIN: not yet. */
+/* Parse OPEN. Returns ERROR_AGAIN if it is not complete. */
 static enum error
 parse_offer(struct offer *offer)
 {
@@ -116,7 +118,7 @@ parse_offer(struct offer *offer)
 	    bytes + STREAM_HEAD_BYTES, offer->head.length, &offer->open);
 }
 
-/* Read OPEN, which has begun to come. */
+/* Read OPEN, whose first bytes have arrived. */
 STACK_TRIM_APART static enum error
 read_offer(const struct transport *data, struct offer *offer)
 {
@@ -136,7 +138,7 @@ read_offer(const struct transport *data, struct offer *offer)
 		else if (error == ERROR_NONE)
 			error = parse_offer(offer);
 		if (error == ERROR_NONE && offer->start == 0)
-			error = ERROR_AGAIN; /* poll() has seen something */
+			error = ERROR_AGAIN; /* something may have arrived */
 	}
 	return error;
 }
@@ -228,8 +230,8 @@ init_relay(struct stream_worker *worker, const struct offer *offer)
 	worker->data = (struct transport)TRANSPORT_INITIALIZER;
 }
 
-/* Begin a stream that is not known. Returns false when the client stops, or
- * another thread has begun it a moment ago. */
+/* Begin a stream with an unknown id. Returns false if the client stops, or
+ * another thread has just begun it. */
 static bool
 begin_stream(struct stream_worker *worker, const struct offer *offer)
 {
@@ -295,8 +297,8 @@ take_service(struct stream_worker *worker)
 	worker_warn_of_loop(
 	    worker->session, &worker->local, transport_fd(&worker->relay.data));
 	sockopt_prepare(transport_fd(&end), &sockopt_keepalive_proxied);
-	/* A process that is killed must not look like one that has said
-	 * everything. */
+	/* If this process is killed, the service must get a reset and not an
+	 * end of file. */
 	transport_reset(&end);
 	roster_set(
 	    worker->shared->roster, &worker->place, 1, transport_fd(&end));
@@ -314,7 +316,7 @@ fail_service(struct stream_worker *worker)
 	relay_stream_break_end(&worker->relay, STREAM_CODE_REFUSED);
 }
 
-/* Look what has become of the way to the service. */
+/* Drive the connection to the service. */
 static void
 tend_service(struct stream_worker *worker)
 {
@@ -519,8 +521,8 @@ finish_stream(struct stream_worker *worker)
 
 	if (worker->is_interrupted)
 		stream_outage_give_up(&shared->outage, clock_now_ms());
-	/* Before it cannot be found any more: a late OPEN must not begin it a
-	 * second time. */
+	/* Before the id becomes unknown, so that a late OPEN does not begin the
+	 * stream again. */
 	stream_tombstones_put(&shared->tombstones, &worker->relay.id,
 	    fate == STREAM_FATE_UNKNOWN ? STREAM_FATE_GONE : fate,
 	    worker->relay.stream.attempt, false, clock_now_ms());
@@ -542,7 +544,7 @@ forget_worker_socket(void *owner, bool is_end)
 	(void)is_end;
 }
 
-/* OPEN of a stream that has ended: say so. */
+/* Answer OPEN for a stream that has ended. */
 static void
 answer_offer(struct stream_worker *worker, const struct offer *offer,
     enum stream_fate fate)
@@ -573,15 +575,16 @@ answer_offer(struct stream_worker *worker, const struct offer *offer,
 	relay_stream_destroy(relay);
 }
 
-/* OPEN of a stream that has a thread already: give that the data connection.
- * Returns false when there is none. */
+/* If a thread serves the stream already, pass the data connection on to it.
+ * Returns false if there is none. */
 static bool
 pass_offer_on(struct stream_worker *worker, const struct offer *offer)
 {
 	struct stream_news news = {
 	    .data = worker->data, .rest_size = offer->size};
 
-	/* Before malloc(), which has memory of its own for each thread. */
+	/* before malloc(), which reserves memory for each thread that calls it
+	 * */
 	if (!stream_directory_has(&worker->shared->streams, &offer->open.id))
 		return false;
 	news.rest = malloc(offer->size + 1);
@@ -604,8 +607,7 @@ give_buffer_back(struct offer *offer)
 	offer->buffer = NULL;
 }
 
-/* Serve what was offered. Afterwards the data connection is idle again, or
- * closed. */
+/* Serve an offer. Afterwards the data connection is idle again, or closed. */
 static void
 serve_offer(struct stream_worker *worker, struct offer *offer)
 {

@@ -30,7 +30,8 @@
 /* The most spares, whatever a server grants. */
 #define WORKER_SPARES_MOST 64
 
-/* Streams that wait for the server to be told that they do not exist. */
+/* The most streams that wait until the server can be told that they are
+ * unknown. */
 #define WORKER_DISOWNED_MOST 64
 
 /* What all workers of a client share. */
@@ -56,9 +57,9 @@ struct worker_shared {
 	struct lock lock;
 	/* Under lock. */
 	struct repeat failures; /* failures that were logged */
-	/* Of the control connection that came up last; a reference. */
+	/* The session of the latest control connection; a reference. */
 	struct worker_session *latest;
-	/* Streams that the server is to be told do not exist here. */
+	/* Streams to tell the server that they are unknown. */
 	struct uuid disowned[WORKER_DISOWNED_MOST];
 	unsigned disowned_count;
 };
@@ -95,8 +96,8 @@ struct worker_session {
 	_Atomic int64_t spares_rest_ms; /* none is opened earlier */
 };
 
-/* Returns ERROR_MEMORY or none. Initialize the fields that have no other owner.
- * The caller sets the others before the first thread starts. */
+/* Initialize the fields that have no other owner. The caller sets the others
+ * before the first thread starts. Returns ERROR_MEMORY or none. */
 enum error worker_shared_init(struct worker_shared *shared, size_t order_bytes);
 void worker_shared_destroy(struct worker_shared *shared);
 
@@ -107,15 +108,15 @@ struct worker_session *worker_session_create(const struct worker_shared *shared,
 /* Release one reference. NULL is legal. */
 void worker_session_release(struct worker_session *session);
 
-/* Make this the session whose server streams are resumed at. */
+/* Make this the session at whose server streams are resumed. */
 void worker_set_latest(
     struct worker_shared *shared, struct worker_session *session);
 
 /* Returns a reference to that session. */
 struct worker_session *worker_latest_session(struct worker_shared *shared);
 
-/* Have the server told that a stream does not exist here; and take the next
- * such stream. */
+/* Have the server told that a stream is unknown here; and take the next such
+ * stream. */
 void worker_disown(struct worker_shared *shared, const struct uuid *id);
 bool worker_next_disowned(struct worker_shared *shared, struct uuid *id);
 

@@ -6,11 +6,12 @@
 #include "relay/buffers.h"
 #include "relay/relay_stream.h"
 
-/* With less than this to come of a DATA, splicing is no better than copying. */
+/* If fewer bytes than this are missing of a DATA, splicing is no better than
+ * copying. */
 #define SPLICE_LEAST ((uint32_t)32 * 1024)
-/* Read at a time where there is no buffer. */
+/* How much to read at a time without a buffer. */
 #define SMALL_BYTES 2048
-/* Written at a time from what is held. */
+/* How much to write at a time of what is held. */
 #define WRITE_MOST ((size_t)256 * 1024)
 #define VECTORS                                                                \
 	(3 + WRITE_MOST / (STREAM_PIECE_BYTES - STREAM_PIECE_ROOM_LEAST + 1))
@@ -54,14 +55,15 @@ relay_inward_wants_read(const struct relay_stream *relay)
 {
 	if (!transport_is_open(&relay->data) || relay->has_parted)
 		return false;
-	/* Otherwise acknowledgements would stand behind what nobody takes. */
+	/* Otherwise acknowledgements would be stuck behind bytes that are not
+	 * read. */
 	return stream_keeps(&relay->stream) ||
 	       stream_may_pass(&relay->stream) == 0;
 }
 
 /* --- To the end socket */
 
-/* Take note that the end socket has taken bytes, or that it is broken. */
+/* Report that the end socket has accepted bytes, or is broken. */
 static void
 note_write(struct relay_stream *relay, size_t size, enum error error)
 {
@@ -132,8 +134,8 @@ relay_inward_write(struct relay_stream *relay)
 
 /* --- Bytes of DATA */
 
-/* Tell the stream of size bytes of the DATA that is being read. Returns whether
- * they are to be passed on. */
+/* Report size bytes of the current DATA to the stream. Returns whether to pass
+ * them on. */
 static bool
 tell_data(struct relay_stream *relay, uint32_t size)
 {
@@ -148,7 +150,8 @@ tell_data(struct relay_stream *relay, uint32_t size)
 	return relay->stream.in.received > before;
 }
 
-/* Hold bytes for the end socket; the peer was told that there is room. */
+/* Hold bytes for the end socket. The limit that was sent to the peer has
+ * promised room for them. */
 static void
 hold(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 {
@@ -194,7 +197,7 @@ take_data(struct relay_stream *relay, const uint8_t *bytes, uint32_t size)
 
 /* --- Frames */
 
-/* The length of the payload that comes before the frame can be told. */
+/* Returns the length of the payload that is needed to process the frame. */
 static size_t
 payload_of(const struct stream_head *head)
 {
@@ -234,7 +237,7 @@ decode_frame(const struct relay_stream *relay, const uint8_t *payload,
 	return error;
 }
 
-/* A frame is here, but for the bytes of DATA. */
+/* Process a frame that is complete, except for the bytes of DATA. */
 static void
 take_frame(struct relay_stream *relay)
 {
@@ -255,8 +258,8 @@ take_frame(struct relay_stream *relay)
 	relay_stream_tell(relay, &event);
 }
 
-/* Take what is missing of a head, or of a payload that is not DATA. Returns how
- * much was taken. */
+/* Take missing bytes of a head, or of a payload other than DATA. Returns how
+ * many were taken. */
 static size_t
 take_part(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 {
@@ -290,7 +293,8 @@ relay_inward_feed(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 {
 	struct relay_inward *inward = &relay->inward;
 
-	/* What follows on a data connection that was dropped is not ours. */
+	/* Bytes behind the end of the stream, or of a dropped connection, are
+	 * ignored. */
 	while (
 	    size > 0 && transport_is_open(&relay->data) && !relay->has_parted) {
 		size_t taken;
@@ -308,7 +312,7 @@ relay_inward_feed(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 
 /* --- From the data connection */
 
-/* There is much to come. */
+/* Prepare the end socket for much data. */
 static void
 note_bulk(struct relay_stream *relay)
 {
@@ -317,8 +321,8 @@ note_bulk(struct relay_stream *relay)
 	relay->inward.is_bulk = true;
 }
 
-/* Move bytes of a long DATA into the pipe. Returns false when they have to be
- * read. */
+/* Move bytes of a long DATA into the pipe. Returns false if they have to be
+ * read instead. */
 static bool
 splice_in(struct relay_stream *relay, bool *more)
 {
@@ -336,7 +340,7 @@ splice_in(struct relay_stream *relay, bool *more)
 	    inward->left < PIPES_BYTES ? inward->left : PIPES_BYTES, &moved);
 	if (error == ERROR_SYSTEM)
 		inward->cannot_splice = true;
-	/* Only a read can tell what is there. */
+	/* Only a read can tell what there is. */
 	if (error || moved == 0)
 		return false;
 	inward->piped = (uint32_t)moved;
@@ -362,7 +366,8 @@ read_into(struct relay_stream *relay, uint8_t *bytes, size_t size, size_t *got)
 	return error;
 }
 
-/* Apart, so that its bytes are not on the stack of who waits. */
+/* A function of its own, so that its array is not on the stack of a thread that
+ * waits. */
 static enum error
 read_small(struct relay_stream *relay, bool *more)
 {
@@ -402,6 +407,6 @@ relay_inward_read(struct relay_stream *relay)
 	error = read_frames(relay, &more);
 	if (error != ERROR_NONE && error != ERROR_AGAIN)
 		relay_stream_break_data(relay);
-	/* The rest of a long DATA is spliced. */
+	/* the rest of a long DATA is spliced */
 	return more || relay->inward.left >= SPLICE_LEAST;
 }

@@ -6,11 +6,11 @@
 #include "net/tcp.h"
 #include "relay/relay_stream.h"
 
-/* At most so many pieces are filled before they are sent. */
+/* The most pieces that are filled before they are sent. */
 #define PIECES_MOST (RELAY_STREAM_DATA_MOST / STREAM_PIECE_BYTES)
-/* When there is no memory to read into, reading is tried again after this. */
+/* How long to wait when there is no memory to read into. */
 #define REST_MS 100
-/* A frame that can follow another one that is staged. */
+/* The largest frame that may follow another staged one. */
 #define NEXT_FRAME_BYTES (STREAM_HEAD_BYTES + STREAM_RESET_BYTES)
 /* The staged bytes, and what stream_retain_count() has for the largest DATA. */
 #define VECTORS                                                                \
@@ -61,8 +61,9 @@ relay_outward_wants_read(const struct relay_stream *relay)
 
 /* --- Reading */
 
-/* A stream that cannot be resumed sends nothing again; but before the client
- * has answered, the server may have to offer the visitor once more. */
+/* Whether sent bytes are kept. A stream that cannot be resumed sends nothing
+ * again, except that the server may have to offer the visitor once more until
+ * the client has answered. */
 static bool
 keeps(const struct relay_stream *relay)
 {
@@ -80,8 +81,8 @@ prepare_bulk(struct relay_stream *relay)
 	relay->outward.is_bulk = true;
 }
 
-/* Read into pieces that are kept. Returns how much came, with the error that
- * has ended it. */
+/* Read into pieces that are kept. Returns the number of bytes, with the error
+ * that ended the reading. */
 static uint64_t
 read_pieces(struct relay_stream *relay, uint64_t most, enum error *error)
 {
@@ -111,8 +112,8 @@ read_pieces(struct relay_stream *relay, uint64_t most, enum error *error)
 	return total;
 }
 
-/* Move into the pipe, where nothing is kept and much comes. Returns false when
- * the bytes have to be read. */
+/* Move bytes into the pipe, if nothing is kept and there is much to move.
+ * Returns false if the bytes have to be read instead. */
 static bool
 splice_out(struct relay_stream *relay, uint64_t most, uint64_t *moved,
     enum error *error)
@@ -129,7 +130,7 @@ splice_out(struct relay_stream *relay, uint64_t most, uint64_t *moved,
 	*error = pipes_fill(
 	    &outward->pipe, transport_fd(&relay->end), PIPES_BYTES, &count);
 	if (*error || count == 0) {
-		/* Only a read tells whether it is the end or an urgent mark. */
+		/* Only a read tells an end of file from an urgent mark. */
 		outward->is_bulk = false;
 		if (*error != ERROR_NONE && *error != ERROR_AGAIN)
 			outward->cannot_splice = true;
@@ -138,7 +139,7 @@ splice_out(struct relay_stream *relay, uint64_t most, uint64_t *moved,
 	outward->piped = (uint32_t)count;
 	if (count < STREAM_PIECE_BYTES / 2)
 		outward->is_bulk = false;
-	/* The next byte that is read lies behind these. */
+	/* The next byte that is read comes after those in the pipe. */
 	stream_retain_init(
 	    &outward->kept, relay->stream.out.read + (uint64_t)count);
 	*moved = count;
@@ -173,8 +174,7 @@ relay_outward_read(struct relay_stream *relay)
 
 /* --- Writing */
 
-/* Write what a frame is on the wire, but the bytes of DATA. Returns its
- * length. */
+/* Encode a frame, except for the bytes of DATA. Returns its length. */
 static size_t
 encode_frame(const struct relay_stream *relay, struct stream_frame *frame,
     uint8_t *bytes)
@@ -209,15 +209,15 @@ encode_frame(const struct relay_stream *relay, struct stream_frame *frame,
 	return STREAM_HEAD_BYTES + size;
 }
 
-/* How much one DATA may have: what is in the pipe alone, or what is kept. */
+/* Returns the largest DATA: exactly what is in the pipe, if anything is. */
 static uint32_t
 data_most(const struct relay_outward *outward)
 {
 	return outward->piped > 0 ? outward->piped : RELAY_STREAM_DATA_MOST;
 }
 
-/* Take frames of the stream, up to the first with bytes. Returns whether there
- * is one. */
+/* Take frames from the stream, up to the first one with bytes. Returns whether
+ * there is any. */
 static bool
 stage(struct relay_stream *relay)
 {
@@ -243,7 +243,7 @@ stage(struct relay_stream *relay)
 	return outward->staged_size > 0;
 }
 
-/* Write once what is staged and the bytes behind it. */
+/* Write the staged bytes and the payload behind them, once. */
 static enum error
 write_staged(struct relay_stream *relay, size_t *sent)
 {
@@ -253,7 +253,7 @@ write_staged(struct relay_stream *relay, size_t *sent)
 	struct iovec vectors[VECTORS];
 	size_t count = 0;
 
-	/* The head of a single frame lies in front of its bytes. */
+	/* The head of a single frame is placed in front of its bytes. */
 	if (outward->left > 0 && outward->piped == 0 &&
 	    size == STREAM_HEAD_BYTES && outward->staged_sent == 0) {
 		count = stream_retain_gather(&outward->kept, staged,
@@ -269,7 +269,7 @@ write_staged(struct relay_stream *relay, size_t *sent)
 	return transport_gather(&relay->data, vectors, (unsigned)count, sent);
 }
 
-/* Write once. Returns ERROR_AGAIN when nothing more is taken. */
+/* Write once. Returns ERROR_AGAIN if nothing more is accepted. */
 static enum error
 write_once(struct relay_stream *relay)
 {
@@ -299,7 +299,7 @@ write_once(struct relay_stream *relay)
 	return error;
 }
 
-/* Forget what need not be sent again. */
+/* Release what will not be sent again. */
 static void
 release(struct relay_stream *relay)
 {
@@ -307,7 +307,7 @@ release(struct relay_stream *relay)
 	const struct stream_out *out = &relay->stream.out;
 	uint64_t position = keeps(relay) ? out->acked : out->sent;
 
-	/* A peer may acknowledge what we have not written yet. */
+	/* A peer may acknowledge bytes that are not written yet. */
 	if (outward->left > 0 && position > outward->position)
 		position = outward->position;
 	stream_retain_release(&outward->kept, position);

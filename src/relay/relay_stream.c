@@ -9,9 +9,10 @@
 #define POLLRDHUP 0
 #endif
 
-/* After so many rounds others have their turn, and what is due. */
+/* After this many rounds, other work is due. */
 #define ROUNDS 16
-/* How long what was begun may take to be written, once the stream is done. */
+/* How long the rest of a frame may take to be written once the stream is over.
+ * */
 #define FLUSH_MS 2000
 
 void
@@ -61,7 +62,7 @@ close_data(struct relay_stream *relay)
 	relay_inward_renew(&relay->inward);
 }
 
-/* END has been reached: nothing is reset from here on that was passed on. */
+/* Pass END on. From here on a close must not discard what was passed on. */
 static void
 pass_end(struct relay_stream *relay)
 {
@@ -72,7 +73,7 @@ pass_end(struct relay_stream *relay)
 	(void)transport_end(&relay->end);
 }
 
-/* Do what the stream asks for, as far as it concerns the two sockets. */
+/* Carry out the actions that concern the two sockets. */
 static void
 do_actions(struct relay_stream *relay, unsigned actions)
 {
@@ -149,7 +150,7 @@ void
 relay_stream_attach(struct relay_stream *relay, struct transport data,
     struct stream_event *event)
 {
-	/* Numbers count up, and 0 is none. */
+	/* numbers count up, except for 0, which is none */
 	if (++relay->connections == STREAM_NO_CONNECTION)
 		relay->connections++;
 	event->connection = relay->connections;
@@ -235,8 +236,9 @@ relay_stream_due_ms(const struct relay_stream *relay)
 
 /* --- Moving */
 
-/* What poll() has said of the end socket. Reading and writing find a failure by
- * themselves; where nothing is read, the socket is asked for it. */
+/* Process what poll() has reported for the end socket. Reading and writing
+ * detect a failure by themselves; if nothing is being read, ask the socket for
+ * it. */
 static void
 look_at_end(struct relay_stream *relay, short revents)
 {
@@ -267,7 +269,7 @@ look_at_data(struct relay_stream *relay, short revents)
 		relay_stream_break_data(relay);
 }
 
-/* How much may be kept depends on what all streams keep. */
+/* Update the stream's share of the memory that all streams have. */
 static void
 share_kept(struct relay_stream *relay)
 {
@@ -303,7 +305,7 @@ move_both_ways(struct relay_stream *relay, bool reads_data, bool reads_end)
 		more = true;
 	step_time(relay);
 	relay_outward_write(relay);
-	/* What was sent last may have been all that there was to do. */
+	/* the last frame may have completed the stream */
 	if (stream_due_ms(&relay->stream, !relay->outward.blocked) == INT64_MIN)
 		step_time(relay);
 	return more;

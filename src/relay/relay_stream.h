@@ -50,47 +50,49 @@
 
 /* From the end socket to frames. Private. */
 struct relay_outward {
-	/* Read from the end socket; in a stream that can be resumed, until the
-	 * peer has acknowledged it. */
+	/* Bytes read from the end socket; if the stream can be resumed, until
+	 * the peer has acknowledged them. */
 	struct stream_retain kept;
-	/* Heads of frames and short payloads that are being written, and behind
-	 * them the payload of one DATA: left bytes from position on, which are
-	 * in the pipe if there is something in it. */
+	/* Heads of frames and short payloads that are being written, followed
+	 * by the payload of one DATA: left bytes from position on, in the pipe
+	 * if that is not empty. */
 	uint8_t staged[STREAM_HEAD_BYTES + STREAM_OPEN_MOST +
 		       2 * STREAM_HEAD_BYTES];
 	uint8_t staged_size;
 	uint8_t staged_sent;
 	uint32_t left;
 	uint64_t position;
-	/* For a stream that keeps nothing. */
+	/* Only for a stream that cannot be resumed. */
 	struct pipe_ends pipe;
 	uint32_t piped;
-	/* The data connection takes no more for now. */
+	/* The data connection accepts no more for now. */
 	bool blocked;
-	/* A read has filled a piece: there is much to come. */
+	/* A read has filled a piece, so there is probably much to come. */
 	bool is_bulk;
 	bool cannot_splice;
-	/* There is no memory to read into; try again at this time. */
+	/* There was no memory to read into; try again at this time; 0: there
+	 * is. */
 	int64_t rest_ms;
 };
 
 /* From frames to the end socket. Private. */
 struct relay_inward {
-	/* For the end socket: first what is in the pipe, then this. */
+	/* Bytes for the end socket: first those in the pipe, then these. */
 	struct pipe_ends pipe;
 	uint32_t piped;
 	struct stream_retain held;
-	/* A frame that has come in part: its head, and its payload unless it is
-	 * DATA. */
+	/* The part of a frame that has arrived: its head and, except for DATA,
+	 * its payload. */
 	uint8_t part[STREAM_HEAD_BYTES + STREAM_OPEN_MOST];
 	uint8_t part_size;
-	/* The DATA that is being read, and how much of it is still to come. */
+	/* The DATA that is being read, and how many of its bytes are missing.
+	 * */
 	struct stream_head head;
 	uint32_t left;
-	/* The end socket takes no more for now. */
+	/* The end socket accepts no more for now. */
 	bool blocked;
 	bool is_bulk;
-	/* Bytes were held at some time: memory is shared with others. */
+	/* Bytes have been held at some time, so memory has to be shared. */
 	bool holds;
 	bool cannot_splice;
 };
@@ -99,22 +101,22 @@ struct relay_stream {
 	/* Set by the owner between stream_init_*() and the first call here. */
 	struct stream stream;
 	struct uuid id;
-	/* Server: what OPEN says; must live as long. */
+	/* Server: the content of OPEN; must live as long as this. */
 	const struct stream_open *open;
-	/* Called before the end socket or a data connection is closed here, so
-	 * that the owner can take it out of where others know it. */
+	/* Called before this module closes the end socket or a data connection,
+	 * so that the owner can remove it from where other threads know it. */
 	void (*let_go)(void *owner, bool is_end);
 	void *owner;
-	/* Has both sockets. An end of file that an interruption causes is not
-	 * passed on (relay_stream_is_interrupted()). NULL: none. */
+	/* The entry that has both sockets. An end of file caused by an
+	 * interruption is not passed on (relay_stream_is_interrupted()). NULL:
+	 * none. */
 	const struct roster_entry *entry;
 
 	/* The end socket; the owner sets it by relay_stream_set_end(). */
 	struct transport end;
-	/* The data connection of now; relay_stream_attach(). */
+	/* The current data connection; set by relay_stream_attach(). */
 	struct transport data;
-	/* Whether bytes came on a data connection since the owner cleared it.
-	 * */
+	/* Bytes have arrived on a data connection; the owner may clear it. */
 	bool has_heard;
 
 	/* Private from here. */
@@ -127,107 +129,108 @@ struct relay_stream {
 	bool end_hung_up;
 	bool data_hung_up;
 	/* END was reached, perhaps before there was an end socket; the stream
-	 * has closed the end socket, or does not want one any more. */
+	 * has closed the end socket, or no longer wants one. */
 	bool passes_end;
 	bool is_end_over;
-	/* The stream has parted from the data connection, which is closed where
-	 * the last frame is not written by then. */
+	/* The stream has parted from the data connection. If the last frame is
+	 * not written by flush_end_ms, the connection is closed. */
 	bool has_parted;
 	int64_t flush_end_ms;
 };
 
-/* relay->stream, id, open, let_go and owner are set; the rest is not. */
+/* Initialize everything except stream, id, open, let_go, owner and entry, which
+ * the owner has set. */
 void relay_stream_init(struct relay_stream *relay);
 
-/* Close whatever is left, reset what has not ended well, and free. */
+/* Close whatever is open, reset what has not ended well, and release memory. */
 void relay_stream_destroy(struct relay_stream *relay);
 
-/* Give it the end socket: connected, prepared, reset when it is closed
- * (transport_reset()). Owned from now on. */
+/* Set the end socket: connected, prepared, and to be reset when closed
+ * (transport_reset()). Owned by this module from then on. */
 void relay_stream_set_end(struct relay_stream *relay, struct transport end);
 
 /*
- * Give it a data connection with the event that it comes with (IDLE, RESUME,
- * DIALLED, OPENED_AGAIN): its number is set here. The data connection is owned
- * from now on, also when the stream refuses it.
+ * Attach a data connection, together with its event (IDLE, RESUME, DIALLED,
+ * OPENED_AGAIN), whose number is set here. The connection is owned by this
+ * module from then on, also if the stream refuses it.
  */
 void relay_stream_attach(struct relay_stream *relay, struct transport data,
     struct stream_event *event);
 
-/* The client's first data connection, on which OPEN came: as
- * relay_stream_attach(), with the number that stream_init_client() was told. */
+/* Attach the client's first data connection, on which OPEN arrived, with the
+ * number that was passed to stream_init_client(). */
 void relay_stream_begin(struct relay_stream *relay, struct transport data);
 
-/* Read from the end socket, whatever poll() says, so that what it has said
- * already goes out with the first frame. */
+/* Read from the end socket without asking poll(), so that what has already
+ * arrived goes out together with the first frame. */
 void relay_stream_read_ahead(struct relay_stream *relay);
 
-/* Bytes that came on the data connection already, behind a frame that the owner
- * has read. */
+/* Process bytes that arrived on the data connection behind a frame that the
+ * owner has read. */
 void relay_stream_feed(
     struct relay_stream *relay, const uint8_t *bytes, size_t size);
 
-/* Take an event of another kind than those above. now_ms is set here. */
+/* Process any other kind of event. now_ms is set here. */
 void relay_stream_step(struct relay_stream *relay, struct stream_event event);
 
-/* What to wait for. */
+/* Fill slots with what to poll for. */
 void relay_stream_poll(
     const struct relay_stream *relay, struct pollfd slots[RELAY_STREAM_SLOTS]);
 
-/* Returns when relay_stream_serve() is due whatever comes: CLOCK_NEVER: not
- * before. */
+/* Returns when relay_stream_serve() is due, or CLOCK_NEVER. */
 int64_t relay_stream_due_ms(const struct relay_stream *relay);
 
-/* Whether poll() is woken when the receiving side of the end socket or of the
+/* Whether poll() returns when the receiving side of the end socket or of the
  * data connection is ended (roster.h). */
 bool relay_stream_is_wakeable(const struct pollfd slots[RELAY_STREAM_SLOTS]);
 
-/* Move what can be moved, and do what is due; after poll(), and once before the
- * first. */
+/* Move what can be moved, and do what is due. Call it after poll(), and once
+ * before the first. */
 void relay_stream_serve(
     struct relay_stream *relay, const struct pollfd slots[RELAY_STREAM_SLOTS]);
 
 /*
- * Returns what the stream has asked for since the last call and the owner is to
- * do, a set of STREAM_DO_DIAL, _OFFER, _SAY_LOST, _SAY_UNKNOWN, _INTERRUPTED,
+ * Returns the actions since the last call that the owner has to carry out, a
+ * set of STREAM_DO_DIAL, _OFFER, _SAY_LOST, _SAY_UNKNOWN, _INTERRUPTED,
  * _RESUMED, _BURY.
  */
 unsigned relay_stream_actions(struct relay_stream *relay);
 
-/* Whether the owner is asked to end (roster.h): it steps STREAM_EVENT_STOP. */
+/* Whether the owner is asked to end (roster.h), and has to report
+ * STREAM_EVENT_STOP. */
 bool relay_stream_is_interrupted(const struct relay_stream *relay);
 
-/* Whether the stream is done with, and so is what there is to be written. */
+/* Whether the stream is over and its last frame is written. */
 bool relay_stream_is_over(const struct relay_stream *relay);
 
-/* Returns the data connection, which is idle again and the caller's from then
- * on; none when it is not. Only once it is over. */
+/* Returns the data connection if it is idle again, which belongs to the caller
+ * from then on; else none. Only once the stream is over. */
 struct transport relay_stream_part(struct relay_stream *relay);
 
-/* Bytes that were passed on to the end socket, and read from it. */
+/* Return the number of bytes passed on to the end socket, or read from it. */
 uint64_t relay_stream_to_end(const struct relay_stream *relay);
 uint64_t relay_stream_from_end(const struct relay_stream *relay);
 
 /* For relay_*ward.c alone. */
 
-/* An event; does what it asks for, which may close either socket. */
+/* Process an event and carry out its actions, which may close either socket. */
 void relay_stream_tell(struct relay_stream *relay, struct stream_event *event);
-/* The data connection is broken, or breaks a rule; the end socket is. */
+/* Report that the data connection is broken or violates the protocol; or that
+ * the end socket is broken. */
 void relay_stream_break_data(struct relay_stream *relay);
 void relay_stream_break_end(struct relay_stream *relay, enum stream_code code);
 
 void relay_outward_init(struct relay_outward *outward);
 void relay_outward_destroy(struct relay_outward *outward);
-/* Another data connection, or none: what was being written is dropped. */
+/* The data connection is replaced or gone: drop what was being written. */
 void relay_outward_renew(struct relay_outward *outward);
 /* Whether something may be read from the end socket. */
 bool relay_outward_wants_read(const struct relay_stream *relay);
-/* Read from the end socket what may be read. Returns whether there may be more.
- */
+/* Read from the end socket. Returns whether there may be more. */
 bool relay_outward_read(struct relay_stream *relay);
-/* Write frames until there are none, or the data connection takes no more. */
+/* Write frames until there are none, or the data connection accepts no more. */
 void relay_outward_write(struct relay_stream *relay);
-/* Whether all that was begun is written. */
+/* Whether every frame that was begun is written. */
 bool relay_outward_is_flushed(const struct relay_outward *outward);
 
 void relay_inward_init(struct relay_inward *inward);
@@ -237,7 +240,7 @@ void relay_inward_renew(struct relay_inward *inward);
 bool relay_inward_read(struct relay_stream *relay);
 void relay_inward_feed(
     struct relay_stream *relay, const uint8_t *bytes, size_t size);
-/* Pass on to the end socket what it takes. */
+/* Pass on to the end socket what it accepts. */
 void relay_inward_write(struct relay_stream *relay);
 /* Whether frames may be read now. */
 bool relay_inward_wants_read(const struct relay_stream *relay);

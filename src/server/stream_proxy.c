@@ -14,12 +14,12 @@
 #include "relay/relay_stream.h"
 #include "server/proxy.h"
 
-/* After so long a silence the thread prepares for a long one. */
+/* After this long a silence, the thread prepares for a long wait. */
 #define IDLE_MS 200
-/* How often to look around where nothing wakes the thread. */
+/* How often to look for news if nothing wakes the thread. */
 #define LOOK_MS 500
-/* How often to look for an idle data connection, for a visitor that was offered
- * on one that has died. */
+/* How often to look for an idle data connection when the visitor's first one
+ * was lost before the client answered. */
 #define OFFER_MS 25
 
 /* A visitor that is being served. On the stack for as long as it stays. */
@@ -39,12 +39,12 @@ struct stream_proxy {
 	/* When to look for another idle data connection; CLOCK_NEVER. */
 	int64_t offer_ms;
 	bool is_listed;      /* in the directory */
-	bool is_stopped;     /* the stream knows of the interruption */
-	bool is_interrupted; /* it is counted as such */
+	bool is_stopped;     /* the stream was informed of the interruption */
+	bool is_interrupted; /* the outage counts it as interrupted */
 	bool is_trimmed;
 };
 
-/* Before a socket of the stream is closed. */
+/* Called before a socket of the stream is closed. */
 static void
 leave_visitor_socket(void *owner, bool is_end)
 {
@@ -56,7 +56,7 @@ leave_visitor_socket(void *owner, bool is_end)
 	roster_set(&proxy->server->active, &proxy->place, is_end ? 0 : 1, -1);
 }
 
-/* The stream has another data connection: others may wake the thread by it. */
+/* Let other threads wake this one by its new data connection. */
 static void
 watch_proxy_data(struct stream_proxy *proxy)
 {
@@ -106,8 +106,8 @@ proxy_options(const struct stream_proxy *proxy)
 	};
 }
 
-/* Make a stream of the visitor, offered on the data connection. Returns false
- * when the server stops. */
+/* Create a stream for the visitor, offered on the data connection. Returns
+ * false if the server stops. */
 static bool
 begin(struct stream_proxy *proxy)
 {
@@ -135,8 +135,8 @@ begin(struct stream_proxy *proxy)
 	proxy->is_stopped = false;
 	proxy->is_interrupted = false;
 	proxy->is_trimmed = false;
-	/* A process that is killed must not look like one that has said
-	 * everything. */
+	/* If this process is killed, the visitor must get a reset and not an
+	 * end of file. */
 	transport_reset(&visitor->transport);
 	relay_stream_set_end(relay, visitor->transport);
 	visitor->transport = (struct transport)TRANSPORT_INITIALIZER;
@@ -219,7 +219,8 @@ offer_again(struct stream_proxy *proxy)
 	struct spare spare;
 
 	proxy->offer_ms = clock_now_ms() + OFFER_MS;
-	/* What has silenced one has silenced those of its age. */
+	/* Whatever silenced this data connection has silenced older ones as
+	 * well. */
 	server->tunnels->condemn_spares(proxy->tunnel, proxy->spare.serial);
 	if (!server->tunnels->take_spare(proxy->tunnel, &spare))
 		return;
@@ -325,8 +326,8 @@ log_stream_end(const struct stream_proxy *proxy)
 	    ending_of(proxy));
 }
 
-/* Leave everywhere, and close what is left. The data connection may be idle
- * again: then it has a place in the budget of its own. */
+/* Leave everywhere, and close what is left. If the data connection is idle
+ * again, it gets its own place in the budget. */
 static void
 finish(struct stream_proxy *proxy)
 {

@@ -38,9 +38,9 @@ enum error stream_proxy_start(struct server_state *server,
     const struct spare *spare, uint32_t rtt_ms, uint32_t resume_ms);
 
 /*
- * RESUME came on a data connection, for a stream that is not there: tell the
- * client what has become of it. Waits for the client, for a few seconds at the
- * most, and closes the data connection.
+ * Answer RESUME for a stream that does not exist: tell the client how it has
+ * ended. Waits for the client for a few seconds at most, and closes the data
+ * connection.
  */
 void stream_proxy_answer(struct server_state *server, struct transport data,
     const struct stream_resume *resume);

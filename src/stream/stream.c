@@ -110,7 +110,7 @@ stream_keep(struct stream *stream, uint64_t bytes)
 
 /* --- Ending */
 
-/* The end socket was reset by its owner, or is to be reset by us. */
+/* The end socket was reset by its owner, or we are to reset it. */
 static void
 reset_end(struct stream *stream)
 {
@@ -120,8 +120,8 @@ reset_end(struct stream *stream)
 	stream->fate = STREAM_FATE_GONE;
 }
 
-/* What cannot be resumed is reset, and the other end is told as far as it can
- * be. */
+/* A stream that cannot be resumed is reset, and the other end is informed as
+ * far as possible. */
 static void
 give_up(struct stream *stream)
 {
@@ -134,8 +134,9 @@ give_up(struct stream *stream)
 	end_stream(stream);
 }
 
-/* The end socket is closed. The other end is to hear of that by RESET, as soon
- * as there is a data connection for it; the server only has to be asked. */
+/* The end socket is closed. The other end learns of that by RESET, as soon as
+ * there is a data connection. On the server, which does not dial, that is when
+ * the client asks by RESUME. */
 static void
 begin_reset(struct stream *stream, enum stream_code code, int64_t drain_end_ms)
 {
@@ -147,7 +148,7 @@ begin_reset(struct stream *stream, enum stream_code code, int64_t drain_end_ms)
 		give_up(stream);
 }
 
-/* The stream is interrupted, or still is. */
+/* The stream has been interrupted, or remains so. */
 static void
 interrupt_stream(struct stream *stream, int64_t now_ms)
 {
@@ -184,7 +185,9 @@ detach_server(struct stream *stream, int64_t now_ms)
 	else if (stream->phase == STREAM_RESETTING)
 		give_up(stream);
 	else if (stream->phase == STREAM_DRAINING)
-		stream->last_heard = true; /* before; this was only answered */
+		/* the peer's last frame came before; this connection only
+		 * carried our answer */
+		stream->last_heard = true;
 	else if (stream->phase == STREAM_OVER) {
 		ask_for(stream, STREAM_DO_BURY);
 		end_stream(stream);
@@ -194,7 +197,8 @@ detach_server(struct stream *stream, int64_t now_ms)
 static void
 detach_client(struct stream *stream, int64_t now_ms)
 {
-	/* RESET may not have arrived. What it had to be waited for was sent. */
+	/* RESET may not have arrived. What had to be sent before it was sent.
+	 * */
 	if (stream->phase == STREAM_OVER) {
 		stream->phase = STREAM_RESETTING;
 		stream->last = STREAM_NOTHING;
@@ -203,7 +207,7 @@ detach_client(struct stream *stream, int64_t now_ms)
 	interrupt_stream(stream, now_ms);
 }
 
-/* The data connection of now is lost, or is to be dropped. */
+/* The current data connection is lost, or is to be dropped. */
 static void
 detach_connection(struct stream *stream, bool drops, int64_t now_ms)
 {
@@ -227,7 +231,7 @@ detach_connection(struct stream *stream, bool drops, int64_t now_ms)
 		detach_client(stream, now_ms);
 }
 
-/* The same, where the try before was in vain, too: the next one has to wait. */
+/* The same, if the data connection was of no use: the next dial has to wait. */
 static void
 detach_in_vain(struct stream *stream, const struct stream_event *event)
 {
@@ -238,7 +242,7 @@ detach_in_vain(struct stream *stream, const struct stream_event *event)
 		    event->now_ms + backoff_next(&stream->dial, event->random);
 }
 
-/* The peer has broken a rule. */
+/* The peer has violated the protocol. */
 static void
 refuse_frame(struct stream *stream, int64_t now_ms)
 {
@@ -251,8 +255,9 @@ refuse_frame(struct stream *stream, int64_t now_ms)
 	detach_connection(stream, true, now_ms);
 }
 
-/* Pass END on; and leave, when everything was passed on: the server when it was
- * acknowledged both ways, too, the client when the server has left. */
+/* Pass END on, and leave when everything has been passed on: the server once
+ * both directions are also acknowledged, the client once the server has left.
+ * */
 static void
 settle_end(struct stream *stream)
 {
@@ -278,8 +283,8 @@ settle_end(struct stream *stream)
 	}
 }
 
-/* RESET goes out behind what was read before it, or when that takes too long.
- */
+/* Send RESET behind everything that was read before it, or when that takes too
+ * long. */
 static void
 settle_reset(struct stream *stream, int64_t now_ms)
 {
@@ -293,7 +298,7 @@ settle_reset(struct stream *stream, int64_t now_ms)
 	stream->last = STREAM_RESET;
 }
 
-/* Do what has become possible, in whatever order things came. */
+/* Do whatever has become possible, in whichever order events came. */
 static void
 settle_stream(struct stream *stream, int64_t now_ms)
 {
@@ -317,9 +322,9 @@ settle_stream(struct stream *stream, int64_t now_ms)
 	end_stream(stream);
 }
 
-/* --- Frames that come */
+/* --- Incoming frames */
 
-/* The peer has reset the stream, or knows that it cannot go on. */
+/* The peer has reset the stream, or knows that it cannot be resumed. */
 static bool
 hear_reset(struct stream *stream, int64_t now_ms)
 {
@@ -340,7 +345,7 @@ hear_reset(struct stream *stream, int64_t now_ms)
 	return true;
 }
 
-/* The server has left. It does so only when everything was acknowledged. */
+/* The server has left, which it only does when everything was acknowledged. */
 static bool
 hear_that_it_has_left(struct stream *stream)
 {
@@ -368,7 +373,7 @@ hear_bye(struct stream *stream)
 	return true;
 }
 
-/* An answer to RESUME. */
+/* The answer to our RESUME. */
 static bool
 hear_answer(struct stream *stream, const struct stream_event *event)
 {
@@ -393,14 +398,14 @@ hear_answer(struct stream *stream, const struct stream_event *event)
 	}
 }
 
-/* A frame of a stream that goes both ways. */
+/* A frame of a stream that is attached. */
 static bool
 hear_flow(struct stream *stream, const struct stream_event *event)
 {
 	const struct stream_head *head = &event->head;
 
-	/* What the client has of a second OPEN comes again behind the answer.
-	 */
+	/* Bytes behind a second OPEN are sent again behind the server's answer.
+	 * */
 	if (stream->link == STREAM_ASKING)
 		return head->type == STREAM_RESET
 		           ? hear_reset(stream, event->now_ms)
@@ -479,7 +484,8 @@ attach_connection(struct stream *stream, enum stream_link link,
 	stream->has_probed = false;
 }
 
-/* Server: an idle data connection for a visitor that nobody has taken. */
+/* Server: there is an idle data connection for a visitor that has not been
+ * taken. */
 static void
 offer_visitor(struct stream *stream, const struct stream_event *event)
 {
@@ -491,7 +497,7 @@ offer_visitor(struct stream *stream, const struct stream_event *event)
 	stream->offer_end_ms = event->now_ms + stream->offer_ms;
 }
 
-/* Server: how the answer to a RESUME opens. */
+/* Server: returns the frame that answers RESUME. */
 static enum stream_type
 answer_resume(struct stream *stream, const struct stream_place *place)
 {
@@ -508,15 +514,15 @@ answer_resume(struct stream *stream, const struct stream_place *place)
 static void
 resume_at_server(struct stream *stream, const struct stream_event *event)
 {
-	/* An older one that comes late must not displace a newer one. */
+	/* A late RESUME must not displace a newer data connection. */
 	if (event->attempt <= stream->attempt || stream->answers) {
 		ask_for(stream, STREAM_DO_DROP_NEW);
 		return;
 	}
 	stream->attempt = event->attempt;
 	stream->taken = true;
-	/* On that of a second OPEN on which a last frame was sent already, the
-	 * client says its own. */
+	/* A last frame was already sent on the data connection of a second
+	 * OPEN, so the client will answer with its own. */
 	if (stream->connection == event->connection && stream->last_sent) {
 		stream->link = STREAM_ATTACHED;
 		return;
@@ -529,7 +535,7 @@ resume_at_server(struct stream *stream, const struct stream_event *event)
 		go_on(stream);
 }
 
-/* Client: ask whether the stream goes on here. */
+/* Client: ask the server to resume the stream on this data connection. */
 static void
 ask_server(struct stream *stream, const struct stream_event *event)
 {
@@ -541,8 +547,8 @@ ask_server(struct stream *stream, const struct stream_event *event)
 	attach_connection(stream, STREAM_ASKING, STREAM_RESUME, event);
 }
 
-/* Client: the server did not hear of us on the first, and offers the visitor on
- * another. */
+/* Client: the server has not heard us on the first data connection, and offers
+ * the visitor on another one. */
 static void
 open_again(struct stream *stream, const struct stream_event *event)
 {
@@ -550,7 +556,7 @@ open_again(struct stream *stream, const struct stream_event *event)
 		ask_for(stream, STREAM_DO_DROP_NEW);
 		return;
 	}
-	/* What it has said was not kept. */
+	/* The bytes that we have sent were not kept. */
 	if (!stream_keeps(stream) && stream->taken) {
 		ask_for(stream, STREAM_DO_DROP_NEW);
 		give_up(stream);
@@ -558,7 +564,7 @@ open_again(struct stream *stream, const struct stream_event *event)
 	}
 	if (stream->link != STREAM_DETACHED)
 		ask_for(stream, STREAM_DO_DROP);
-	/* The attempt of a dial that is called off was counted already, but its
+	/* A dial that is called off has already counted as an attempt, and its
 	 * RESUME may be on its way. */
 	stream->attempt++;
 	ask_server(stream, event);
@@ -583,14 +589,15 @@ fail_to_dial(struct stream *stream, const struct stream_event *event)
 	    event->now_ms + backoff_next(&stream->dial, event->random);
 }
 
-/* --- What the control connection says */
+/* --- Messages of the control connection */
 
 static void
 hear_lost(struct stream *stream, const struct stream_event *event)
 {
 	if (stream->last_heard)
 		ask_for(stream, STREAM_DO_SAY_UNKNOWN);
-	/* Said of a data connection of before, it must not break the next. */
+	/* This Lost is about an earlier data connection, and must not break the
+	 * current one. */
 	else if (event->attempt < stream->attempt)
 		return;
 	else if (has_connection(stream))
@@ -621,12 +628,12 @@ doubt_connection(struct stream *stream, const struct stream_event *event)
 		stream->dial_ms = event->now_ms;
 }
 
-/* --- Frames that go */
+/* --- Outgoing frames */
 
-/* What is new is told with the next frame, and if there is none, soon; at once
- * when the peer may have to wait for it. The client's first word also tells the
- * server that the visitor is taken, and waits for a while for the service's
- * answer. */
+/* Acknowledgements and limits go out with the next frame. If there is none,
+ * they go out after a short time, or at once if the peer may be waiting for
+ * them. The client's first frame also tells the server that the visitor is
+ * taken; it waits a little for the service's answer. */
 static bool
 is_first_word(const struct stream *stream)
 {
@@ -661,10 +668,11 @@ is_told_now(const struct stream *stream, const struct stream_place *place,
 }
 
 /*
- * A limit that was raised can be lost with a data connection, and nothing else
- * would tell: the peer waits for us, and we for it. So both ask, once each: who
- * raises a limit that the peer has reached, and who is at a limit and hears
- * nothing. Then both know the same limit, and silence is a pause.
+ * A raised limit can get lost with its data connection. The peer would then
+ * wait for us while we wait for the peer. So each of them asks once: the end
+ * that raises a limit that the peer has reached, and the end that has reached a
+ * limit and hears nothing. After that both know the same limit, and silence is
+ * only a pause.
  */
 static int64_t
 probed_at_ms(const struct stream *stream)
@@ -676,8 +684,8 @@ probed_at_ms(const struct stream *stream)
 	return stream->heard_ms + STREAM_PROBE_MS;
 }
 
-/* Choose the type and the length of what is sent next. Returns false when that
- * is nothing. */
+/* Choose the type and length of the next frame. Returns false if there is none.
+ * */
 static bool
 choose_frame(const struct stream *stream, const struct stream_place *place,
     uint32_t data_most, int64_t now_ms, struct stream_head *head)
@@ -698,7 +706,8 @@ choose_frame(const struct stream *stream, const struct stream_place *place,
 		head->type = stream->last;
 		if (head->type == STREAM_RESET)
 			head->length = STREAM_RESET_BYTES;
-		/* A client that still passes on cannot take the next stream. */
+		/* A client that still passes bytes on cannot take the next
+		 * stream. */
 		return stream->options.role == STREAM_SERVER ||
 		       stream->phase == STREAM_OVER;
 	}
@@ -722,7 +731,7 @@ choose_frame(const struct stream *stream, const struct stream_place *place,
 	       now_ms >= probed_at_ms(stream);
 }
 
-/* Take note of what is sent. */
+/* Record that a frame is sent. */
 static void
 note_frame(
     struct stream *stream, const struct stream_frame *frame, int64_t now_ms)
@@ -771,7 +780,8 @@ is_owed(const struct stream *stream)
 	       (stream->has_probed || stream_out_is_owed(&stream->out));
 }
 
-/* Note since when the peer owes something, and something is not told. */
+/* Record since when the peer owes an answer, and since when it has not been
+ * informed of our position. */
 static void
 note_times(struct stream *stream, int64_t now_ms)
 {
@@ -814,9 +824,9 @@ stream_next(struct stream *stream, int64_t now_ms, uint32_t data_most,
 
 /* --- Time */
 
-/* Silence alone is no sign: a paused reader is silent for hours. Nor are
- * acknowledgements that stand still while something is heard: so is a slow
- * path. */
+/* Silence alone is no evidence, because a reader may pause for hours.
+ * Acknowledgements that make no progress are no evidence either while anything
+ * is heard, because the path may be slow. */
 static int64_t
 dead_at_ms(const struct stream *stream)
 {
@@ -848,7 +858,8 @@ waits_in_vain(const struct stream *stream, int64_t now_ms)
 	       now_ms >= stream->wait_end_ms;
 }
 
-/* Has the data connection of now failed, and nothing said so? */
+/* Whether the current data connection has failed although nothing reported it.
+ * */
 static bool
 is_lost_by_time(const struct stream *stream, int64_t now_ms)
 {
@@ -959,7 +970,7 @@ stop_stream(struct stream *stream, int64_t now_ms)
 	}
 }
 
-/* Events of the end socket. */
+/* Process an event of the end socket. */
 static void
 step_end(struct stream *stream, const struct stream_event *event)
 {
@@ -982,7 +993,7 @@ step_end(struct stream *stream, const struct stream_event *event)
 	}
 }
 
-/* Events of a data connection, and of the control connection. */
+/* Process an event of a data connection or of the control connection. */
 static void
 step_connection(struct stream *stream, const struct stream_event *event)
 {

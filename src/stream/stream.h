@@ -49,24 +49,26 @@
 #include "stream/stream_frame.h"
 #include "stream/stream_tombstones.h"
 
-/* Something is owed by the peer and nothing at all was heard for so long: the
- * data connection is dead, unless the path is known to be slower. */
+/* A data connection is dead if the peer owes an answer and nothing at all was
+ * heard for this long, unless the path is known to be slower. */
 #define STREAM_DEAD_MS 3000
-/* What is new is told so late at the most; by a client that has not said
- * anything yet, earlier. */
+/* How late acknowledgements and limits are sent at most; earlier by a client
+ * that has not sent any frame yet. */
 #define STREAM_TOLD_MS       200
 #define STREAM_FIRST_TOLD_MS 100
-/* A sender that has reached the limit and hears nothing asks once after so
- * long. */
+/* A sender that has reached the limit and hears nothing asks once, after this
+ * time. */
 #define STREAM_PROBE_MS 1000
-/* For so long what an end socket had said before its reset is passed on. */
+/* How long bytes are still passed on that an end socket sent before its reset.
+ * */
 #define STREAM_DRAIN_MS 2000
-/* A server whose control connection was made anew is to hear of each stream by
- * then; more than the client's spread, a dial and a round trip. */
+/* When the control connection was re-established, the server expects to hear of
+ * each stream within this time, which covers the client's spread, a dial and a
+ * round trip. */
 #define STREAM_DOUBT_MS 4000
-/* The longest pause between two dials for one stream. */
+/* The longest pause between two dials for a stream. */
 #define STREAM_DIAL_MOST_MS 1000
-/* No data connection. */
+/* The number of no data connection. */
 #define STREAM_NO_CONNECTION 0
 
 enum stream_role { STREAM_SERVER, STREAM_CLIENT };
@@ -88,40 +90,43 @@ enum stream_phase {
 };
 
 enum stream_event_kind {
-	/* Of the end socket: size bytes were read, within stream_may_read();
-	 * its end of file; it has taken size bytes; it was reset or refused
-	 * (code), and the caller has closed it. */
+	/* The end socket: size bytes were read, within stream_may_read(); it
+	 * reached its end of file; it accepted size bytes; it was reset or
+	 * refused (code), and the caller has closed it. */
 	STREAM_EVENT_READ,
 	STREAM_EVENT_END,
 	STREAM_EVENT_TOOK,
 	STREAM_EVENT_RESET,
-	/* Of a data connection: a frame has come (connection, head, and by its
-	 * type place or code); it was ended or reset, or is useless
-	 * (connection). */
+	/* A data connection: a frame arrived (connection, head and, depending
+	 * on its type, place or code); the connection was closed or reset, or
+	 * is useless (connection). */
 	STREAM_EVENT_FRAME,
 	STREAM_EVENT_BROKEN,
-	/* Server: this data connection is idle, and answers STREAM_DO_OFFER. It
-	 * is used when it is stream.connection afterwards. */
+	/* Server: this data connection is idle; in response to STREAM_DO_OFFER.
+	 * It is in use if it equals stream.connection afterwards. */
 	STREAM_EVENT_IDLE,
-	/* Server: RESUME came on this one: connection, attempt, place. */
+	/* Server: RESUME arrived on this data connection: connection, attempt,
+	 * place. */
 	STREAM_EVENT_RESUME,
-	/* Client: the one that STREAM_DO_DIAL asked for stands; or does not. */
+	/* Client: the dial that STREAM_DO_DIAL asked for has succeeded, or
+	 * failed. */
 	STREAM_EVENT_DIALLED,
 	STREAM_EVENT_DIAL_FAILED,
-	/* Client: OPEN came on this one, for this stream, which is known. */
+	/* Client: OPEN for this stream, which exists already, arrived on this
+	 * data connection. */
 	STREAM_EVENT_OPENED_AGAIN,
-	/* Client: the server has said Lost, with this attempt. */
+	/* Client: Lost with this attempt number arrived. */
 	STREAM_EVENT_LOST,
-	/* Server: the client has said Unknown. */
+	/* Server: the client has said that it does not know the stream. */
 	STREAM_EVENT_UNKNOWN,
-	/* The control connection had to be made anew, or the path has changed,
-	 * so that the data connection may be lost although nothing says so.
-	 * within_ms: the client asks for another one by then, spread over all
-	 * its streams; the server waits for that. */
+	/* The control connection was re-established, or the path has changed,
+	 * so the data connection may be lost without a sign. The client
+	 * replaces it within within_ms, spread over all its streams; the server
+	 * waits that long for it. */
 	STREAM_EVENT_DOUBT,
 	/* The program stops. */
 	STREAM_EVENT_STOP,
-	/* stream_due_ms() has come; any other time does no harm. */
+	/* The time of stream_due_ms() has come; harmless at any other time. */
 	STREAM_EVENT_TIME,
 };
 
@@ -129,149 +134,154 @@ struct stream_event {
 	enum stream_event_kind kind;
 	int64_t now_ms;
 	uint64_t size;
-	/* A number by which the caller knows the data connection, not 0. What
-	 * comes from another than that of now has no effect. */
+	/* A number, not 0, by which the caller identifies the data connection.
+	 * Events of any other than the current one have no effect. */
 	uint32_t connection;
 	struct stream_head head;
 	struct stream_place place;
 	enum stream_code code;
 	uint32_t attempt;
-	uint32_t random; /* 32 random bits, with every event of a client */
+	uint32_t random; /* 32 random bits, with each event of a client */
 	uint32_t within_ms;
 };
 
-/* What the caller is to do, a set of bits, in this order. */
+/* What the caller has to do, a set of bits, in this order. */
 enum stream_action {
-	/* Close the data connection that was there before the event, or call
-	 * the dial off. With DO_DROP_NEW: close that of the event, which is
+	/* Close the previous data connection, or call off the dial. With
+	 * DO_DROP_NEW: close the data connection of the event, which is
 	 * refused. */
 	STREAM_DO_DROP = 1 << 0,
 	STREAM_DO_DROP_NEW = 1 << 1,
-	/* End the sending side of the end socket: END was reached. */
+	/* End the sending side of the end socket. */
 	STREAM_DO_PASS_END = 1 << 2,
-	/* Reset the end socket; or close it in the proper way. */
+	/* Reset the end socket; or close it in the normal way. */
 	STREAM_DO_RESET_END = 1 << 3,
 	STREAM_DO_CLOSE_END = 1 << 4,
-	/* Dial the server, for attempt. */
+	/* Dial the server, with the attempt number in attempt. */
 	STREAM_DO_DIAL = 1 << 5,
-	/* Find an idle data connection for the visitor. The event is
-	 * STREAM_EVENT_IDLE, once there is one. */
+	/* Find an idle data connection for the visitor, and report it by
+	 * STREAM_EVENT_IDLE once there is one. */
 	STREAM_DO_OFFER = 1 << 6,
-	/* Say Lost, with attempt; or Unknown. */
+	/* Send Lost with attempt; or tell the server that the stream is
+	 * unknown. */
 	STREAM_DO_SAY_LOST = 1 << 7,
 	STREAM_DO_SAY_UNKNOWN = 1 << 8,
-	/* For the log: the stream was interrupted; it goes on. */
+	/* For the log: the stream was interrupted; it was resumed. */
 	STREAM_DO_INTERRUPTED = 1 << 9,
 	STREAM_DO_RESUMED = 1 << 10,
 	/* The data connection is idle again. */
 	STREAM_DO_PART = 1 << 11,
-	/* The other end may not know how it has ended: keep a tombstone for
-	 * fate and attempt, and have it told. */
+	/* The other end may not know how the stream has ended: keep a tombstone
+	 * with fate and attempt. */
 	STREAM_DO_BURY = 1 << 12,
-	/* The stream is done with: it has no socket any more, and waits for
-	 * nothing. */
+	/* The stream is over: it has no sockets and waits for nothing. */
 	STREAM_DO_END = 1 << 13,
 };
 
-/* What a stream is told once. */
+/* Fixed when a stream begins. */
 struct stream_options {
 	enum stream_role role;
-	/* How long it may be interrupted, 0: a break is the end of it. */
+	/* How long the stream may be interrupted; 0: an interruption ends it.
+	 * */
 	uint32_t resume_ms;
 	/* STREAM_DEAD_MS, or more on a slow path. */
 	uint32_t dead_ms;
-	/* Server: how long to wait until a first frame of the client, before
-	 * the visitor is offered on another data connection: a few round trips.
-	 * It is doubled with each try, up to dead_ms. */
+	/* Server: how long to wait for the client's first frame before the
+	 * visitor is offered on another data connection: a few round trips.
+	 * Doubled with each attempt, up to dead_ms. */
 	uint32_t offer_ms;
-	/* Server: how long a visitor waits for a client that takes it. */
+	/* Server: how long a visitor waits for a client to take it. */
 	uint32_t wait_ms;
 	/* stream_window_most() */
 	uint32_t window_most;
 };
 
-/* Open, to be looked at; changed by the functions below alone. */
+/* Fields may be read, and are changed by the functions below alone. */
 struct stream {
 	struct stream_options options;
 	enum stream_phase phase;
 	enum stream_link link;
 	uint32_t connection;
-	/* Of the data connection of now, or of the last one. */
+	/* The attempt number of the current, or the last, data connection. */
 	uint32_t attempt;
 	struct stream_out out;
 	struct stream_in in;
-	/* As much may be kept in each direction, see stream_keep(). */
+	/* How much may be kept in each direction, see stream_keep(). */
 	uint64_t keep_most;
 
-	/* Server: the client has said something, whatever it was. Client: it
-	 * has said something. */
+	/* Server: any frame of the client was received. Client: any frame was
+	 * sent. */
 	bool taken;
-	/* There is only a stream that has ended to be answered for. */
+	/* The stream has ended, and this one only answers for it. */
 	bool answers;
-	/* What opens the data connection of now, if that has not been sent:
-	 * OPEN, RESUME, or an answer to RESUME. */
+	/* The frame that must come first on the current data connection, if it
+	 * was not sent yet: OPEN, RESUME, or the answer to RESUME. */
 	enum stream_type greeting;
-	/* The last frame that is due, BYE or RESET; whether it was
-	 * sent on the data connection of now; and whether the peer has said its
-	 * own, so that it needs no data connection any more. */
+	/* The last frame that is due, BYE or RESET; whether it was sent on the
+	 * current data connection; and whether the peer's last frame was
+	 * received, after which the stream needs no data connection any more.
+	 * */
 	enum stream_type last;
 	bool last_sent;
 	bool last_heard;
 	enum stream_code code;
-	/* PROBE came, or was sent, and is not answered; and the limit of the
-	 * peer at which it was sent last. */
+	/* PROBE was received, or sent, and not answered yet; and the peer's
+	 * limit when PROBE was last sent. */
 	bool is_probed;
 	bool has_probed;
 	uint64_t probed_limit;
-	/* What the stream has come to, as far as is known. */
+	/* How the stream has ended, as far as is known. */
 	enum stream_fate fate;
-	bool ended; /* DO_END was said */
-	/* To be done at the next step. */
+	bool ended; /* DO_END was returned */
+	/* for the next step to return */
 	unsigned actions;
 
 	int64_t heard_ms;
-	int64_t owed_ms;        /* since when the peer owes something */
-	int64_t news_ms;        /* since when something is not told */
-	int64_t interrupted_ms; /* since when; CLOCK_NEVER: it is not */
+	int64_t owed_ms; /* since when the peer owes an answer */
+	/* since when an acknowledgement or limit is due */
+	int64_t news_ms;
+	int64_t interrupted_ms; /* since when; CLOCK_NEVER: not interrupted */
 	int64_t wait_end_ms;
 	int64_t offer_end_ms;
 	uint32_t offer_ms;
 	int64_t dial_ms;
 	struct backoff dial;
 	int64_t drain_end_ms;
-	int64_t last_end_ms; /* the peer's last frame is here by then */
+	int64_t last_end_ms; /* the deadline for the peer's last frame */
 	int64_t doubt_end_ms;
-	int64_t lost_ms; /* when Lost is said next */
+	int64_t lost_ms; /* when Lost is sent next */
 };
 
-/* A visitor has come; the first action is STREAM_DO_OFFER. */
+/* Start with a visitor that has arrived; the first action is STREAM_DO_OFFER.
+ * */
 void stream_init_server(struct stream *stream,
     const struct stream_options *options, int64_t now_ms);
 
-/* OPEN has come, of an id that is not known, on an idle data connection. */
+/* Start with OPEN, with an unknown id, on an idle data connection. */
 void stream_init_client(struct stream *stream,
     const struct stream_options *options, uint32_t connection,
     const struct stream_head *open, int64_t now_ms);
 
 /*
- * RESUME (server) or OPEN (client) has come for a stream that has ended: there
- * is only to answer, and to part from the data connection.
+ * Start only to answer RESUME (server) or OPEN (client) for a stream that has
+ * ended, and then to part from the data connection.
  *
- * fate: from the tombstones; an unknown one is gone.
+ * fate: from the tombstones; an unknown one counts as gone.
  */
 void stream_init_answer(struct stream *stream,
     const struct stream_options *options, enum stream_fate fate,
     uint32_t attempt, uint32_t connection, int64_t now_ms);
 
-/* The stream may keep bytes in each direction; stream_window_share(), to be
- * told now and then. There is no limit before. */
+/* Set how many bytes the stream may keep in each direction:
+ * stream_window_share(), to be updated now and then. There is no limit before
+ * the first call. */
 void stream_keep(struct stream *stream, uint64_t bytes);
 
 /*
- * Whether what was sent may have to be sent again: it can be resumed. Otherwise
- * the caller keeps nothing once the other end has answered, and reads frames
- * only when the end socket takes more: TCP holds the sender back, and silence
- * is no sign of anything.
+ * Whether sent bytes may have to be sent again, because the stream can be
+ * resumed. Otherwise the caller keeps nothing once the other end has answered,
+ * and reads frames only when the end socket accepts more: TCP holds the sender
+ * back, and silence is no evidence of anything.
  */
 static inline bool
 stream_keeps(const struct stream *stream)
@@ -279,13 +289,13 @@ stream_keeps(const struct stream *stream)
 	return stream->options.resume_ms > 0;
 }
 
-/* Take an event. Returns a set of enum stream_action; 0: wait. */
+/* Process an event. Returns a set of enum stream_action; 0: wait. */
 unsigned stream_step(struct stream *stream, const struct stream_event *event);
 
-/* A frame to be sent. */
+/* A frame to send. */
 struct stream_frame {
 	struct stream_head head;
-	/* DATA: its bytes are from here on. */
+	/* DATA: the position of its first byte. */
 	uint64_t position;
 	/* RESUME, RESUMED */
 	struct stream_place place;
@@ -295,31 +305,30 @@ struct stream_frame {
 };
 
 /*
- * Take the next frame that is to be sent on the data connection of now. To be
- * called after each event until there is none, but only when the data
- * connection can be written to; a frame that is taken is one that is sent. The
- * length of OPEN, which the caller writes, is left at 0.
+ * Take the next frame to send on the current data connection. Call it after
+ * each event until it returns false, but only while the data connection is
+ * writable: a frame that was taken counts as sent. The length of OPEN, which
+ * the caller encodes, is left at 0.
  *
- * data_most: of one DATA.
- * Returns false when there is none.
+ * data_most: the largest DATA.
+ * Returns false if there is no frame.
  */
 bool stream_next(struct stream *stream, int64_t now_ms, uint32_t data_most,
     struct stream_frame *frame);
 
-/* Returns how many bytes may be read from the end socket now. While there is a
- * data connection, that is only what can be sent on at once; during an
- * interruption, what the peer and the memory have room for. */
+/* Returns how many bytes may be read from the end socket now. With a data
+ * connection, only as much as can be sent at once; during an interruption, as
+ * much as the peer and the memory have room for. */
 uint64_t stream_may_read(const struct stream *stream);
 
 /* Returns how many bytes are held for the end socket. */
 uint64_t stream_may_pass(const struct stream *stream);
 
 /*
- * Returns when STREAM_EVENT_TIME, and stream_next() behind it, are due:
- * INT64_MIN where actions wait to be taken; CLOCK_NEVER: not before another
- * event.
+ * Returns when STREAM_EVENT_TIME, followed by stream_next(), is due: INT64_MIN
+ * if actions are waiting; CLOCK_NEVER: not before another event.
  *
- * can_write: the data connection can be written to; else nothing is due there.
+ * can_write: the data connection is writable; otherwise nothing is due on it.
  */
 int64_t stream_due_ms(const struct stream *stream, bool can_write);
 

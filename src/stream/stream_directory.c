@@ -102,7 +102,7 @@ stream_directory_watch(struct stream_directory *directory,
 	struct wakeup old = WAKEUP_INITIALIZER;
 	struct wakeup fresh = WAKEUP_INITIALIZER;
 
-	/* Where there are no descriptors, the owner looks now and then. */
+	/* without descriptors, the owner looks for news now and then */
 	if (data_fd == -1 && entry->wakeup.read_fd == -1)
 		(void)wakeup_open(&fresh);
 	lock_take(&directory->lock);
@@ -138,7 +138,7 @@ stream_directory_take(struct stream_directory *directory,
 	return has_news;
 }
 
-/* Wake the owner. What it has as a data connection is of no more use. */
+/* Wake the owner. Its current data connection, if any, is of no more use. */
 static void
 wake_owner(struct stream_entry *entry)
 {
@@ -172,7 +172,7 @@ stream_directory_bring(struct stream_directory *directory,
 	if (entry != NULL && !principal_same(entry->principal, principal))
 		entry = NULL;
 	if (entry != NULL) {
-		/* An older one that was not looked at is displaced. */
+		/* It replaces an earlier one that was not taken yet. */
 		if (transport_is_open(&entry->news.data) &&
 		    entry->news.attempt > news->attempt) {
 			dropped = *news;
@@ -200,7 +200,8 @@ stream_directory_lose(
 
 	lock_take(&directory->lock);
 	entry = find_stream(directory, id);
-	/* Said of an earlier data connection, it must not break the next. */
+	/* A Lost about an earlier data connection must not break the current
+	 * one. */
 	if (entry != NULL && attempt >= entry->attempt) {
 		entry->news.is_lost = true;
 		entry->news.lost_attempt = attempt;

@@ -1,13 +1,14 @@
 /*
- * stream_directory - the streams of a process by their id, and what other
- * threads have for them.
+ * stream_directory - the streams of a process by id, and what other threads
+ * have for them.
  *
- * The thread of a stream enters it, and states by what it can be woken: while
- * it has a data connection, by the end of its receiving side, which breaks that
- * connection, so that only what replaces or condemns it may do so; else by a
- * wake-up, which is open only then. Others leave what they have, and wake it.
+ * The thread of a stream, its owner, enters it, and states how it can be woken.
+ * With a data connection, it is woken by ending the receiving side of that
+ * connection, which breaks it; so only what replaces or condemns the connection
+ * may do so. Without one there is a wake-up, which is open only during that
+ * time. Other threads leave their news, and wake the owner.
  *
- * Threads: any, but for what is said of the owner, the thread of the stream.
+ * Threads: any, except where a function is the owner's.
  */
 #ifndef REBORE_STREAM_STREAM_DIRECTORY_H
 #define REBORE_STREAM_STREAM_DIRECTORY_H
@@ -27,22 +28,24 @@
 
 /* A power of two. */
 #define STREAM_DIRECTORY_BUCKETS 4096
-/* Bytes that may have been read behind the frame that opens a connection. */
+/* The most bytes that may have been read behind the frame that opens a
+ * connection. */
 #define STREAM_DIRECTORY_REST_MOST 2048
 
-/* What others have for a stream. */
+/* What other threads have for a stream. */
 struct stream_news {
-	/* A data connection: RESUME came on it (server), or a second OPEN
-	 * (client). Open: the owner's from then on. */
+	/* A data connection on which RESUME (server) or a second OPEN (client)
+	 * arrived. If open, it belongs to the owner from then on. */
 	struct transport data;
 	uint32_t attempt;
 	struct stream_place place;
-	/* Bytes behind that frame, from malloc(); the owner frees them. */
+	/* Bytes that arrived behind that frame, from malloc(); the owner frees
+	 * them. */
 	uint8_t *rest;
 	size_t rest_size;
-	/* Server: the client does not know the stream. */
+	/* Server: the client has said that it does not know the stream. */
 	bool is_unknown;
-	/* Client: the server says that this attempt is lost. */
+	/* Client: the server has sent Lost with this attempt number. */
 	bool is_lost;
 	uint32_t lost_attempt;
 };
@@ -51,9 +54,9 @@ struct stream_news {
 struct stream_entry {
 	/* Set before stream_directory_enter(), then read-only. */
 	struct uuid id;
-	/* Whose it is, which lives as long; NULL: nobody's. */
+	/* Whose stream it is; must live as long. NULL: nobody's. */
 	const struct principal *principal;
-	/* What the streams of one tunnel have in common; only compared. */
+	/* Identifies the tunnel of the stream; only compared. */
 	const void *group;
 	/* Written by the owner: when the other end was last heard. */
 	_Atomic int64_t heard_ms;
@@ -82,60 +85,62 @@ void stream_directory_init(struct stream_directory *directory);
 /* All streams must have left. */
 void stream_directory_destroy(struct stream_directory *directory);
 
-/* Owner: enter, without a data connection. Returns false when there is a stream
+/* Owner: enter, without a data connection. Returns false if there is a stream
  * with this id. */
 bool stream_directory_enter(
     struct stream_directory *directory, struct stream_entry *entry);
 
-/* Owner: leave, before anything that it has entered is closed; what others have
- * left is closed. */
+/* Owner: leave, before the sockets are closed. Closes news that was not taken.
+ * */
 void stream_directory_leave(
     struct stream_directory *directory, struct stream_entry *entry);
 
 /*
- * Owner: state which data connection it has, from which attempt; data_fd: -1:
- * none. To be called before that is closed, too.
+ * Owner: state the current data connection, or -1 for none, and its attempt
+ * number. Call it before the old data connection is closed, too.
  *
- * Returns a descriptor to poll for POLLIN, -1: there is none, and where data_fd
- * is -1, look for news now and then.
+ * Returns a descriptor to poll for POLLIN, or -1. If data_fd and the result are
+ * both -1, the owner has to look for news now and then.
  */
 int stream_directory_watch(struct stream_directory *directory,
     struct stream_entry *entry, int data_fd, uint32_t attempt);
 
-/* Owner: take what others have left. Returns whether there is something. Costs
- * nothing where there is not. */
+/* Owner: take the news. Returns whether there is any. Costs almost nothing if
+ * there is none. */
 bool stream_directory_take(struct stream_directory *directory,
     struct stream_entry *entry, struct stream_news *news);
 
-/* Whether there is a stream with this id; it may end at any time. */
+/* Whether there is a stream with this id; it may end at any moment. */
 bool stream_directory_has(
     struct stream_directory *directory, const struct uuid *id);
 
 /*
- * A data connection for a stream.
+ * Pass a data connection on to a stream.
  *
- * principal: of who brings it.
- * news: data, attempt, place, rest; the stream's when this returns true.
- * Returns false when there is no such stream of this principal.
+ * principal: of the peer that has opened the connection.
+ * news: data, attempt, place, rest; they belong to the stream if this returns
+ * true.
+ * Returns false if this principal has no such stream.
  */
 bool stream_directory_bring(struct stream_directory *directory,
     const struct uuid *id, const struct principal *principal,
     const struct stream_news *news);
 
-/* The server has said Lost. Returns false when there is no such stream. */
+/* Pass on that the server has sent Lost. Returns false if there is no such
+ * stream. */
 bool stream_directory_lose(struct stream_directory *directory,
     const struct uuid *id, uint32_t attempt);
 
-/* The client has said Unknown; it is principal. */
+/* Pass on that the client, which is principal, does not know the stream. */
 void stream_directory_disown(struct stream_directory *directory,
     const struct uuid *id, const struct principal *principal);
 
 /*
- * Break the data connections of streams that were not heard since since_ms, as
- * they may be lost although nothing says so.
+ * Break the data connections of streams that were not heard since since_ms,
+ * because they may be lost without a sign.
  *
- * group: of these; NULL: of all.
- * most: no more than so many.
+ * group: only of this tunnel; NULL: of all.
+ * most: the most connections to break.
  * Returns how many were broken.
  */
 unsigned stream_directory_break(struct stream_directory *directory,

@@ -1,6 +1,6 @@
 /*
- * stream_outage - counts the streams that are interrupted, so that the log says
- * once how many were and how many went on, and not a line for each.
+ * stream_outage - counts interrupted streams, so that the log has one line for
+ * many of them.
  *
  * Threads: any. The time comes from the caller.
  */
@@ -14,7 +14,7 @@
 
 /* How long interruptions are gathered before they are logged. */
 #define STREAM_OUTAGE_GATHER_MS 100
-/* An outage is over when nothing has changed for so long. */
+/* An outage is over when nothing has changed for this long. */
 #define STREAM_OUTAGE_QUIET_MS 500
 
 /* Fields are private. */
@@ -33,7 +33,8 @@ struct stream_outage {
 void stream_outage_init(struct stream_outage *outage);
 void stream_outage_destroy(struct stream_outage *outage);
 
-/* A stream is interrupted; it goes on; or it has ended in between. */
+/* Count a stream that is interrupted; that was resumed; or that has ended while
+ * it was interrupted. */
 void stream_outage_begin(struct stream_outage *outage, int64_t now_ms);
 void stream_outage_resume(struct stream_outage *outage, int64_t now_ms);
 void stream_outage_give_up(struct stream_outage *outage, int64_t now_ms);

@@ -10,21 +10,21 @@
 
 struct stream_piece {
 	struct stream_piece *next;
-	/* Of the first byte, and how many there are. */
+	/* the position of the first byte, and the number of bytes */
 	uint64_t position;
 	size_t size;
 	uint8_t head[STREAM_HEAD_BYTES];
 	uint8_t bytes[STREAM_PIECE_BYTES];
 };
 
-/* Otherwise the head and the bytes are not one piece of a write. */
+/* otherwise head and bytes would not be contiguous */
 _Static_assert(offsetof(struct stream_piece, bytes) ==
 		   offsetof(struct stream_piece, head) + STREAM_HEAD_BYTES,
     "there is padding behind the head");
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_STREAM_RETAIN);
-/* Under lock: the unused pieces, and the least of them since the last
- * stream_retain_tidy(); the pieces that are used, and how many may be. */
+/* Under lock: the unused pieces, their number, and the lowest number since the
+ * last stream_retain_tidy(); the pieces in use, and their limit. */
 static struct stream_piece *unused;
 static unsigned unused_count;
 static unsigned unused_least;
@@ -52,7 +52,7 @@ stream_retain_free(void)
 	           : UINT64_MAX;
 }
 
-/* Count one more as used. Returns false when there are too many already.
+/* Count one more piece as used. Returns false if there are too many already.
  * anyway: exceed the limit. */
 static bool
 charge_piece(bool anyway, struct stream_piece **piece)
@@ -207,7 +207,7 @@ stream_retain_put(struct stream_retain *retain, size_t size)
 	assert(piece != NULL && size <= STREAM_PIECE_BYTES - piece->size);
 	piece->size += size;
 	retain->end += size;
-	/* Where nothing came after all, the room is not needed. */
+	/* if nothing was put, the room is not needed */
 	stream_retain_release(retain, retain->first->position);
 }
 

@@ -22,11 +22,11 @@
 #include "stream/stream_frame.h"
 
 #define STREAM_PIECE_BYTES ((size_t)64 * 1024)
-/* As many unused pieces are kept for the next one that needs them, 8 MiB; and
- * after stream_retain_tidy(). */
+/* How many unused pieces stay for reuse, 8 MiB; and how many after
+ * stream_retain_tidy(). */
 #define STREAM_PIECES_UNUSED_MOST 128
 #define STREAM_PIECES_UNUSED_IDLE 4
-/* With less room than this in the last piece, reading goes on in another. */
+/* With less room than this in the last piece, another piece is used. */
 #define STREAM_PIECE_ROOM_LEAST ((size_t)16 * 1024)
 
 struct stream_piece;
@@ -46,18 +46,18 @@ void stream_retain_limit(uint64_t bytes);
  * limit. */
 uint64_t stream_retain_free(void);
 
-/* Return to the system unused pieces that have not been needed since the last
- * call, but for a few. To be called now and then. */
+/* Return unused pieces to the system that have not been needed since the last
+ * call, except for a few. To be called now and then. */
 void stream_retain_tidy(void);
 
-/* position: of the first byte that will be put. */
+/* position: of the first byte to be put. */
 void stream_retain_init(struct stream_retain *retain, uint64_t position);
 
 /* Forget all. */
 void stream_retain_destroy(struct stream_retain *retain);
 
 /*
- * Returns where to put the next bytes, or NULL: the limit is reached, or there
+ * Returns where to put the next bytes, or NULL if the limit is reached or there
  * is no memory.
  *
  * room: set to how many, 1 or more.
@@ -71,7 +71,7 @@ char *stream_retain_force(struct stream_retain *retain, size_t *room);
 /* State that size bytes have been put where stream_retain_room() said. */
 void stream_retain_put(struct stream_retain *retain, size_t size);
 
-/* Forget all bytes before a position. One behind the last byte is legal: END
+/* Release all bytes before a position. One beyond the last byte is legal: END
  * has a position, but no byte. */
 void stream_retain_release(struct stream_retain *retain, uint64_t position);
 
@@ -80,12 +80,12 @@ void stream_retain_release(struct stream_retain *retain, uint64_t position);
 size_t stream_retain_count(size_t size);
 
 /*
- * Put together a frame: head, and size bytes from a position on, all of which
- * are kept.
+ * Assemble a frame: head, and size bytes from a position on, all of which are
+ * kept.
  *
- * head: stays for as long as the write takes. NULL: no head, the bytes alone.
+ * head: must live until the write is done. NULL: no head, only bytes.
  * vectors: room for stream_retain_count(size).
- * Returns how many were used. They are good until the next call for retain.
+ * Returns how many were used. They are valid until the next call for retain.
  */
 size_t stream_retain_gather(struct stream_retain *retain, uint8_t *head,
     uint64_t position, size_t size, struct iovec *vectors);

@@ -1,14 +1,15 @@
 /*
- * stream_tombstones - the streams of a tunnel that have ended, for as long as
- * their other end may not know it.
+ * stream_tombstones - streams that have ended, for as long as the other end may
+ * not know it.
  *
- * On the server: a stream whose last frame the client may not have. The client
- * will ask for it by RESUME, and is answered what it came to; until it asks, it
- * is told each second that its data connection is lost. On the client: every
- * stream that has ended, so that a late OPEN does not begin it a second time.
+ * On the server: streams whose last frame the client may not have received. The
+ * client asks for such a stream by RESUME, and is told how it ended. On the
+ * client: every stream that has ended, so that a late OPEN does not begin it a
+ * second time.
  *
- * There is a most: beyond it the oldest is forgotten. That is safe, as an id
- * that nobody knows is gone: the stream is reset and never taken for complete.
+ * Their number is limited: the oldest is forgotten first. That is safe, because
+ * an unknown id counts as gone: the stream is reset, and never taken for
+ * complete.
  *
  * Threads: any. The time comes from the caller.
  */
@@ -22,11 +23,11 @@
 #include "base/uuid.h"
 #include "os/lock.h"
 
-/* How often the client is told until it asks. */
+/* How often the client is informed until it asks. */
 #define STREAM_TOLD_AGAIN_MS 1000
 
 enum stream_fate {
-	/* Not known, or not any more. */
+	/* Unknown, or forgotten. */
 	STREAM_FATE_UNKNOWN,
 	/* Ended both ways, and everything was passed on. */
 	STREAM_FATE_FINISHED,
@@ -48,16 +49,16 @@ struct stream_tombstones {
 	uint32_t first, count;
 	/* Under lock: the newest of each bucket. */
 	uint32_t *buckets;
-	/* Under lock: those that are told, in the order in which they are due.
-	 */
+	/* Under lock: those that the client is informed of, in the order in
+	 * which they are due. */
 	uint32_t tell_first, tell_last;
 };
 
 /*
- * most: how many, a power of two.
- * keep_ms: how long each is known: as long as a stream may be resumed, and an
- * attempt of the client may be late.
- * Returns ERROR_MEMORY or none. Pages are not used before they are needed.
+ * most: their number, a power of two.
+ * keep_ms: how long each is remembered: as long as a stream may be resumed,
+ * plus the time that an attempt of the client may be late.
+ * Returns ERROR_MEMORY or none. Pages are not touched before they are needed.
  */
 enum error stream_tombstones_init(
     struct stream_tombstones *tombstones, uint32_t most, uint32_t keep_ms);
@@ -67,25 +68,25 @@ void stream_tombstones_destroy(struct stream_tombstones *tombstones);
  * A stream has ended.
  *
  * attempt: of its last data connection.
- * tells: the other end is to be told until it asks.
- * An id that is known already keeps its fate.
+ * tells: the other end is to be informed until it asks.
+ * If the id is known already, its fate stays.
  */
 void stream_tombstones_put(struct stream_tombstones *tombstones,
     const struct uuid *id, enum stream_fate fate, uint32_t attempt, bool tells,
     int64_t now_ms);
 
-/* Returns what a stream came to. The other end asks: it is not told any more.
- */
+/* Returns how a stream has ended. The other end has asked, so it is not
+ * informed any more. */
 enum stream_fate stream_tombstones_ask(struct stream_tombstones *tombstones,
     const struct uuid *id, int64_t now_ms);
 
-/* The other end knows that it has ended: forget it. */
+/* The other end knows that the stream has ended: forget it. */
 void stream_tombstones_remove(
     struct stream_tombstones *tombstones, const struct uuid *id);
 
 /*
- * Take the next one that the other end is to be told of now; it will be told
- * again in STREAM_TOLD_AGAIN_MS. Call it until it returns false.
+ * Take the next stream that the other end is to be informed of now; it comes
+ * again after STREAM_TOLD_AGAIN_MS. Call it until it returns false.
  */
 bool stream_tombstones_tell(struct stream_tombstones *tombstones,
     int64_t now_ms, struct uuid *id, uint32_t *attempt);
