@@ -355,14 +355,16 @@ take_next(struct stream_proxy *proxy)
 
 	if (!transport_is_open(&proxy->spare.transport))
 		return false;
+	/* A drain must not miss the visitor once it has left pending. */
+	roster_expect(&server->active);
 	proxy->visitor =
 	    server->tunnels->next_visitor(proxy->tunnel, &proxy->spare);
 	if (proxy->visitor == NULL) {
+		roster_arrive(&server->active);
 		server->tunnels->reuse(proxy->tunnel, &proxy->spare);
 		return false;
 	}
 	budget_give(server->options->budget, BUDGET_SESSION);
-	roster_expect(&server->active);
 	return true;
 }
 
