@@ -294,15 +294,20 @@ start_streams(struct door *door)
 	struct pending *pending = &door->server->pending;
 	struct pending_visitor *visitor;
 	struct spare spare;
+	bool is_served;
 
 	while (door_count(door) > 0 && spares_take(door->spares, &spare)) {
 		if (door->asked > 0)
 			door->asked--;
+		/* A drain must not miss it once it has left pending. */
+		roster_expect(&door->server->active);
 		visitor = pending_expire(pending, &door->visitors, CLOCK_NEVER);
-		if (visitor != NULL &&
-		    stream_proxy_start(door->server, door->tunnel, visitor,
-			&spare, door->link->rtt_ms,
-			link_resume_ms(door->link)) == ERROR_NONE)
+		is_served = visitor != NULL &&
+		            stream_proxy_start(door->server, door->tunnel,
+				visitor, &spare, door->link->rtt_ms,
+				link_resume_ms(door->link)) == ERROR_NONE;
+		roster_arrive(&door->server->active);
+		if (is_served)
 			continue;
 		if (visitor != NULL)
 			proxy_drop(door->server, visitor);
