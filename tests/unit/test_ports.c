@@ -287,11 +287,15 @@ START_TEST(what_our_tunnels_have_is_not_asked_for)
 	/* All but one, at the ends of words and of the range too. */
 	for (uint16_t port = RANGE_LOW; port <= RANGE_HIGH; port++) {
 		port_memory_remove(&port_memory, port);
-		if (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE)
+		/* Another program may have it: then it is asked for again. */
+		if (ask(RANGE_LOW, RANGE_HIGH, 0) == ERROR_NONE) {
 			ck_assert_uint_eq(given, port);
+			ck_assert_uint_le(opened, 2);
+		} else {
+			ck_assert_uint_le(opened, ASK_AGAIN_MOST + 1);
+		}
 		close(fd);
 		ck_assert_uint_ge(opened, 1);
-		ck_assert_uint_le(opened, 2); /* others may have it */
 		port_memory_add(&port_memory, port);
 		ck_assert_int_eq(ask(RANGE_LOW, RANGE_HIGH, 0), ERROR_IN_USE);
 		ck_assert_uint_eq(opened, 0);
