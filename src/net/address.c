@@ -50,8 +50,7 @@ copy_host(const char *host, size_t length, struct address_name *name)
 		return false;
 	memcpy(name->host, host, length);
 	name->host[length] = '\0';
-	/* Not even in a scope, where the system's parser lets them pass. */
-	return strpbrk(name->host, "[]") == NULL;
+	return true;
 }
 
 /* A mapped address stays one. */

@@ -83,6 +83,7 @@ START_TEST(what_is_no_host_is_refused)
 	    "x[fd00::2]:80", " x", "x ", "x y", "x\ty", "x\n", "x\ny", "x\x7f",
 	    "\x01", "x\x1b[31m", "[fd00::2 ]:80", "fe80::%lo:[]",
 	    "fe80::1%lo:]", "fe80::1%", "[fe80::1%]:80", "fe80::1%a/b",
+	    "fe80::1%a b", "fe80::1%l]o", "fe80::1%[lo",
 	    "fe80::1%a-link-name-of-17", "[192.0.2.1%lo]:80", "::1%"};
 	struct address_name name;
 
@@ -112,9 +113,12 @@ START_TEST(the_longest_host_has_255_bytes)
 	ck_assert_str_eq(expected, text);
 
 	memset(text, 'a', 256);
-	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
+	for (unsigned i = 50; i < 256; i += 50)
+		text[i] = '.';
 	text[256] = '\0';
 	ck_assert(!address_name_parse(text, DEFAULT_PORT, &name));
+	text[255] = '\0';
+	ck_assert(address_name_parse(text, DEFAULT_PORT, &name));
 }
 END_TEST
 
