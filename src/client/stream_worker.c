@@ -62,6 +62,9 @@ struct stream_worker {
 	bool is_stopped;
 	bool is_interrupted;
 	bool is_trimmed;
+	/* Keepalive of the service's socket has not been set yet: most visitors
+	 * are served before any of it would be due. */
+	bool wants_keepalive;
 };
 
 /* --- The idle data connection */
@@ -259,6 +262,7 @@ begin_stream(struct stream_worker *worker, const struct offer *offer)
 	worker->is_listed = true;
 	worker->is_stopped = worker->is_interrupted = false;
 	worker->is_trimmed = false;
+	worker->wants_keepalive = false;
 	worker->call_ms = CLOCK_NEVER;
 	worker->local.length = 0;
 	worker->start_ms = clock_now_ms();
@@ -296,7 +300,9 @@ take_service(struct stream_worker *worker)
 	release_service(worker);
 	worker_warn_of_loop(
 	    worker->session, &worker->local, transport_fd(&worker->relay.data));
-	sockopt_prepare(transport_fd(&end), &sockopt_keepalive_proxied);
+	sockopt_hurry(transport_fd(&end));
+	worker->wants_keepalive = true;
+	worker->is_trimmed = false;
 	/* If this process is killed, the service must get a reset and not an
 	 * end of file. */
 	transport_reset(&end);
@@ -374,6 +380,17 @@ worker_wait_ms(const struct stream_worker *worker, const struct pollfd *slots,
 }
 
 static void
+prepare_for_long_wait(struct stream_worker *worker)
+{
+	if (worker->wants_keepalive && transport_is_open(&worker->relay.end))
+		sockopt_set_keepalive(transport_fd(&worker->relay.end),
+		    &sockopt_keepalive_proxied);
+	worker->wants_keepalive = false;
+	stack_trim();
+	worker->is_trimmed = true;
+}
+
+static void
 await_stream_events(
     struct stream_worker *worker, struct pollfd relay_slots[RELAY_STREAM_SLOTS])
 {
@@ -387,10 +404,8 @@ await_stream_events(
 	    (struct pollfd){.fd = worker->news_fd, .events = POLLIN};
 	count += poll_service(worker, slots + DIAL_SLOT, &due_ms);
 	ready = poll(slots, count, worker_wait_ms(worker, slots, due_ms));
-	if (ready == 0 && !worker->is_trimmed) {
-		stack_trim();
-		worker->is_trimmed = true;
-	}
+	if (ready == 0 && !worker->is_trimmed)
+		prepare_for_long_wait(worker);
 	memcpy(relay_slots, slots, RELAY_STREAM_SLOTS * sizeof slots[0]);
 	if (ready <= 0)
 		relay_slots[0].revents = relay_slots[1].revents = 0;

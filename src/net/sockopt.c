@@ -70,21 +70,33 @@ sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive)
 }
 
 void
-sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive)
+sockopt_hurry(int fd)
 {
 	set_or_warn(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+}
+
+void
+sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive)
+{
+	sockopt_hurry(fd);
 	sockopt_set_keepalive(fd, keepalive);
 }
 
-/* Whether it has inherited what its listener has; one option tells of all. */
+/* Whether it has inherited what its listener has. One option tells of all, and
+ * one socket of all: what a system passes on does not change. */
 static bool
 has_inherited(int fd)
 {
+	static atomic_bool inherits;
 	int on = 0;
 	socklen_t length = sizeof on;
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0 &&
-	       on != 0;
+	if (atomic_load_explicit(&inherits, memory_order_relaxed))
+		return true;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0 &&
+	    on != 0)
+		atomic_store(&inherits, true);
+	return on != 0;
 }
 
 void

@@ -30,6 +30,10 @@ extern struct sockopt_keepalive sockopt_keepalive_proxied;
  * thread. */
 void sockopt_set_proxied_idle(unsigned idle_s);
 
+/* Set TCP_NODELAY. What cannot be set is logged once as a warning, and is no
+ * error. */
+void sockopt_hurry(int fd);
+
 /*
  * Prepare a TCP socket that is connected or listens: TCP_NODELAY and keepalive.
  * What cannot be set is logged once as a warning, and is no error.

@@ -45,7 +45,7 @@ close_end(struct relay_stream *relay, bool resets)
 	relay->let_go(relay->owner, true);
 	if (resets)
 		transport_reset(&relay->end);
-	else
+	else if (!relay->passes_end)
 		transport_keep_sent(&relay->end);
 	transport_close(&relay->end);
 }
@@ -96,7 +96,7 @@ void
 relay_stream_tell(struct relay_stream *relay, struct stream_event *event)
 {
 	event->now_ms = clock_now_ms();
-	if (relay->stream.options.role == STREAM_CLIENT)
+	if (stream_wants_random(&relay->stream))
 		event->random = random_u32();
 	do_actions(relay, stream_step(&relay->stream, event));
 }

@@ -53,7 +53,8 @@ struct tunnel {
 
 	/* The tunnel's thread's alone, except for door_readmit(). */
 	struct door door;
-	struct link *link; /* NULL: the client is away */
+	struct link *link;     /* NULL: the client is away */
+	bool link_is_readable; /* as far as is known */
 	/* A displaced link whose client still reads its Bye; or NULL. */
 	struct link *parting;
 	int64_t parting_ms; /* when to close it at the latest */
@@ -466,6 +467,8 @@ greet(struct tunnel *tunnel)
 	struct message hello = {.kind = MESSAGE_HELLO, .as.port = tunnel->port};
 
 	snprintf(tunnel->peer, sizeof tunnel->peer, "%s", link->peer);
+	/* Something may have been read together with its Hello. */
+	tunnel->link_is_readable = true;
 	link_put(link, &hello);
 	if (link->announced)
 		welcome_announced(tunnel);
@@ -619,14 +622,16 @@ serve_link(struct tunnel *tunnel)
 {
 	struct link *link = tunnel->link;
 	int64_t said_ms = atomic_load(&link->said_ms);
-	enum link_event event;
-	enum error error;
+	enum link_event event = LINK_ANNOUNCED;
+	enum error error = ERROR_NONE;
 
-	do {
+	while (tunnel->link_is_readable && error == ERROR_NONE &&
+	       event == LINK_ANNOUNCED) {
 		error = link_read(link, &event);
 		if (error == ERROR_NONE && event == LINK_ANNOUNCED)
 			learn_client(tunnel);
-	} while (error == ERROR_NONE && event == LINK_ANNOUNCED);
+	}
+	tunnel->link_is_readable = false;
 	if (atomic_load(&link->said_ms) != said_ms)
 		hear_client(tunnel);
 	if (error == ERROR_NONE && event == LINK_BYE) {
@@ -696,6 +701,8 @@ wait_and_accept(struct tunnel *tunnel)
 		others[2] = transport_poll(&tunnel->parting->transport, POLLIN);
 	if (poll(slots, DOOR_SLOTS + 3, time_left(tunnel)) == -1)
 		return;
+	if (others[0].revents != 0)
+		tunnel->link_is_readable = true;
 	if (others[1].revents != 0)
 		wakeup_clear(&tunnel->wakeup);
 	door_serve(&tunnel->door, slots);

@@ -664,6 +664,11 @@ is_told_now(const struct stream *stream, const struct stream_place *place,
 	if (is_first_word(stream))
 		return stream->in.ended ||
 		       stream->in.received >= STREAM_FIRST_TOLD;
+	/* Both ends wait for this acknowledgement. Otherwise END can wait for
+	 * what the end socket says to it, which acknowledges it as well. */
+	if (stream->in.ended && stream->out.ended &&
+	    stream->in.told_received != stream->in.received)
+		return true;
 	return stream_in_is_urgent(&stream->in, place, stream->keep_most);
 }
 

@@ -141,7 +141,7 @@ struct stream_event {
 	struct stream_place place;
 	enum stream_code code;
 	uint32_t attempt;
-	uint32_t random; /* 32 random bits, with each event of a client */
+	uint32_t random; /* 32 random bits, if stream_wants_random() */
 	uint32_t within_ms;
 };
 
@@ -287,6 +287,14 @@ static inline bool
 stream_keeps(const struct stream *stream)
 {
 	return stream->options.resume_ms > 0;
+}
+
+/* Whether the next event needs random bits, to spread the next dial: the client
+ * dials, or asks on a new data connection, and either may be in vain. */
+static inline bool
+stream_wants_random(const struct stream *stream)
+{
+	return stream->link == STREAM_DIALLING || stream->link == STREAM_ASKING;
 }
 
 /* Process an event. Returns a set of enum stream_action; 0: wait. */

@@ -235,8 +235,6 @@ stream_in_is_urgent(const struct stream_in *in,
 {
 	uint64_t window = in->window.size;
 
-	if (in->ended && in->told_received != in->received)
-		return true;
 	if (window > keep_most)
 		window = keep_most;
 	return place->received - in->told_received >= window / 4 ||
