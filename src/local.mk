@@ -32,6 +32,7 @@ librebore_a_SOURCES = \
 	%D%/os/daemon.c		%D%/os/daemon.h \
 	%D%/os/fd.c		%D%/os/fd.h \
 	%D%/os/filelock.c	%D%/os/filelock.h \
+	%D%/os/idle_poll.c	%D%/os/idle_poll.h \
 	%D%/os/lock.c		%D%/os/lock.h %D%/os/lock_rank.h \
 	%D%/os/memory.c	%D%/os/memory.h \
 	%D%/os/notify.c		%D%/os/notify.h \

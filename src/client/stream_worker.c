@@ -13,12 +13,11 @@
 #include "client/service.h"
 #include "net/sockopt.h"
 #include "net/tcp.h"
+#include "os/idle_poll.h"
 #include "os/stack_trim.h"
 #include "relay/buffers.h"
 #include "relay/relay_stream.h"
 
-/* After this long a silence, the thread prepares for a long wait. */
-#define IDLE_MS 200
 /* How often to look for news if nothing wakes the thread. */
 #define LOOK_MS 500
 /* How often to check whether the service's name has been looked up. */
@@ -29,8 +28,8 @@
 /* The slots of poll(): those of the relay, of news, and of the dial of the
  * service. */
 #define NEWS_SLOT  RELAY_STREAM_SLOTS
-#define DIAL_SLOT  (NEWS_SLOT + 1)
-#define SLOTS_MOST (DIAL_SLOT + DIAL_SLOTS)
+#define WAIT_SLOTS (NEWS_SLOT + 1)
+#define SLOTS_MOST (WAIT_SLOTS + DIAL_SLOTS)
 
 /* What arrived on an idle data connection. */
 struct offer {
@@ -50,18 +49,13 @@ struct stream_worker {
 	struct transport data; /* while the connection is idle */
 
 	struct relay_stream relay;
-	struct stream_entry entry;
-	struct roster_entry place;
-	/* NULL once the service is connected or has failed. */
+	struct stream_seat *seat;
+	/* While the service is dialled; else NULL. */
 	struct service *service;
-	struct address local; /* of the service */
-	int64_t start_ms;
-	int64_t call_ms; /* when to dial the service again; CLOCK_NEVER */
 	int news_fd;
 	bool is_listed;
 	bool is_stopped;
 	bool is_interrupted;
-	bool is_trimmed;
 	/* Keepalive of the service's socket has not been set yet: most visitors
 	 * are served before any of it would be due. */
 	bool wants_keepalive;
@@ -71,7 +65,7 @@ struct stream_worker {
 
 /* Open a data connection, and say what it is for. Returns no transport on
  * failure. */
-static struct transport
+STACK_TRIM_APART static struct transport
 open_data(struct worker_shared *shared, struct worker_session *session,
     enum message_kind kind, uint32_t timeout_ms)
 {
@@ -148,24 +142,20 @@ read_offer(const struct transport *data, struct offer *offer)
 
 /* Wait for a visitor on the idle data connection, as a spare of the session. */
 static enum error
-await_offer(struct stream_worker *worker, struct offer *offer)
+await_offer(struct stream_worker *worker)
 {
 	struct roster *spares = &worker->session->spares;
 	struct pollfd slot = transport_poll(&worker->data, POLLIN);
-	struct roster_entry entry;
+	struct roster_entry *entry = &worker->seat->place;
 	int ready;
 
-	if (!roster_enter(spares, &entry, slot.fd, -1))
+	if (!roster_enter(spares, entry, slot.fd, -1))
 		return ERROR_STOPPED;
-	ready = poll(&slot, 1, IDLE_MS);
-	if (ready == 0)
-		stack_trim();
-	while (ready <= 0)
-		ready = poll(&slot, 1, -1);
-	roster_leave(spares, &entry);
-	if (roster_interrupted(&entry))
-		return ERROR_STOPPED;
-	return read_offer(&worker->data, offer);
+	do
+		ready = idle_poll(&slot, 1, -1);
+	while (ready <= 0);
+	roster_leave(spares, entry);
+	return roster_interrupted(entry) ? ERROR_STOPPED : ERROR_NONE;
 }
 
 /* --- A stream */
@@ -178,8 +168,9 @@ leave_stream_socket(void *owner, bool is_end)
 	if (!is_end && worker->is_listed)
 		worker->news_fd =
 		    stream_directory_watch(&worker->shared->streams,
-			&worker->entry, -1, worker->relay.stream.attempt);
-	roster_set(worker->shared->roster, &worker->place, is_end ? 1 : 0, -1);
+			&worker->seat->entry, -1, worker->relay.stream.attempt);
+	roster_set(
+	    worker->shared->roster, &worker->seat->place, is_end ? 1 : 0, -1);
 }
 
 static void
@@ -189,11 +180,10 @@ watch_stream_data(struct stream_worker *worker)
 
 	if (fd == -1)
 		return;
-	roster_set(worker->shared->roster, &worker->place, 0, fd);
-	stream_directory_watch(&worker->shared->streams, &worker->entry, fd,
-	    worker->relay.stream.attempt);
+	roster_set(worker->shared->roster, &worker->seat->place, 0, fd);
+	stream_directory_watch(&worker->shared->streams, &worker->seat->entry,
+	    fd, worker->relay.stream.attempt);
 	worker->news_fd = -1;
-	worker->is_trimmed = false;
 }
 
 static void
@@ -224,10 +214,10 @@ init_relay(struct stream_worker *worker, const struct offer *offer)
 	struct relay_stream *relay = &worker->relay;
 
 	relay->id = offer->open.id;
-	relay->open = NULL;
+	relay->describe = NULL;
 	relay->let_go = leave_stream_socket;
 	relay->owner = worker;
-	relay->entry = &worker->place;
+	relay->entry = &worker->seat->place;
 	relay_stream_init(relay);
 	relay_stream_begin(relay, worker->data);
 	worker->data = (struct transport)TRANSPORT_INITIALIZER;
@@ -242,38 +232,28 @@ begin_stream(struct stream_worker *worker, const struct offer *offer)
 	struct stream_options options =
 	    worker_options(worker, offer->open.resume_ms);
 
-	worker->service = object_cache_take(&shared->services);
-	if (worker->service == NULL)
+	if (!roster_enter(shared->roster, &worker->seat->place,
+		transport_fd(&worker->data), -1))
 		return false;
-	if (!roster_enter(shared->roster, &worker->place,
-		transport_fd(&worker->data), -1)) {
-		object_cache_give(&shared->services, worker->service);
-		return false;
-	}
-	worker->entry.id = offer->open.id;
-	worker->entry.principal = NULL;
-	worker->entry.group = NULL;
-	atomic_init(&worker->entry.heard_ms, clock_now_ms());
-	if (!stream_directory_enter(&shared->streams, &worker->entry)) {
-		roster_leave(shared->roster, &worker->place);
-		object_cache_give(&shared->services, worker->service);
+	worker->seat->entry.id = offer->open.id;
+	worker->seat->entry.principal = NULL;
+	worker->seat->entry.group = NULL;
+	atomic_init(&worker->seat->entry.heard_ms, clock_now_ms());
+	if (!stream_directory_enter(&shared->streams, &worker->seat->entry)) {
+		roster_leave(shared->roster, &worker->seat->place);
 		return false;
 	}
 	worker->is_listed = true;
 	worker->is_stopped = worker->is_interrupted = false;
-	worker->is_trimmed = false;
 	worker->wants_keepalive = false;
-	worker->call_ms = CLOCK_NEVER;
-	worker->local.length = 0;
-	worker->start_ms = clock_now_ms();
-	atomic_store(&worker->session->visitor_ms, worker->start_ms);
-	stream_init_client(
-	    &worker->relay.stream, &options, 1, &offer->head, worker->start_ms);
+	worker->seat->call_ms = CLOCK_NEVER;
+	worker->seat->local.length = 0;
+	worker->seat->start_ms = clock_now_ms();
+	atomic_store(&worker->session->visitor_ms, worker->seat->start_ms);
+	stream_init_client(&worker->relay.stream, &options, 1, &offer->head,
+	    worker->seat->start_ms);
 	init_relay(worker, offer);
 	watch_stream_data(worker);
-	service_init(worker->service, &shared->options->local, shared->local,
-	    shared->stop_fd);
-	service_call(worker->service);
 	relay_stream_feed(&worker->relay,
 	    (const uint8_t *)offer->buffer + offer->start, offer->size);
 	return true;
@@ -287,7 +267,6 @@ release_service(struct stream_worker *worker)
 	if (worker->service == NULL)
 		return;
 	service_end(worker->service);
-	object_cache_give(&worker->shared->services, worker->service);
 	worker->service = NULL;
 }
 
@@ -296,18 +275,17 @@ take_service(struct stream_worker *worker)
 {
 	struct transport end = service_take(worker->service);
 
-	worker->local = worker->service->dial.peer;
+	worker->seat->local = worker->service->dial.peer;
 	release_service(worker);
-	worker_warn_of_loop(
-	    worker->session, &worker->local, transport_fd(&worker->relay.data));
+	worker_warn_of_loop(worker->session, &worker->seat->local,
+	    transport_fd(&worker->relay.data));
 	sockopt_hurry(transport_fd(&end));
 	worker->wants_keepalive = true;
-	worker->is_trimmed = false;
 	/* If this process is killed, the service must get a reset and not an
 	 * end of file. */
 	transport_reset(&end);
-	roster_set(
-	    worker->shared->roster, &worker->place, 1, transport_fd(&end));
+	roster_set(worker->shared->roster, &worker->seat->place, 1,
+	    transport_fd(&end));
 	relay_stream_set_end(&worker->relay, end);
 }
 
@@ -323,7 +301,7 @@ fail_service(struct stream_worker *worker)
 }
 
 /* Drive the connection to the service. */
-static void
+STACK_TRIM_APART static void
 tend_service(struct stream_worker *worker)
 {
 	struct service *service = worker->service;
@@ -331,19 +309,19 @@ tend_service(struct stream_worker *worker)
 
 	if (worker->service == NULL)
 		return;
-	if (worker->call_ms != CLOCK_NEVER) {
-		if (now_ms < worker->call_ms)
+	if (worker->seat->call_ms != CLOCK_NEVER) {
+		if (now_ms < worker->seat->call_ms)
 			return;
-		worker->call_ms = CLOCK_NEVER;
+		worker->seat->call_ms = CLOCK_NEVER;
 		service_call(service);
 	}
 	if (!service_step(service))
 		return;
 	if (service_is_connected(service))
 		take_service(worker);
-	else if (service_tries_again(now_ms, worker->start_ms,
+	else if (service_tries_again(now_ms, worker->seat->start_ms,
 		     worker->shared->options->local_retry_ms))
-		worker->call_ms = now_ms + SERVICE_REST_MS;
+		worker->seat->call_ms = now_ms + SERVICE_REST_MS;
 	else
 		fail_service(worker);
 }
@@ -356,8 +334,8 @@ poll_service(
 {
 	if (worker->service == NULL)
 		return 0;
-	*due_ms = clock_earlier(*due_ms, worker->call_ms);
-	if (worker->call_ms != CLOCK_NEVER)
+	*due_ms = clock_earlier(*due_ms, worker->seat->call_ms);
+	if (worker->seat->call_ms != CLOCK_NEVER)
 		return 0;
 	if (worker->service->is_looking_up)
 		*due_ms = clock_earlier(*due_ms, clock_now_ms() + LOOKUP_MS);
@@ -370,8 +348,9 @@ worker_wait_ms(const struct stream_worker *worker, const struct pollfd *slots,
 {
 	int left_ms = clock_left_ms(due_ms);
 
-	if (!worker->is_trimmed && (left_ms == -1 || left_ms > IDLE_MS))
-		return IDLE_MS;
+	if (worker->wants_keepalive &&
+	    (left_ms == -1 || left_ms > IDLE_POLL_MS))
+		return IDLE_POLL_MS;
 	if (left_ms != -1 && left_ms < LOOK_MS)
 		return left_ms;
 	return relay_stream_is_wakeable(slots) && worker->news_fd == -1
@@ -380,44 +359,61 @@ worker_wait_ms(const struct stream_worker *worker, const struct pollfd *slots,
 }
 
 static void
-prepare_for_long_wait(struct stream_worker *worker)
+keep_alive(struct stream_worker *worker)
 {
-	if (worker->wants_keepalive && transport_is_open(&worker->relay.end))
+	worker->wants_keepalive = false;
+	if (transport_is_open(&worker->relay.end))
 		sockopt_set_keepalive(transport_fd(&worker->relay.end),
 		    &sockopt_keepalive_proxied);
-	worker->wants_keepalive = false;
-	stack_trim();
-	worker->is_trimmed = true;
+}
+
+/* The same while the service is dialled, which takes some more slots. A function
+ * of its own, so that they are not on the stack of a thread that waits for
+ * long. */
+STACK_TRIM_APART static int
+poll_with_dial(
+    struct stream_worker *worker, struct pollfd relay_slots[WAIT_SLOTS])
+{
+	struct pollfd slots[SLOTS_MOST];
+	int64_t due_ms = relay_stream_due_ms(&worker->relay);
+	unsigned count = WAIT_SLOTS;
+	int ready;
+
+	memcpy(slots, relay_slots, WAIT_SLOTS * sizeof slots[0]);
+	count += poll_service(worker, slots + WAIT_SLOTS, &due_ms);
+	ready = poll(slots, count, worker_wait_ms(worker, slots, due_ms));
+	memcpy(relay_slots, slots, WAIT_SLOTS * sizeof slots[0]);
+	return ready;
 }
 
 static void
 await_stream_events(
-    struct stream_worker *worker, struct pollfd relay_slots[RELAY_STREAM_SLOTS])
+    struct stream_worker *worker, struct pollfd slots[WAIT_SLOTS])
 {
-	struct pollfd slots[SLOTS_MOST];
-	int64_t due_ms = relay_stream_due_ms(&worker->relay);
-	unsigned count = DIAL_SLOT;
 	int ready;
 
 	relay_stream_poll(&worker->relay, slots);
 	slots[NEWS_SLOT] =
 	    (struct pollfd){.fd = worker->news_fd, .events = POLLIN};
-	count += poll_service(worker, slots + DIAL_SLOT, &due_ms);
-	ready = poll(slots, count, worker_wait_ms(worker, slots, due_ms));
-	if (ready == 0 && !worker->is_trimmed)
-		prepare_for_long_wait(worker);
-	memcpy(relay_slots, slots, RELAY_STREAM_SLOTS * sizeof slots[0]);
+	if (worker->service != NULL)
+		ready = poll_with_dial(worker, slots);
+	else
+		ready = idle_poll(slots, WAIT_SLOTS,
+		    worker_wait_ms(
+			worker, slots, relay_stream_due_ms(&worker->relay)));
+	if (ready == 0 && worker->wants_keepalive)
+		keep_alive(worker);
 	if (ready <= 0)
-		relay_slots[0].revents = relay_slots[1].revents = 0;
+		slots[0].revents = slots[1].revents = 0;
 }
 
-static void
+STACK_TRIM_APART static void
 take_worker_news(struct stream_worker *worker)
 {
 	struct stream_news news;
 
 	if (!stream_directory_take(
-		&worker->shared->streams, &worker->entry, &news))
+		&worker->shared->streams, &worker->seat->entry, &news))
 		return;
 	if (news.is_lost)
 		relay_stream_step(&worker->relay,
@@ -448,7 +444,7 @@ dial_again(struct stream_worker *worker)
 		    (struct stream_event){.kind = STREAM_EVENT_DIAL_FAILED});
 }
 
-static void
+STACK_TRIM_APART static void
 do_worker_actions(struct stream_worker *worker)
 {
 	struct worker_shared *shared = worker->shared;
@@ -474,36 +470,64 @@ note_server_life(struct stream_worker *worker)
 	if (!worker->relay.has_heard)
 		return;
 	worker->relay.has_heard = false;
-	worker->is_trimmed = false;
-	atomic_store_explicit(
-	    &worker->entry.heard_ms, clock_now_ms(), memory_order_relaxed);
+	atomic_store_explicit(&worker->seat->entry.heard_ms, clock_now_ms(),
+	    memory_order_relaxed);
 	if (relay_stream_to_end(&worker->relay) > 0)
 		atomic_store_explicit(
 		    &worker->session->carried, true, memory_order_relaxed);
 }
 
+STACK_TRIM_APART static void
+stop_worker(struct stream_worker *worker)
+{
+	worker->is_stopped = true;
+	relay_stream_step(
+	    &worker->relay, (struct stream_event){.kind = STREAM_EVENT_STOP});
+}
+
+/* Wait for events once, and serve them. */
+static void
+turn_worker(struct stream_worker *worker)
+{
+	struct pollfd slots[WAIT_SLOTS];
+
+	await_stream_events(worker, slots);
+	take_worker_news(worker);
+	if (!worker->is_stopped && roster_interrupted(&worker->seat->place))
+		stop_worker(worker);
+	tend_service(worker);
+	relay_stream_serve(&worker->relay, slots);
+	note_server_life(worker);
+	do_worker_actions(worker);
+}
+
+/* Serve the visitor until the service is connected or has failed. A function of
+ * its own, so that what the dial has on the stack is gone afterwards. */
+STACK_TRIM_APART static void
+reach_local_service(struct stream_worker *worker)
+{
+	const struct worker_shared *shared = worker->shared;
+	struct pollfd slots[WAIT_SLOTS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
+	struct service service;
+
+	service_init(
+	    &service, &shared->options->local, shared->local, shared->stop_fd);
+	service_call(&service);
+	worker->service = &service;
+	tend_service(worker);
+	relay_stream_serve(&worker->relay, slots);
+	do_worker_actions(worker);
+	while (worker->service != NULL && !relay_stream_is_over(&worker->relay))
+		turn_worker(worker);
+	release_service(worker);
+}
+
 static void
 serve_worker(struct stream_worker *worker)
 {
-	struct relay_stream *relay = &worker->relay;
-	struct pollfd slots[RELAY_STREAM_SLOTS] = {{.fd = -1}, {.fd = -1}};
-
-	tend_service(worker);
-	relay_stream_serve(relay, slots);
-	do_worker_actions(worker);
-	while (!relay_stream_is_over(relay)) {
-		await_stream_events(worker, slots);
-		take_worker_news(worker);
-		if (!worker->is_stopped && roster_interrupted(&worker->place)) {
-			worker->is_stopped = true;
-			relay_stream_step(relay,
-			    (struct stream_event){.kind = STREAM_EVENT_STOP});
-		}
-		tend_service(worker);
-		relay_stream_serve(relay, slots);
-		note_server_life(worker);
-		do_worker_actions(worker);
-	}
+	reach_local_service(worker);
+	while (!relay_stream_is_over(&worker->relay))
+		turn_worker(worker);
 }
 
 STACK_TRIM_APART static void
@@ -513,22 +537,23 @@ log_stream(const struct stream_worker *worker)
 	char local[ADDRESS_TEXT_SIZE];
 	const char *ending = ", reset";
 
-	if (worker->local.length == 0)
+	if (worker->seat->local.length == 0)
 		return; /* the reason was logged */
 	if (worker->relay.stream.fate == STREAM_FATE_FINISHED)
 		ending = "";
 	else if (worker->is_stopped)
 		ending = ", cut off by our stop";
 	uuid_print(&worker->relay.id, uuid);
-	address_print(&worker->local, local);
+	address_print(&worker->seat->local, local);
 	log_info("visitor %.8s to %s: %.1f s, %llu bytes in, %llu bytes out%s",
-	    uuid, local, (double)(clock_now_ms() - worker->start_ms) / 1000,
+	    uuid, local,
+	    (double)(clock_now_ms() - worker->seat->start_ms) / 1000,
 	    (unsigned long long)relay_stream_to_end(&worker->relay),
 	    (unsigned long long)relay_stream_from_end(&worker->relay), ending);
 }
 
 /* Leave everywhere, and close what is left. */
-static void
+STACK_TRIM_APART static void
 finish_stream(struct stream_worker *worker)
 {
 	struct worker_shared *shared = worker->shared;
@@ -541,12 +566,11 @@ finish_stream(struct stream_worker *worker)
 	stream_tombstones_put(&shared->tombstones, &worker->relay.id,
 	    fate == STREAM_FATE_UNKNOWN ? STREAM_FATE_GONE : fate,
 	    worker->relay.stream.attempt, false, clock_now_ms());
-	stream_directory_leave(&shared->streams, &worker->entry);
+	stream_directory_leave(&shared->streams, &worker->seat->entry);
 	worker->is_listed = false;
 	worker->data = relay_stream_part(&worker->relay);
 	relay_stream_destroy(&worker->relay);
-	release_service(worker);
-	roster_leave(shared->roster, &worker->place);
+	roster_leave(shared->roster, &worker->seat->place);
 	log_stream(worker);
 }
 
@@ -615,58 +639,67 @@ pass_offer_on(struct stream_worker *worker, const struct offer *offer)
 	return true;
 }
 
-static void
-give_buffer_back(struct offer *offer)
-{
-	buffers_return(offer->buffer);
-	offer->buffer = NULL;
-}
-
-/* Serve an offer. Afterwards the data connection is idle again, or closed. */
-static void
-serve_offer(struct stream_worker *worker, struct offer *offer)
+/* Accept an offer. Returns whether a stream has begun, which is to be served;
+ * if not, the data connection is idle again, or closed. */
+static bool
+accept_offer(struct stream_worker *worker, const struct offer *offer)
 {
 	enum stream_fate fate;
 
 	if (pass_offer_on(worker, offer))
-		return;
+		return false;
 	fate = stream_tombstones_ask(
 	    &worker->shared->tombstones, &offer->open.id, clock_now_ms());
 	if (fate != STREAM_FATE_UNKNOWN) {
 		answer_offer(worker, offer, fate);
-		return;
+		return false;
 	}
-	if (!begin_stream(worker, offer)) {
+	if (begin_stream(worker, offer))
+		return true;
+	transport_close(&worker->data);
+	return false;
+}
+
+/* Read what has arrived on the idle data connection, and accept it. Returns as
+ * accept_offer(). A function of its own, so that what it has on the stack is
+ * gone while the stream is served. */
+STACK_TRIM_APART static bool
+take_offer(struct stream_worker *worker)
+{
+	struct offer offer = {.buffer = NULL};
+	bool begins = false;
+
+	if (read_offer(&worker->data, &offer) == ERROR_NONE)
+		begins = accept_offer(worker, &offer);
+	else
 		transport_close(&worker->data);
-		return;
-	}
-	give_buffer_back(offer);
-	serve_worker(worker);
-	finish_stream(worker);
+	buffers_return(offer.buffer);
+	return begins;
 }
 
 /* Wait for a visitor and serve it. Returns whether the data connection is idle
  * again. */
-STACK_TRIM_APART static bool
+static bool
 serve_once(struct stream_worker *worker)
 {
-	struct worker_session *session = worker->session;
-	struct offer offer = {.buffer = NULL};
-	enum error error = await_offer(worker, &offer);
+	enum error error = await_offer(worker);
 
-	atomic_fetch_sub(&session->spares_now, 1);
-	if (error == ERROR_NONE)
-		serve_offer(worker, &offer);
-	else
+	atomic_fetch_sub(&worker->session->spares_now, 1);
+	if (error) {
 		transport_close(&worker->data);
-	give_buffer_back(&offer);
+	} else if (take_offer(worker)) {
+		serve_worker(worker);
+		finish_stream(worker);
+	}
 	return transport_is_open(&worker->data);
 }
 
 void
-stream_worker_run(struct worker_shared *shared, struct worker_session *session)
+stream_worker_run(struct worker_shared *shared, struct worker_session *session,
+    struct stream_seat *seat)
 {
-	struct stream_worker worker = {.shared = shared, .session = session};
+	struct stream_worker worker = {
+	    .shared = shared, .session = session, .seat = seat};
 
 	worker.data =
 	    open_data(shared, session, MESSAGE_STREAM, PROTOCOL_CONNECT_MS);

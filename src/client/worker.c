@@ -40,8 +40,15 @@
 struct order {
 	struct worker_shared *shared;
 	struct worker_session *session; /* a reference */
-	struct announcement announcement;
-	struct served_visitor visitor;
+	union {
+		/* A visitor that was announced, or of a spare. */
+		struct {
+			struct announcement announcement;
+			struct served_visitor visitor;
+		};
+		/* A data connection that carries streams. */
+		struct stream_seat seat;
+	};
 	/* There is no descriptor for the visitor: turn it away. */
 	bool refuse;
 	/* The worker is a spare: its visitor is not known yet. */
@@ -439,11 +446,6 @@ work_on(void *argument)
 	struct worker_shared *shared = order->shared;
 	struct worker_session *session = order->session;
 
-	if (order->is_spare && session->resume_ms > 0) {
-		object_cache_give(&shared->orders, order);
-		order = NULL;
-		stream_worker_run(shared, session);
-	}
 	while (order != NULL) {
 		struct visit visit;
 		enum error error = approach(order, &visit);
@@ -453,6 +455,21 @@ work_on(void *argument)
 		object_cache_give(&shared->orders, order);
 		order = error ? NULL : order_spare(shared, session, false);
 	}
+	worker_session_release(session);
+	budget_give(shared->options->budget, BUDGET_VISITOR);
+}
+
+/* The same for a data connection that carries streams. A function of its own, as
+ * it has less on the stack. */
+static void
+work_on_streams(void *argument)
+{
+	struct order *order = argument;
+	struct worker_shared *shared = order->shared;
+	struct worker_session *session = order->session;
+
+	stream_worker_run(shared, session, &order->seat);
+	object_cache_give(&shared->orders, order);
 	worker_session_release(session);
 	budget_give(shared->options->budget, BUDGET_VISITOR);
 }
@@ -470,7 +487,11 @@ start_thread(struct order *order)
 	order->refuse = budget_excess(budget, 0) > 0;
 	errno = EMFILE;
 	if (budget_excess(budget, 0) <= REFUSALS_MOST * BUDGET_VISITOR)
-		error = thread_pool_run(shared->threads, work_on, order);
+		error = thread_pool_run(shared->threads,
+		    order->is_spare && order->session->resume_ms > 0
+			? work_on_streams
+			: work_on,
+		    order);
 	if (error)
 		budget_give(budget, BUDGET_VISITOR);
 	return error;
@@ -569,7 +590,6 @@ worker_tidy(struct worker_shared *shared)
 	stream_retain_tidy();
 	thread_pool_tidy(shared->threads);
 	object_cache_tidy(&shared->orders);
-	object_cache_tidy(&shared->services);
 	buffers_tidy();
 	pipes_tidy();
 }

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "client/service.h"
 
 /* Streams that have ended and are remembered, and for how long. */
 #define TOMBSTONES_MOST 16384
@@ -19,7 +18,6 @@ worker_shared_init(struct worker_shared *shared, size_t order_bytes)
 	memset(&shared->failures, 0, sizeof shared->failures);
 	served_visitors_init(&shared->served);
 	object_cache_init(&shared->orders, order_bytes);
-	object_cache_init(&shared->services, sizeof(struct service));
 	stream_directory_init(&shared->streams);
 	stream_outage_init(&shared->outage);
 	shared->latest = NULL;
@@ -35,7 +33,6 @@ worker_shared_destroy(struct worker_shared *shared)
 	stream_tombstones_destroy(&shared->tombstones);
 	stream_outage_destroy(&shared->outage);
 	stream_directory_destroy(&shared->streams);
-	object_cache_destroy(&shared->services);
 	object_cache_destroy(&shared->orders);
 	served_visitors_destroy(&shared->served);
 	lock_destroy(&shared->lock);

@@ -52,7 +52,6 @@ struct worker_shared {
 	struct stream_tombstones tombstones;
 	struct stream_outage outage;
 	struct object_cache orders;
-	struct object_cache services; /* struct service */
 
 	struct lock lock;
 	/* Under lock. */

@@ -5,10 +5,11 @@
 
 #include "os/stack_trim.h"
 
-/* So many bytes below the frame are spared: they are those of this call, and
- * the red zone of the ABI. No signal handler can run there meanwhile, as
- * threads have all signals blocked (thread.h). */
-#define MARGIN 192
+/* So many bytes below the frame address are spared: the frame of stack_trim()
+ * has 16 to 48 of them, by the compiler's options, and the calls in it push
+ * their return address. No signal handler can run there meanwhile, as threads
+ * have all signals blocked (thread.h). */
+#define MARGIN 80
 
 /* The lowest address of this thread's stack; NULL: not known. */
 static _Thread_local void *lowest;

@@ -277,7 +277,8 @@ take_part(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 	if (inward->part_size < whole)
 		return missing;
 	if (whole == STREAM_HEAD_BYTES) {
-		if (stream_frame_decode_head(inward->part, &inward->head)) {
+		if (stream_frame_decode_head(inward->part, &inward->head) ||
+		    payload_of(&inward->head) > STREAM_RESUME_BYTES) {
 			relay_stream_break_data(relay);
 			return missing;
 		}

@@ -1,15 +1,20 @@
 /* relay_outward - from the end socket to frames; see relay_stream.h */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "net/tcp.h"
+#include "os/stack_trim.h"
 #include "relay/relay_stream.h"
 
 /* The most pieces that are filled before they are sent. */
 #define PIECES_MOST (RELAY_STREAM_DATA_MOST / STREAM_PIECE_BYTES)
 /* How long to wait when there is no memory to read into. */
 #define REST_MS 100
+/* How many bytes are staged at most: the largest frame, and two short ones. */
+#define STAGED_MOST                                                            \
+	(STREAM_HEAD_BYTES + STREAM_OPEN_MOST + 2 * STREAM_HEAD_BYTES)
 /* The largest frame that may follow another staged one. */
 #define NEXT_FRAME_BYTES (STREAM_HEAD_BYTES + STREAM_RESET_BYTES)
 /* The staged bytes, and what stream_retain_count() has for the largest DATA. */
@@ -27,12 +32,14 @@ relay_outward_init(struct relay_outward *outward)
 	outward->is_bulk = false;
 	outward->cannot_splice = false;
 	outward->rest_ms = 0;
+	outward->staged = NULL;
 	relay_outward_renew(outward);
 }
 
 void
 relay_outward_destroy(struct relay_outward *outward)
 {
+	relay_outward_renew(outward);
 	stream_retain_destroy(&outward->kept);
 	pipes_return(&outward->pipe, outward->piped == 0);
 }
@@ -40,6 +47,8 @@ relay_outward_destroy(struct relay_outward *outward)
 void
 relay_outward_renew(struct relay_outward *outward)
 {
+	free(outward->staged);
+	outward->staged = NULL;
 	outward->staged_size = 0;
 	outward->staged_sent = 0;
 	outward->left = 0;
@@ -174,6 +183,15 @@ relay_outward_read(struct relay_stream *relay)
 
 /* --- Writing */
 
+static size_t
+encode_open(const struct relay_stream *relay, uint8_t *payload)
+{
+	struct stream_open open = {.resume_ms = 0};
+
+	relay->describe(relay->owner, &open);
+	return stream_frame_encode_open(&open, payload);
+}
+
 /* Encode a frame, except for the bytes of DATA. Returns its length. */
 static size_t
 encode_frame(const struct relay_stream *relay, struct stream_frame *frame,
@@ -185,7 +203,7 @@ encode_frame(const struct relay_stream *relay, struct stream_frame *frame,
 
 	switch (frame->head.type) {
 	case STREAM_OPEN:
-		size = stream_frame_encode_open(relay->open, payload);
+		size = encode_open(relay, payload);
 		frame->head.length = (uint32_t)size;
 		break;
 	case STREAM_RESUME:
@@ -219,7 +237,7 @@ data_most(const struct relay_outward *outward)
 /* Take frames from the stream, up to the first one with bytes. Returns whether
  * there is any. */
 static bool
-stage(struct relay_stream *relay)
+stage(struct relay_stream *relay, uint8_t staged[static STAGED_MOST])
 {
 	struct relay_outward *outward = &relay->outward;
 	int64_t now_ms = clock_now_ms();
@@ -230,11 +248,10 @@ stage(struct relay_stream *relay)
 	while (
 	    outward->left == 0 &&
 	    (outward->staged_size == 0 ||
-		sizeof outward->staged - outward->staged_size >=
-		    NEXT_FRAME_BYTES) &&
+		STAGED_MOST - outward->staged_size >= NEXT_FRAME_BYTES) &&
 	    stream_next(&relay->stream, now_ms, data_most(outward), &frame)) {
 		outward->staged_size += (uint8_t)encode_frame(
-		    relay, &frame, outward->staged + outward->staged_size);
+		    relay, &frame, staged + outward->staged_size);
 		if (frame.head.type == STREAM_DATA) {
 			outward->left = frame.head.length;
 			outward->position = frame.position;
@@ -245,14 +262,14 @@ stage(struct relay_stream *relay)
 
 /* Write the staged bytes and the payload behind them, once. */
 static enum error
-write_staged(struct relay_stream *relay, size_t *sent)
+write_staged(struct relay_stream *relay, uint8_t *staged, size_t *sent)
 {
 	struct relay_outward *outward = &relay->outward;
-	uint8_t *staged = outward->staged + outward->staged_sent;
 	size_t size = (size_t)(outward->staged_size - outward->staged_sent);
 	struct iovec vectors[VECTORS];
 	size_t count = 0;
 
+	staged += outward->staged_sent;
 	/* The head of a single frame is placed in front of its bytes. */
 	if (outward->left > 0 && outward->piped == 0 &&
 	    size == STREAM_HEAD_BYTES && outward->staged_sent == 0) {
@@ -271,7 +288,7 @@ write_staged(struct relay_stream *relay, size_t *sent)
 
 /* Write once. Returns ERROR_AGAIN if nothing more is accepted. */
 static enum error
-write_once(struct relay_stream *relay)
+write_once(struct relay_stream *relay, uint8_t *staged_bytes)
 {
 	struct relay_outward *outward = &relay->outward;
 	size_t staged = (size_t)(outward->staged_size - outward->staged_sent);
@@ -288,7 +305,7 @@ write_once(struct relay_stream *relay)
 		outward->left -= (uint32_t)sent;
 		return error;
 	}
-	error = write_staged(relay, &sent);
+	error = write_staged(relay, staged_bytes, &sent);
 	if (sent < staged) {
 		outward->staged_sent += (uint8_t)sent;
 		return error;
@@ -315,19 +332,57 @@ release(struct relay_stream *relay)
 		pipes_return(&outward->pipe, true);
 }
 
-void
-relay_outward_write(struct relay_stream *relay)
+/* Keep what is staged and not written, for the next call. */
+static void
+keep_staged(struct relay_stream *relay, const uint8_t *staged)
 {
 	struct relay_outward *outward = &relay->outward;
-	enum error error = ERROR_NONE;
 
-	while (transport_is_open(&relay->data) && !outward->blocked &&
-	       (!relay_outward_is_flushed(outward) || stage(relay))) {
-		error = write_once(relay);
+	if (outward->staged_sent == outward->staged_size) {
+		free(outward->staged);
+		outward->staged = NULL;
+		return;
+	}
+	if (outward->staged != NULL)
+		return;
+	outward->staged = malloc(outward->staged_size);
+	if (outward->staged == NULL) {
+		relay_stream_break_data(relay);
+		return;
+	}
+	memcpy(outward->staged, staged, outward->staged_size);
+}
+
+/* A function of its own, so that its array is not on the stack of a thread that
+ * waits. */
+static STACK_TRIM_APART void
+write_frames(struct relay_stream *relay)
+{
+	struct relay_outward *outward = &relay->outward;
+	uint8_t bytes[STAGED_MOST];
+	enum error error;
+
+	while (transport_is_open(&relay->data) && !outward->blocked) {
+		if (relay_outward_is_flushed(outward)) {
+			free(outward->staged);
+			outward->staged = NULL;
+			if (!stage(relay, bytes))
+				break;
+		}
+		error = write_once(
+		    relay, outward->staged != NULL ? outward->staged : bytes);
 		if (error == ERROR_AGAIN)
 			outward->blocked = true;
 		else if (error)
 			relay_stream_break_data(relay);
 	}
+	keep_staged(relay, bytes);
+}
+
+void
+relay_outward_write(struct relay_stream *relay)
+{
+	if (transport_is_open(&relay->data) && !relay->outward.blocked)
+		write_frames(relay);
 	release(relay);
 }

@@ -55,9 +55,8 @@ struct relay_outward {
 	struct stream_retain kept;
 	/* Heads of frames and short payloads that are being written, followed
 	 * by the payload of one DATA: left bytes from position on, in the pipe
-	 * if that is not empty. */
-	uint8_t staged[STREAM_HEAD_BYTES + STREAM_OPEN_MOST +
-		       2 * STREAM_HEAD_BYTES];
+	 * if that is not empty. Between calls: from malloc(), or NULL. */
+	uint8_t *staged;
 	uint8_t staged_size;
 	uint8_t staged_sent;
 	uint32_t left;
@@ -82,8 +81,9 @@ struct relay_inward {
 	uint32_t piped;
 	struct stream_retain held;
 	/* The part of a frame that has arrived: its head and, except for DATA,
-	 * its payload. */
-	uint8_t part[STREAM_HEAD_BYTES + STREAM_OPEN_MOST];
+	 * its payload, of which RESUME has the longest: OPEN never comes
+	 * here. */
+	uint8_t part[STREAM_HEAD_BYTES + STREAM_RESUME_BYTES];
 	uint8_t part_size;
 	/* The DATA that is being read, and how many of its bytes are missing.
 	 * */
@@ -101,8 +101,8 @@ struct relay_stream {
 	/* Set by the owner between stream_init_*() and the first call here. */
 	struct stream stream;
 	struct uuid id;
-	/* Server: the content of OPEN; must live as long as this. */
-	const struct stream_open *open;
+	/* Server: tells the content of OPEN, of which everything is 0 before. */
+	void (*describe)(const void *owner, struct stream_open *open);
 	/* Called before this module closes the end socket or a data connection,
 	 * so that the owner can remove it from where other threads know it. */
 	void (*let_go)(void *owner, bool is_end);
@@ -138,8 +138,8 @@ struct relay_stream {
 	int64_t flush_end_ms;
 };
 
-/* Initialize everything except stream, id, open, let_go, owner and entry, which
- * the owner has set. */
+/* Initialize everything except stream, id, describe, let_go, owner and entry,
+ * which the owner has set. */
 void relay_stream_init(struct relay_stream *relay);
 
 /* Close whatever is open, reset what has not ended well, and release memory. */

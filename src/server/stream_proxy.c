@@ -10,12 +10,11 @@
 #include "base/patience.h"
 #include "base/protocol_times.h"
 #include "net/tcp.h"
+#include "os/idle_poll.h"
 #include "os/stack_trim.h"
 #include "relay/relay_stream.h"
 #include "server/proxy.h"
 
-/* After this long a silence, the thread prepares for a long wait. */
-#define IDLE_MS 200
 /* How often to look for news if nothing wakes the thread. */
 #define LOOK_MS 500
 /* How often to look for an idle data connection when the visitor's first one
@@ -24,6 +23,7 @@
 
 /* A visitor that is being served. On the stack for as long as it stays. */
 struct stream_proxy {
+	struct stream_order *order;
 	struct server_state *server;
 	struct tunnel *tunnel;
 	struct pending_visitor *visitor;
@@ -32,16 +32,12 @@ struct stream_proxy {
 	uint32_t resume_ms;
 
 	struct relay_stream relay;
-	struct stream_open open;
-	struct stream_entry entry;
-	struct roster_entry place;
 	int news_fd;
 	/* When to look for another idle data connection; CLOCK_NEVER. */
 	int64_t offer_ms;
 	bool is_listed;      /* in the directory */
 	bool is_stopped;     /* the stream was informed of the interruption */
 	bool is_interrupted; /* the outage counts it as interrupted */
-	bool is_trimmed;
 };
 
 /* Called before a socket of the stream is closed. */
@@ -52,8 +48,9 @@ leave_visitor_socket(void *owner, bool is_end)
 
 	if (!is_end && proxy->is_listed)
 		proxy->news_fd = stream_directory_watch(&proxy->server->streams,
-		    &proxy->entry, -1, proxy->relay.stream.attempt);
-	roster_set(&proxy->server->active, &proxy->place, is_end ? 0 : 1, -1);
+		    &proxy->order->entry, -1, proxy->relay.stream.attempt);
+	roster_set(
+	    &proxy->server->active, &proxy->order->place, is_end ? 0 : 1, -1);
 }
 
 /* Let other threads wake this one by its new data connection. */
@@ -64,12 +61,11 @@ watch_proxy_data(struct stream_proxy *proxy)
 
 	if (fd == -1)
 		return;
-	roster_set(&proxy->server->active, &proxy->place, 1, fd);
-	stream_directory_watch(&proxy->server->streams, &proxy->entry, fd,
-	    proxy->relay.stream.attempt);
+	roster_set(&proxy->server->active, &proxy->order->place, 1, fd);
+	stream_directory_watch(&proxy->server->streams, &proxy->order->entry,
+	    fd, proxy->relay.stream.attempt);
 	proxy->news_fd = -1;
 	proxy->offer_ms = CLOCK_NEVER;
-	proxy->is_trimmed = false;
 }
 
 static void
@@ -81,15 +77,21 @@ attach_data(struct stream_proxy *proxy, struct transport data,
 		watch_proxy_data(proxy);
 }
 
-static void
-describe(struct stream_proxy *proxy)
+/* How long the stream may be interrupted. */
+static uint32_t
+stream_resume_ms(const struct stream_proxy *proxy)
 {
-	const struct pending_visitor *visitor = proxy->visitor;
+	return proxy->spare.is_local ? 0 : proxy->resume_ms;
+}
 
-	memset(&proxy->open, 0, sizeof proxy->open);
-	proxy->open.id = visitor->uuid;
-	proxy->open.resume_ms = proxy->spare.is_local ? 0 : proxy->resume_ms;
-	proxy->open.visitor = visitor->address;
+static void
+describe_visitor(const void *owner, struct stream_open *open)
+{
+	const struct stream_proxy *proxy = owner;
+
+	open->id = proxy->visitor->uuid;
+	open->resume_ms = proxy->relay.stream.options.resume_ms;
+	open->visitor = proxy->visitor->address;
 }
 
 static struct stream_options
@@ -97,7 +99,7 @@ proxy_options(const struct stream_proxy *proxy)
 {
 	return (struct stream_options){
 	    .role = STREAM_SERVER,
-	    .resume_ms = proxy->open.resume_ms,
+	    .resume_ms = stream_resume_ms(proxy),
 	    .dead_ms = patience_answer_ms(STREAM_DEAD_MS, proxy->rtt_ms),
 	    .offer_ms = patience_taken_ms(proxy->rtt_ms),
 	    .wait_ms =
@@ -108,45 +110,43 @@ proxy_options(const struct stream_proxy *proxy)
 
 /* Create a stream for the visitor, offered on the data connection. Returns
  * false if the server stops. */
-static bool
+STACK_TRIM_APART static bool
 begin(struct stream_proxy *proxy)
 {
 	struct server_state *server = proxy->server;
 	struct pending_visitor *visitor = proxy->visitor;
 	struct relay_stream *relay = &proxy->relay;
 	struct stream_options options;
-	unsigned entered = roster_enter(&server->active, &proxy->place,
+	unsigned entered = roster_enter(&server->active, &proxy->order->place,
 	    transport_fd(&visitor->transport), -1);
 
 	roster_arrive(&server->active);
 	if (entered == 0)
 		return false;
-	describe(proxy);
 	options = proxy_options(proxy);
 	stream_init_server(&relay->stream, &options, clock_now_ms());
-	relay->id = proxy->open.id;
-	relay->open = &proxy->open;
+	relay->id = visitor->uuid;
+	relay->describe = describe_visitor;
 	relay->let_go = leave_visitor_socket;
 	relay->owner = proxy;
-	relay->entry = &proxy->place;
+	relay->entry = &proxy->order->place;
 	relay_stream_init(relay);
 	proxy->news_fd = -1;
 	proxy->offer_ms = CLOCK_NEVER;
 	proxy->is_stopped = false;
 	proxy->is_interrupted = false;
-	proxy->is_trimmed = false;
 	/* If this process is killed, the visitor must get a reset and not an
 	 * end of file. */
 	transport_reset(&visitor->transport);
 	relay_stream_set_end(relay, visitor->transport);
 	visitor->transport = (struct transport)TRANSPORT_INITIALIZER;
-	shares_bind(
-	    &server->shares, &visitor->seat, &server->active, &proxy->place);
-	proxy->entry.id = proxy->open.id;
-	proxy->entry.principal = visitor->principal;
-	proxy->entry.group = proxy->tunnel;
-	atomic_init(&proxy->entry.heard_ms, clock_now_ms());
-	(void)stream_directory_enter(&server->streams, &proxy->entry);
+	shares_bind(&server->shares, &visitor->seat, &server->active,
+	    &proxy->order->place);
+	proxy->order->entry.id = visitor->uuid;
+	proxy->order->entry.principal = visitor->principal;
+	proxy->order->entry.group = proxy->tunnel;
+	atomic_init(&proxy->order->entry.heard_ms, clock_now_ms());
+	(void)stream_directory_enter(&server->streams, &proxy->order->entry);
 	proxy->is_listed = true;
 	attach_data(proxy, proxy->spare.transport,
 	    (struct stream_event){.kind = STREAM_EVENT_IDLE});
@@ -163,8 +163,6 @@ proxy_wait_ms(const struct stream_proxy *proxy, const struct pollfd slots[3])
 	    clock_earlier(relay_stream_due_ms(&proxy->relay), proxy->offer_ms);
 	int left_ms = clock_left_ms(due_ms);
 
-	if (!proxy->is_trimmed && (left_ms == -1 || left_ms > IDLE_MS))
-		return IDLE_MS;
 	if (left_ms != -1 && left_ms < LOOK_MS)
 		return left_ms;
 	return relay_stream_is_wakeable(slots) && proxy->news_fd == -1
@@ -179,23 +177,19 @@ await_proxy_events(struct stream_proxy *proxy, struct pollfd slots[3])
 
 	relay_stream_poll(&proxy->relay, slots);
 	slots[2] = (struct pollfd){.fd = proxy->news_fd, .events = POLLIN};
-	ready = poll(slots, 3, proxy_wait_ms(proxy, slots));
-	if (ready == 0 && !proxy->is_trimmed) {
-		stack_trim();
-		proxy->is_trimmed = true;
-	}
+	ready = idle_poll(slots, 3, proxy_wait_ms(proxy, slots));
 	if (ready <= 0)
 		slots[0].revents = slots[1].revents = slots[2].revents = 0;
 }
 
-static void
+STACK_TRIM_APART static void
 take_proxy_news(struct stream_proxy *proxy)
 {
 	struct stream_news news;
 	struct stream_event event = {.kind = STREAM_EVENT_RESUME};
 
 	if (!stream_directory_take(
-		&proxy->server->streams, &proxy->entry, &news))
+		&proxy->server->streams, &proxy->order->entry, &news))
 		return;
 	if (news.is_unknown)
 		relay_stream_step(&proxy->relay,
@@ -230,7 +224,7 @@ offer_again(struct stream_proxy *proxy)
 	    (struct stream_event){.kind = STREAM_EVENT_IDLE});
 }
 
-static void
+STACK_TRIM_APART static void
 do_proxy_actions(struct stream_proxy *proxy)
 {
 	struct server_state *server = proxy->server;
@@ -264,13 +258,20 @@ note_client_life(struct stream_proxy *proxy)
 	if (!proxy->relay.has_heard)
 		return;
 	proxy->relay.has_heard = false;
-	proxy->is_trimmed = false;
-	atomic_store_explicit(
-	    &proxy->entry.heard_ms, clock_now_ms(), memory_order_relaxed);
+	atomic_store_explicit(&proxy->order->entry.heard_ms, clock_now_ms(),
+	    memory_order_relaxed);
 	if (pulse != NULL &&
 	    !atomic_load_explicit(&pulse->heard, memory_order_relaxed))
 		pulse_beat(pulse);
 	proxy_expect(proxy->server, proxy->visitor, false);
+}
+
+STACK_TRIM_APART static void
+stop_proxy(struct stream_proxy *proxy)
+{
+	proxy->is_stopped = true;
+	relay_stream_step(
+	    &proxy->relay, (struct stream_event){.kind = STREAM_EVENT_STOP});
 }
 
 static void
@@ -284,11 +285,9 @@ serve_proxy(struct stream_proxy *proxy)
 	while (!relay_stream_is_over(relay)) {
 		await_proxy_events(proxy, slots);
 		take_proxy_news(proxy);
-		if (!proxy->is_stopped && roster_interrupted(&proxy->place)) {
-			proxy->is_stopped = true;
-			relay_stream_step(relay,
-			    (struct stream_event){.kind = STREAM_EVENT_STOP});
-		}
+		if (!proxy->is_stopped &&
+		    roster_interrupted(&proxy->order->place))
+			stop_proxy(proxy);
 		relay_stream_serve(relay, slots);
 		note_client_life(proxy);
 		do_proxy_actions(proxy);
@@ -328,19 +327,19 @@ log_stream_end(const struct stream_proxy *proxy)
 
 /* Leave everywhere, and close what is left. If the data connection is idle
  * again, it gets its own place in the budget. */
-static void
+STACK_TRIM_APART static void
 finish(struct stream_proxy *proxy)
 {
 	struct server_state *server = proxy->server;
 
 	if (proxy->is_interrupted)
 		stream_outage_give_up(&server->outage, clock_now_ms());
-	stream_directory_leave(&server->streams, &proxy->entry);
+	stream_directory_leave(&server->streams, &proxy->order->entry);
 	proxy->is_listed = false;
 	proxy->spare.transport = relay_stream_part(&proxy->relay);
 	relay_stream_destroy(&proxy->relay);
 	shares_unbind(&server->shares, &proxy->visitor->seat);
-	roster_leave(&server->active, &proxy->place);
+	roster_leave(&server->active, &proxy->order->place);
 	log_stream_end(proxy);
 	if (transport_is_open(&proxy->spare.transport))
 		budget_force(server->options->budget, BUDGET_SESSION);
@@ -348,7 +347,7 @@ finish(struct stream_proxy *proxy)
 }
 
 /* Returns whether another visitor waits, which is to be served next. */
-static bool
+STACK_TRIM_APART static bool
 take_next(struct stream_proxy *proxy)
 {
 	struct server_state *server = proxy->server;
@@ -374,6 +373,7 @@ run_streams(void *argument)
 	struct stream_order *order = argument;
 	struct server_state *server = order->server;
 	struct stream_proxy proxy = {
+	    .order = order,
 	    .server = server,
 	    .tunnel = order->tunnel,
 	    .visitor = order->visitor,
@@ -382,7 +382,6 @@ run_streams(void *argument)
 	    .resume_ms = order->resume_ms,
 	};
 
-	object_cache_give(&server->stream_orders, order);
 	do {
 		if (begin(&proxy)) {
 			serve_proxy(&proxy);
@@ -392,6 +391,7 @@ run_streams(void *argument)
 			proxy_drop(server, proxy.visitor);
 		}
 	} while (take_next(&proxy));
+	object_cache_give(&server->stream_orders, order);
 	server->tunnels->release(proxy.tunnel);
 }
 

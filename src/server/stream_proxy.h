@@ -10,6 +10,7 @@
 #define REBORE_SERVER_STREAM_PROXY_H
 
 #include "base/error.h"
+#include "net/roster.h"
 #include "net/transport.h"
 #include "server/server_state.h"
 #include "server/spares.h"
@@ -23,6 +24,10 @@ struct stream_order {
 	struct spare spare;
 	uint32_t rtt_ms;
 	uint32_t resume_ms;
+	/* Of the visitor that is being served; not on its thread's stack, of
+	 * which more than a page would be in use otherwise. */
+	struct stream_entry entry;
+	struct roster_entry place;
 };
 
 /*

@@ -77,12 +77,19 @@ options_of(int side, uint32_t resume_ms)
 }
 
 static void
+describe_stream(const void *owner, struct stream_open *open)
+{
+	(void)owner;
+	*open = open_frame;
+}
+
+static void
 init_relay(int side)
 {
 	struct relay_stream *relay = &relays[side];
 
 	relay->id = open_frame.id;
-	relay->open = &open_frame;
+	relay->describe = describe_stream;
 	relay->let_go = let_go;
 	relay->owner = NULL;
 	relay->entry = NULL;
