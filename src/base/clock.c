@@ -47,14 +47,14 @@ clock_suspended_ms(void)
 int
 clock_left_ms(int64_t deadline_ms)
 {
-	int64_t left_ms;
+	int64_t now_ms = clock_now_ms();
 
 	if (deadline_ms == CLOCK_NEVER)
 		return -1;
-	left_ms = deadline_ms - clock_now_ms();
-	if (left_ms < 0)
+	if (deadline_ms <= now_ms)
 		return 0;
-	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+	return deadline_ms - now_ms > INT_MAX ? INT_MAX
+	                                      : (int)(deadline_ms - now_ms);
 }
 
 int64_t

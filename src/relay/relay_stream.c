@@ -28,6 +28,7 @@ relay_stream_init(struct relay_stream *relay)
 	relay->passes_end = false;
 	relay->is_end_over = false;
 	relay->has_parted = false;
+	relay->has_greeting = false;
 	relay->flush_end_ms = CLOCK_NEVER;
 	relay->connections = relay->stream.connection;
 	relay_outward_init(&relay->outward);
@@ -161,6 +162,7 @@ relay_stream_attach(struct relay_stream *relay, struct transport data,
 	}
 	close_data(relay);
 	relay->data = data;
+	relay->has_greeting = true;
 }
 
 /* --- Waiting */
@@ -229,6 +231,8 @@ relay_stream_due_ms(const struct relay_stream *relay)
 {
 	int64_t due_ms = stream_due_ms(&relay->stream, !relay->outward.blocked);
 
+	if (relay->has_greeting)
+		return INT64_MIN;
 	if (relay->outward.rest_ms != 0)
 		due_ms = clock_earlier(due_ms, relay->outward.rest_ms);
 	return clock_earlier(due_ms, relay->flush_end_ms);
@@ -319,6 +323,7 @@ relay_stream_serve(
 	short data = slots[RELAY_STREAM_DATA].revents;
 	bool more = true;
 
+	relay->has_greeting = false;
 	look_at_end(relay, end);
 	look_at_data(relay, data);
 	for (int i = 0; i < ROUNDS && more && !relay->stream.ended; i++)

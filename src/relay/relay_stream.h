@@ -132,6 +132,9 @@ struct relay_stream {
 	 * has closed the end socket, or no longer wants one. */
 	bool passes_end;
 	bool is_end_over;
+	/* A data connection was attached, and its first frame is to be
+	 * written. */
+	bool has_greeting;
 	/* The stream has parted from the data connection. If the last frame is
 	 * not written by flush_end_ms, the connection is closed. */
 	bool has_parted;

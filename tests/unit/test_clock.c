@@ -63,6 +63,7 @@ START_TEST(a_deadline_that_has_passed_leaves_nothing)
 	ck_assert_int_eq(clock_left_ms(now_ms - 100000), 0);
 	ck_assert_int_eq(clock_left_ms(0), 0);
 	ck_assert_int_eq(clock_left_ms(-1), 0);
+	ck_assert_int_eq(clock_left_ms(INT64_MIN), 0);
 }
 END_TEST
 
