@@ -11,6 +11,7 @@
 
 #include "base/escape.h"
 #include "base/secret.h"
+#include "base/u32.h"
 #include "options_suggest.h"
 #include "options_table.h"
 #include "os/path.h"
@@ -484,6 +485,10 @@ complete_server(struct options_work *work)
 		memcpy(server->tunnels_link, server->control_link,
 		    sizeof server->tunnels_link);
 	}
+	/* It makes no sense to keep a visitor for longer than its port. */
+	if (work->origins[OPTIONS_ROW_RESUME] == OPTIONS_FROM_DEFAULT)
+		server->resume_ms =
+		    u32_min(server->lease_ms, OPTIONS_RESUME_MOST_S * 1000);
 	if (work->result == OPTIONS_RUN)
 		address_set_port(&server->control, work->control_port);
 }

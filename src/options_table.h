@@ -14,6 +14,9 @@
 #include "config.h"
 #include "options.h"
 
+/* The longest --resume. */
+#define OPTIONS_RESUME_MOST_S 3600
+
 /* Rows of options_rows, in the order of --help. */
 enum options_id {
 	OPTIONS_ROW_LOCAL_PORT,

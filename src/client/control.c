@@ -290,6 +290,19 @@ tend_streams(struct standing *standing)
 	stream_outage_log(&workers->outage, clock_now_ms());
 }
 
+/* Open the data connections that the server asks for, and tell it how many there
+ * is no room for. */
+static void
+dial_more(struct standing *standing, unsigned count)
+{
+	struct message full = {.kind = MESSAGE_FULL};
+
+	full.as.count =
+	    worker_dial(standing->control->workers, standing->session, count);
+	if (full.as.count > 0)
+		(void)channel_put(&standing->current->channel, &full);
+}
+
 /* Process a message, other than Announce and Bye. */
 static void
 handle(struct standing *standing, const struct message *message)
@@ -308,8 +321,7 @@ handle(struct standing *standing, const struct message *message)
 		    &message->as.announcement);
 		break;
 	case MESSAGE_DIAL:
-		worker_dial(
-		    control->workers, standing->session, message->as.count);
+		dial_more(standing, message->as.count);
 		break;
 	case MESSAGE_LOST:
 		if (!stream_directory_lose(&control->workers->streams,

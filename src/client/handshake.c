@@ -369,6 +369,7 @@ say_hello(struct handshake *handshake)
 	};
 	if (handshake->options->spares > 0)
 		who.as.announce.can |= MESSAGE_CAN_SPARE | MESSAGE_CAN_KEY;
+	who.as.announce.spares = handshake->options->spares;
 	who.as.announce.resume_ms = handshake->options->resume_ms;
 	if (who.as.announce.resume_ms > 0)
 		who.as.announce.can |=

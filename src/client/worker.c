@@ -427,8 +427,9 @@ order_spare(
 	unsigned wanted = atomic_load(&session->spares_wanted);
 	struct order *order = NULL;
 
-	if (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
-	    !budget_is_ample(shared->options->budget))
+	if (!anyway &&
+	    (clock_now_ms() < atomic_load(&session->spares_rest_ms) ||
+		!budget_is_ample(shared->options->budget)))
 		return NULL;
 	if (atomic_fetch_add(&session->spares_now, 1) < wanted || anyway)
 		order = create_order(shared, session, NULL);
@@ -474,24 +475,31 @@ work_on_streams(void *argument)
 	budget_give(shared->options->budget, BUDGET_VISITOR);
 }
 
-/* Give the order to a thread, if there may be one more. */
+static bool
+carries_streams(const struct order *order)
+{
+	return order->is_spare && order->session->resume_ms > 0;
+}
+
+/* Give the order to a thread, if there may be one more. An announced visitor may
+ * be beyond the limit, as it is turned away by its thread. Returns an error with
+ * errno. */
 static enum error
 start_thread(struct order *order)
 {
 	struct worker_shared *shared = order->shared;
 	struct budget *budget = shared->options->budget;
+	unsigned most_excess =
+	    carries_streams(order) ? 0 : REFUSALS_MOST * BUDGET_VISITOR;
 	enum error error = ERROR_RESOURCES;
 
 	if (!budget_force(budget, BUDGET_VISITOR))
 		pipes_shed();
 	order->refuse = budget_excess(budget, 0) > 0;
 	errno = EMFILE;
-	if (budget_excess(budget, 0) <= REFUSALS_MOST * BUDGET_VISITOR)
+	if (budget_excess(budget, 0) <= most_excess)
 		error = thread_pool_run(shared->threads,
-		    order->is_spare && order->session->resume_ms > 0
-			? work_on_streams
-			: work_on,
-		    order);
+		    carries_streams(order) ? work_on_streams : work_on, order);
 	if (error)
 		budget_give(budget, BUDGET_VISITOR);
 	return error;
@@ -570,18 +578,22 @@ worker_tend_spares(struct worker_shared *shared, struct worker_session *session)
 			return;
 }
 
-void
+unsigned
 worker_dial(struct worker_shared *shared, struct worker_session *session,
     unsigned count)
 {
-	unsigned most = atomic_load(&session->spares_most);
+	unsigned opened = 0;
 
-	if (session->resume_ms == 0 || most == 0)
-		return;
+	if (session->resume_ms == 0 || atomic_load(&session->spares_most) == 0)
+		return 0;
+	errno = ENOMEM;
 	/* Beyond what is wanted: they have a visitor at once. */
-	for (unsigned i = 0; i < count && i < most; i++)
-		if (!start_spare(shared, session, true))
-			return;
+	while (opened < count && start_spare(shared, session, true))
+		opened++;
+	if (opened < count)
+		worker_warn_of_failure(shared,
+		    errno == EMFILE ? limit_reason(shared) : strerror(errno));
+	return count - opened;
 }
 
 void

@@ -40,9 +40,11 @@ void worker_grant_spares(struct worker_shared *shared,
 void worker_tend_spares(
     struct worker_shared *shared, struct worker_session *session);
 
-/* The server asks for so many more data connections. */
-void worker_dial(struct worker_shared *shared, struct worker_session *session,
-    unsigned count);
+/* The server asks for so many more data connections, each for a visitor that
+ * waits. Returns how many of them are not opened because descriptors, memory or
+ * threads are short, which is logged. */
+unsigned worker_dial(struct worker_shared *shared,
+    struct worker_session *session, unsigned count);
 
 /* Release memory that is left from a flood of visitors. To be called now and
  * then. */

@@ -31,6 +31,9 @@
 /* A visitor that has waited for a data connection for so long makes the client
  * open more: a short one ends sooner, and its data connection serves again. */
 #define GROW_MS 5
+/* After so long without a visitor the client has as many idle data connections
+ * as it wants, and no more. */
+#define QUIET_MS 4000
 /* Data connections that were asked for and have not come are not waited for any
  * longer. */
 #define ASKED_MS 1000
@@ -129,8 +132,30 @@ has_waiting_room(struct door *door)
 	return true;
 }
 
-/* Serve a visitor on an idle data connection that carries streams, if there is
- * one. */
+static void
+give_spare_back(struct door *door, struct spare *spare)
+{
+	if (spares_return(door->spares, spare))
+		return;
+	transport_close(&spare->transport);
+	budget_give(door->server->options->budget, BUDGET_SESSION);
+}
+
+/* Serve a visitor on an idle data connection that carries streams. If there is
+ * no thread for it, turn it away. */
+static void
+start_stream(
+    struct door *door, struct pending_visitor *visitor, struct spare *spare)
+{
+	if (stream_proxy_start(door->server, door->tunnel, visitor, spare,
+		door->link->rtt_ms, link_resume_ms(door->link)) == ERROR_NONE)
+		return;
+	warn_of_visitor(door, "visitor turned away", strerror(errno));
+	give_spare_back(door, spare);
+	proxy_drop(door->server, visitor);
+}
+
+/* The same, if there is an idle data connection. */
 static bool
 offer_stream(struct door *door, struct pending_visitor *visitor)
 {
@@ -138,14 +163,8 @@ offer_stream(struct door *door, struct pending_visitor *visitor)
 
 	if (!spares_take(door->spares, &spare))
 		return false;
-	if (stream_proxy_start(door->server, door->tunnel, visitor, &spare,
-		door->link->rtt_ms, link_resume_ms(door->link)) == ERROR_NONE)
-		return true;
-	if (!spares_return(door->spares, &spare)) {
-		transport_close(&spare.transport);
-		budget_give(door->server->options->budget, BUDGET_SESSION);
-	}
-	return false;
+	start_stream(door, visitor, &spare);
+	return true;
 }
 
 /* Give a visitor to a spare, if there is one. */
@@ -169,10 +188,7 @@ offer_to_spare(struct door *door, struct pending_visitor *visitor)
 		return true;
 	}
 	/* No buffer is free. The spare can wait for one; the visitor cannot. */
-	if (!spares_return(door->spares, &spare)) {
-		transport_close(&spare.transport);
-		budget_give(server->options->budget, BUDGET_SESSION);
-	}
+	give_spare_back(door, &spare);
 	return false;
 }
 
@@ -240,6 +256,7 @@ welcome(struct door *door, int fd, const struct address *address)
 	}
 	sockopt_prepare_accepted(fd);
 	door->is_useful = true;
+	door->visitor_ms = visitor->arrived_ms;
 	log_visitor(visitor);
 	if (offer_to_spare(door, visitor))
 		return;
@@ -262,8 +279,7 @@ static void
 ask_for_more(struct door *door)
 {
 	struct message message = {.kind = MESSAGE_DIAL};
-	unsigned waiting =
-	    pending_count(&door->server->pending, &door->visitors);
+	unsigned waiting = door_count(door) + atomic_load(&door->seeking);
 	int64_t now_ms = clock_now_ms();
 
 	if (waiting == 0) {
@@ -287,6 +303,22 @@ ask_for_more(struct door *door)
 	link_put(door->link, &message);
 }
 
+/* The client has no room for visitors that wait: drop as many. */
+static void
+drop_refused(struct door *door)
+{
+	struct pending_visitor *visitor;
+
+	for (; door->link->refused > 0; door->link->refused--) {
+		if (door->asked > 0)
+			door->asked--;
+		visitor = pending_expire(
+		    &door->server->pending, &door->visitors, CLOCK_NEVER);
+		if (visitor != NULL)
+			drop_visitor(door, visitor, "the client has no room");
+	}
+}
+
 /* Serve visitors that wait on idle data connections. */
 static void
 start_streams(struct door *door)
@@ -294,7 +326,6 @@ start_streams(struct door *door)
 	struct pending *pending = &door->server->pending;
 	struct pending_visitor *visitor;
 	struct spare spare;
-	bool is_served;
 
 	while (door_count(door) > 0 && spares_take(door->spares, &spare)) {
 		if (door->asked > 0)
@@ -302,21 +333,13 @@ start_streams(struct door *door)
 		/* A drain must not miss it once it has left pending. */
 		roster_expect(&door->server->active);
 		visitor = pending_expire(pending, &door->visitors, CLOCK_NEVER);
-		is_served = visitor != NULL &&
-		            stream_proxy_start(door->server, door->tunnel,
-				visitor, &spare, door->link->rtt_ms,
-				link_resume_ms(door->link)) == ERROR_NONE;
-		roster_arrive(&door->server->active);
-		if (is_served)
-			continue;
 		if (visitor != NULL)
-			proxy_drop(door->server, visitor);
-		if (!spares_return(door->spares, &spare)) {
-			transport_close(&spare.transport);
-			budget_give(
-			    door->server->options->budget, BUDGET_SESSION);
-		}
+			start_stream(door, visitor, &spare);
+		else
+			give_spare_back(door, &spare);
+		roster_arrive(&door->server->active);
 	}
+	drop_refused(door);
 	ask_for_more(door);
 }
 
@@ -414,10 +437,16 @@ door_sweep(struct door *door)
 	door->sweep_ms = now_ms + SWEEP_MS;
 	/* With a client connected, serving a visitor shows whether it has
 	 * left. */
-	if (door->link != NULL)
-		spares_sweep(door->spares);
-	else
+	if (door->link == NULL) {
 		drop_those_who_left(door);
+		return;
+	}
+	spares_sweep(door->spares);
+	/* Only the server closes idle data connections that carry streams: a
+	 * client that did so could close one on which OPEN is on its way. */
+	if (link_resume_ms(door->link) > 0 &&
+	    now_ms - door->visitor_ms > QUIET_MS)
+		spares_trim(door->spares, door->link->who.spares);
 }
 
 void
@@ -515,6 +544,15 @@ door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
 		accept_visitors(door);
 	if (door->rest_ms != 0 && clock_now_ms() >= door->rest_ms)
 		door->rest_ms = 0;
+}
+
+void
+door_seek(struct door *door, bool seeks)
+{
+	if (seeks)
+		atomic_fetch_add(&door->seeking, 1);
+	else
+		atomic_fetch_sub(&door->seeking, 1);
 }
 
 struct pending_visitor *

@@ -11,6 +11,7 @@
 #define REBORE_SERVER_DOOR_H
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,10 +43,12 @@ struct door {
 	struct pulse *pulse;
 	/* Until when no visitor is accepted; 0: accept now. */
 	int64_t rest_ms;
-	int64_t sweep_ms; /* when to look for those who have left */
+	int64_t sweep_ms;   /* when to look for those who have left */
+	int64_t visitor_ms; /* when the last visitor came */
 	/* The client was asked for so many data connections that have not come,
 	 * at that time; when to ask for more, 0: none are missing. */
 	unsigned asked;
+	atomic_uint seeking; /* door_seek() */
 	int64_t asked_ms;
 	int64_t grow_ms;
 	/* No silent visitor was found; search again at this time. */
@@ -120,6 +123,11 @@ bool door_readmit(struct door *door, struct pending_visitor *visitor);
 /* Returns the visitor that has waited longest, which is the caller's, or NULL.
  * Threads: any, until the tunnel ends. */
 struct pending_visitor *door_take_visitor(struct door *door);
+
+/* A visitor that has lost its data connection before the client took it seeks
+ * another one, or does so no longer: the client is asked for one as for a
+ * visitor that waits. Threads: any, until door_destroy(). */
+void door_seek(struct door *door, bool seeks);
 
 /* Returns how many visitors wait. Threads: any, until the tunnel ends. */
 unsigned door_count(const struct door *door);

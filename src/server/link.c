@@ -142,6 +142,9 @@ take_message(struct link *link, const struct message *message)
 		stream_directory_disown(&link->server->streams,
 		    &message->as.uuid, link_principal(link));
 		return LINK_NOTHING;
+	case MESSAGE_FULL:
+		link->refused += message->as.count;
+		return LINK_NOTHING;
 	case MESSAGE_BYE:
 		link->reason = "the client says goodbye";
 		return LINK_BYE;

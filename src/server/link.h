@@ -44,6 +44,9 @@ struct link {
 	 * too. */
 	bool announced;
 	struct message_announce who;
+	/* Data connections that the client has refused to open; for the door
+	 * to take. */
+	unsigned refused;
 	int64_t heard_ms;
 	int64_t heartbeat_ms;   /* when the next one is due */
 	uint32_t rtt_ms;        /* as of the last heartbeat; 0: not known */

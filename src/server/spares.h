@@ -76,7 +76,7 @@ bool spares_reuse(struct spares *spares, const struct spare *spare);
 /* Whether spares of this session are accepted. */
 bool spares_has_session(struct spares *spares, uint32_t session);
 
-/* Close the oldest, down to so many. */
+/* Close the oldest, down to so many. Threads: any. */
 void spares_trim(struct spares *spares, unsigned most);
 
 /* Close those that their client has closed. */

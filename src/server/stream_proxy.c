@@ -53,6 +53,14 @@ leave_visitor_socket(void *owner, bool is_end)
 	    &proxy->server->active, &proxy->order->place, is_end ? 0 : 1, -1);
 }
 
+static void
+stop_seeking(struct stream_proxy *proxy)
+{
+	if (proxy->offer_ms != CLOCK_NEVER)
+		proxy->server->tunnels->seek(proxy->tunnel, false);
+	proxy->offer_ms = CLOCK_NEVER;
+}
+
 /* Let other threads wake this one by its new data connection. */
 static void
 watch_proxy_data(struct stream_proxy *proxy)
@@ -65,7 +73,7 @@ watch_proxy_data(struct stream_proxy *proxy)
 	stream_directory_watch(&proxy->server->streams, &proxy->order->entry,
 	    fd, proxy->relay.stream.attempt);
 	proxy->news_fd = -1;
-	proxy->offer_ms = CLOCK_NEVER;
+	stop_seeking(proxy);
 }
 
 static void
@@ -97,13 +105,16 @@ describe_visitor(const void *owner, struct stream_open *open)
 static struct stream_options
 proxy_options(const struct stream_proxy *proxy)
 {
+	const struct server_options *options = proxy->server->options;
+
 	return (struct stream_options){
 	    .role = STREAM_SERVER,
 	    .resume_ms = stream_resume_ms(proxy),
 	    .dead_ms = patience_answer_ms(STREAM_DEAD_MS, proxy->rtt_ms),
 	    .offer_ms = patience_taken_ms(proxy->rtt_ms),
-	    .wait_ms =
-		patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * proxy->rtt_ms),
+	    /* A client that is there answers at once. If it is not, that is
+	     * noticed first, and then the visitor waits for it. */
+	    .wait_ms = options->client_timeout_ms + options->hold_ms,
 	    .window_most = stream_window_most(proxy->rtt_ms, 0),
 	};
 }
@@ -212,6 +223,8 @@ offer_again(struct stream_proxy *proxy)
 	struct server_state *server = proxy->server;
 	struct spare spare;
 
+	if (proxy->offer_ms == CLOCK_NEVER)
+		server->tunnels->seek(proxy->tunnel, true);
 	proxy->offer_ms = clock_now_ms() + OFFER_MS;
 	/* Whatever silenced this data connection has silenced older ones as
 	 * well. */
@@ -332,6 +345,7 @@ finish(struct stream_proxy *proxy)
 {
 	struct server_state *server = proxy->server;
 
+	stop_seeking(proxy);
 	if (proxy->is_interrupted)
 		stream_outage_give_up(&server->outage, clock_now_ms());
 	stream_directory_leave(&server->streams, &proxy->order->entry);

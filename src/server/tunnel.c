@@ -297,6 +297,14 @@ take_spare(struct tunnel *tunnel, struct spare *spare)
 	return spares_take(&tunnel->spares, spare);
 }
 
+static void
+seek_spare(struct tunnel *tunnel, bool seeks)
+{
+	door_seek(&tunnel->door, seeks);
+	if (seeks)
+		wakeup_send(&tunnel->wakeup);
+}
+
 static struct pending_visitor *
 next_visitor(struct tunnel *tunnel, const struct spare *spare)
 {
@@ -392,6 +400,7 @@ const struct tunnel_calls tunnel_calls = {
     .readmit = readmit,
     .condemn_spares = condemn_spares,
     .take_spare = take_spare,
+    .seek = seek_spare,
     .next_visitor = next_visitor,
     .reuse = reuse_spare,
     .say_lost = say_lost,

@@ -34,6 +34,10 @@ struct tunnel_calls {
 	/* Take an idle data connection. Returns false when there is none. */
 	bool (*take_spare)(struct tunnel *tunnel, struct spare *spare);
 
+	/* A visitor that was not taken seeks another data connection, or does
+	 * so no longer. */
+	void (*seek)(struct tunnel *tunnel, bool seeks);
+
 	/* Returns a visitor that waits for a data connection such as this one,
 	 * whose session still is that of the tunnel; or NULL. It is the
 	 * caller's. */

@@ -35,6 +35,7 @@ static const struct kind {
     [MESSAGE_STREAM] = {"Stream", PAYLOAD_UUID},
     [MESSAGE_RESUME] = {"Resume", PAYLOAD_UUID},
     [MESSAGE_NO_STREAM] = {"NoStream", PAYLOAD_UUID},
+    [MESSAGE_FULL] = {"Full", PAYLOAD_COUNT},
     [MESSAGE_HELLO] = {"Hello", PAYLOAD_PORT},
     [MESSAGE_ANNOUNCE] = {"Announce", PAYLOAD_ANNOUNCE},
     [MESSAGE_BYE] = {"Bye", PAYLOAD_BYE},

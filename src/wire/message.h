@@ -29,6 +29,7 @@ enum message_kind {
 	MESSAGE_STREAM,       /* uuid: the key; ours, not bore's */
 	MESSAGE_RESUME,       /* uuid: the key; ours, not bore's */
 	MESSAGE_NO_STREAM,    /* uuid: of a stream; ours, not bore's */
+	MESSAGE_FULL,         /* count; ours, not bore's */
 	/* Both ways */
 	MESSAGE_HELLO,    /* port */
 	MESSAGE_ANNOUNCE, /* announce; ours, not bore's */

@@ -21,7 +21,7 @@ enum message_ability {
 	MESSAGE_CAN_STREAM = 16,
 };
 
-/* The most data connections that one Dial asks for. */
+/* The most data connections that one Dial asks for, or one Full refuses. */
 #define MESSAGE_DIAL_MOST 64
 
 /* Who a peer is, beyond what bore's protocol says. */
@@ -36,6 +36,8 @@ struct message_announce {
 	struct uuid process;
 	/* A server: what it grants. */
 	uint32_t lease_ms;
+	/* A server: how many it grants; a client with MESSAGE_CAN_STREAM: how
+	 * many are to stay when no visitors come. */
 	uint32_t spares;
 	/* A server: identifies this control connection; for Spare. */
 	bool has_key;

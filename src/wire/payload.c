@@ -202,6 +202,9 @@ payload_write_announce(const struct message_announce *announce)
 	if ((announce->can & MESSAGE_CAN_STREAM) != 0)
 		json_object_set_new(object, "resume_ms",
 		    json_integer((json_int_t)announce->resume_ms));
+	if ((announce->can & MESSAGE_CAN_STREAM) != 0 && announce->has_instance)
+		json_object_set_new(object, "spares",
+		    json_integer((json_int_t)announce->spares));
 	return object;
 }
 

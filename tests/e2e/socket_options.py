@@ -2,7 +2,7 @@
 """Every socket has TCP_NODELAY and the keepalive of its kind: 30 s, 10 s, 3 on control, 25 s, 15 s, 4 on both proxied, or as --keepalive says."""
 import socket
 
-from harness import Scene, ask, skip, visit
+from harness import Scene, ask, eventually, skip, visit
 
 TCP_RTO_MAX_MS = 44  # linux/tcp.h
 
@@ -51,6 +51,9 @@ with Scene() as scene:
         skip("pidfd_getfd() is not allowed here")
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"
+        # Keepalive of the service's socket is set when it pauses for the first time
+        eventually(lambda: all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for sock in client.sockets()),
+                   "every socket of the client has keepalive")
         # control; data and local, data and visitor
         check(client, server.control_port, [CONTROL, PROXIED, PROXIED])
         check(server, server.control_port, [CONTROL, PROXIED, PROXIED])

@@ -64,6 +64,7 @@ is_same(const struct message *a, const struct message *b)
 		return uuid_equal(
 		    &a->as.announcement.uuid, &b->as.announcement.uuid);
 	case MESSAGE_DIAL:
+	case MESSAGE_FULL:
 		return a->as.count == b->as.count;
 	case MESSAGE_LOST:
 		return a->as.lost.attempt == b->as.lost.attempt &&

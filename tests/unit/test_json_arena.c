@@ -61,6 +61,7 @@ make(enum message_kind kind)
 		message.as.bye.retry_ms = UINT32_MAX;
 		break;
 	case MESSAGE_DIAL:
+	case MESSAGE_FULL:
 		message.as.count = MESSAGE_DIAL_MOST;
 		break;
 	case MESSAGE_LOST:

@@ -42,11 +42,12 @@ kind_of(const char *name)
 	    MESSAGE_ACCEPT, MESSAGE_HELLO, MESSAGE_CHALLENGE, MESSAGE_HEARTBEAT,
 	    MESSAGE_CONNECTION, MESSAGE_ERROR, MESSAGE_ANNOUNCE, MESSAGE_BYE,
 	    MESSAGE_SPARE, MESSAGE_TAKEN, MESSAGE_STREAM, MESSAGE_RESUME,
-	    MESSAGE_NO_STREAM, MESSAGE_DIAL, MESSAGE_LOST, MESSAGE_UNKNOWN};
+	    MESSAGE_NO_STREAM, MESSAGE_FULL, MESSAGE_DIAL, MESSAGE_LOST,
+	    MESSAGE_UNKNOWN};
 	static const char *const names[] = {"Authenticate", "Accept", "Hello",
 	    "Challenge", "Heartbeat", "Connection", "Error", "Announce", "Bye",
-	    "Spare", "Taken", "Stream", "Resume", "NoStream", "Dial", "Lost",
-	    "unknown"};
+	    "Spare", "Taken", "Stream", "Resume", "NoStream", "Full", "Dial",
+	    "Lost", "unknown"};
 
 	for (size_t i = 0; i < SUITE_LENGTH(names); i++)
 		if (strcmp(names[i], name) == 0)
@@ -202,6 +203,7 @@ assert_payload(const struct message *is, const char *payload)
 		ck_assert_str_eq(is->as.announcement.tunnel, "");
 		break;
 	case MESSAGE_DIAL:
+	case MESSAGE_FULL:
 		ck_assert_uint_eq(is->as.count, strtoul(payload, NULL, 10));
 		break;
 	case MESSAGE_LOST:
@@ -234,7 +236,7 @@ make(enum message_kind kind, const char *payload)
 		made.as.announce = announce_of(payload);
 	else if (kind == MESSAGE_BYE)
 		made.as.bye = bye_of(payload);
-	else if (kind == MESSAGE_DIAL)
+	else if (kind == MESSAGE_DIAL || kind == MESSAGE_FULL)
 		made.as.count = (unsigned)strtoul(payload, NULL, 10);
 	else if (kind == MESSAGE_LOST)
 		made.as.lost = lost_of(payload);

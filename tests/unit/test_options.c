@@ -278,6 +278,24 @@ START_TEST(times_of_the_server_are_stored_in_milliseconds)
 }
 END_TEST
 
+START_TEST(connections_outlive_their_path_as_long_as_a_port_is_kept)
+{
+	clear_environment();
+	assert_runs("rebore server");
+	ck_assert_uint_eq(config.server.resume_ms, 30000);
+	assert_runs("rebore server --lease 7");
+	ck_assert_uint_eq(config.server.resume_ms, 7000);
+	assert_runs("rebore server --lease 86400");
+	ck_assert_uint_eq(config.server.resume_ms, 3600000);
+	assert_runs("rebore server --lease 7 --resume 0");
+	ck_assert_uint_eq(config.server.resume_ms, 0);
+	assert_runs("rebore server --resume 3600 --lease 7");
+	ck_assert_uint_eq(config.server.resume_ms, 3600000);
+	assert_runs("rebore local 8000 --to host");
+	ck_assert_uint_eq(config.client.resume_ms, 30000);
+}
+END_TEST
+
 START_TEST(help_and_version_win_over_what_comes_later)
 {
 	static const struct {
@@ -871,6 +889,7 @@ SUITE_MAIN("options", a_client_without_options_has_the_defaults,
     options_of_reconnection_are_read_up_to_their_bounds,
     options_of_a_server_are_read, options_of_the_log_and_the_process_are_read,
     a_command_finds_the_values_of_both_commands_in_its_own,
+    connections_outlive_their_path_as_long_as_a_port_is_kept,
     times_of_the_server_are_stored_in_milliseconds,
     help_and_version_win_over_what_comes_later,
     an_error_names_option_value_and_what_is_allowed,
