@@ -63,26 +63,72 @@ struct stream_worker {
 
 /* --- The idle data connection */
 
+/* Let the stop, or the end of the session, interrupt what waits for this data
+ * connection. Returns false if there is one already. */
+static bool
+enter_new_data(struct stream_worker *worker, struct worker_session *session,
+    enum message_kind kind, int fd)
+{
+	struct roster_entry *place = &worker->seat->place;
+
+	if (kind == MESSAGE_STREAM)
+		return roster_enter(&session->spares, place, fd, -1) > 0;
+	/* The entry of the stream, which has lost its data connection. */
+	roster_set(worker->shared->roster, place, 0, fd);
+	return !roster_interrupted(place);
+}
+
+static void
+leave_new_data(struct stream_worker *worker, struct worker_session *session,
+    enum message_kind kind)
+{
+	struct roster_entry *place = &worker->seat->place;
+
+	if (kind == MESSAGE_STREAM)
+		roster_leave(&session->spares, place);
+	else
+		roster_set(worker->shared->roster, place, 0, -1);
+}
+
+/* Prove the secret on a new data connection, and say what it is for. */
+static enum error
+introduce_data(struct stream_worker *worker, struct worker_session *session,
+    enum message_kind kind, struct data_connection *connection)
+{
+	const struct message what = {.kind = kind, .as.uuid = session->key};
+	enum error error = ERROR_STOPPED;
+
+	if (!enter_new_data(
+		worker, session, kind, transport_fd(&connection->transport))) {
+		if (kind != MESSAGE_STREAM)
+			leave_new_data(worker, session, kind);
+		return error;
+	}
+	error = data_connection_authenticate(connection);
+	if (error == ERROR_NONE)
+		error = data_connection_say(connection, &what);
+	leave_new_data(worker, session, kind);
+	return roster_interrupted(&worker->seat->place) ? ERROR_STOPPED : error;
+}
+
 /* Open a data connection, and say what it is for. Returns no transport on
  * failure. */
 STACK_TRIM_APART static struct transport
-open_data(struct worker_shared *shared, struct worker_session *session,
+open_data(struct stream_worker *worker, struct worker_session *session,
     enum message_kind kind, uint32_t timeout_ms)
 {
-	const struct message what = {.kind = kind, .as.uuid = session->key};
 	struct data_connection connection;
 	struct transport data = TRANSPORT_INITIALIZER;
 	struct dial none;
 	enum error error;
 
 	dial_none(&none);
-	data_connection_init(&connection, &session->server, shared->stop_fd);
+	data_connection_init(
+	    &connection, &session->server, worker->shared->stop_fd);
 	data_connection_dial(&connection, timeout_ms);
 	error = data_connection_wait(&connection, &none);
 	if (error == ERROR_NONE)
-		error = data_connection_authenticate(&connection);
-	if (error == ERROR_NONE)
-		error = data_connection_say(&connection, &what);
+		error = introduce_data(worker, session, kind, &connection);
 	if (error == ERROR_NONE) {
 		data = connection.transport;
 		connection.transport = (struct transport)TRANSPORT_INITIALIZER;
@@ -433,7 +479,7 @@ dial_again(struct stream_worker *worker)
 {
 	struct worker_session *session = worker_latest_session(worker->shared);
 	struct transport data = open_data(
-	    worker->shared, session, MESSAGE_RESUME, PROTOCOL_CONNECT_AGAIN_MS);
+	    worker, session, MESSAGE_RESUME, PROTOCOL_CONNECT_AGAIN_MS);
 
 	worker_session_release(session);
 	if (transport_is_open(&data))
@@ -576,13 +622,6 @@ finish_stream(struct stream_worker *worker)
 
 /* --- An offer */
 
-static void
-forget_worker_socket(void *owner, bool is_end)
-{
-	(void)owner;
-	(void)is_end;
-}
-
 /* Answer OPEN for a stream that has ended. */
 static void
 answer_offer(struct stream_worker *worker, const struct offer *offer,
@@ -593,12 +632,18 @@ answer_offer(struct stream_worker *worker, const struct offer *offer,
 	struct pollfd slots[RELAY_STREAM_SLOTS] = {{.fd = -1}, {.fd = -1}};
 	struct relay_stream *relay = &worker->relay;
 
+	worker->is_listed = false;
+	if (!roster_enter(worker->shared->roster, &worker->seat->place,
+		transport_fd(&worker->data), -1)) {
+		transport_close(&worker->data);
+		return;
+	}
 	stream_init_answer(
 	    &relay->stream, &options, fate, 0, 1, clock_now_ms());
 	relay->id = offer->open.id;
-	relay->let_go = forget_worker_socket;
-	relay->owner = NULL;
-	relay->entry = NULL;
+	relay->let_go = leave_stream_socket;
+	relay->owner = worker;
+	relay->entry = &worker->seat->place;
 	relay_stream_init(relay);
 	relay_stream_begin(relay, worker->data);
 	relay_stream_feed(
@@ -612,6 +657,7 @@ answer_offer(struct stream_worker *worker, const struct offer *offer,
 	}
 	worker->data = relay_stream_part(relay);
 	relay_stream_destroy(relay);
+	roster_leave(worker->shared->roster, &worker->seat->place);
 }
 
 /* If a thread serves the stream already, pass the data connection on to it.
@@ -702,7 +748,7 @@ stream_worker_run(struct worker_shared *shared, struct worker_session *session,
 	    .shared = shared, .session = session, .seat = seat};
 
 	worker.data =
-	    open_data(shared, session, MESSAGE_STREAM, PROTOCOL_CONNECT_MS);
+	    open_data(&worker, session, MESSAGE_STREAM, PROTOCOL_CONNECT_MS);
 	if (!transport_is_open(&worker.data)) {
 		atomic_fetch_sub(&session->spares_now, 1);
 		atomic_store(

@@ -32,6 +32,8 @@
 /* How much of the budget's reserve connections to the control port may take
  * before silent ones are closed: room.h makes up for it. */
 #define OVER_MOST 4
+/* RESUME with its head. */
+#define RESUME_FRAME_BYTES (STREAM_HEAD_BYTES + STREAM_RESUME_BYTES)
 
 /* What a connection has turned out to be. */
 struct role {
@@ -55,6 +57,9 @@ struct session {
 	bool ignored; /* its answer was not examined */
 	/* The key that it authenticated with; NULL: none. */
 	struct keyring_key *key;
+	/* What RESUME said, and what was read behind it. */
+	struct stream_resume resume;
+	struct stream_news news;
 };
 
 static void
@@ -62,6 +67,8 @@ release_peer(struct session *session)
 {
 	struct server_state *server = session->server;
 
+	free(session->news.rest);
+	session->news.rest = NULL;
 	transport_close(&session->transport);
 	keyring_release(&server->keys, session->key);
 	session->key = NULL;
@@ -386,29 +393,40 @@ is_local(const struct session *session)
 		   address_same_host(&own, &session->address));
 }
 
-/* Read the RESUME that follows. What was read behind it is copied to news. */
+/* Copy what was read of the frames behind the message: as much of RESUME as is
+ * there, and what follows it. */
 static enum error
-hear_resume(struct session *session, struct stream_resume *resume,
-    struct stream_news *news)
+split_rest(struct session *session, uint8_t bytes[static RESUME_FRAME_BYTES],
+    size_t *got)
 {
-	uint8_t bytes[STREAM_HEAD_BYTES + STREAM_RESUME_BYTES];
-	int64_t deadline_ms = clock_now_ms() + session->patience_ms;
-	enum error error = ERROR_NONE;
-	struct stream_head head;
+	struct stream_news *news = &session->news;
 	const char *early;
 	size_t size;
-	size_t got;
 
 	early = channel_rest(&session->channel, &size);
-	got = size < sizeof bytes ? size : sizeof bytes;
-	memcpy(bytes, early, got);
-	news->rest_size = size - got;
-	if (news->rest_size > 0) {
-		news->rest = malloc(news->rest_size);
-		if (news->rest == NULL)
-			return ERROR_MEMORY;
-		memcpy(news->rest, early + got, news->rest_size);
-	}
+	*got = size < RESUME_FRAME_BYTES ? size : RESUME_FRAME_BYTES;
+	memcpy(bytes, early, *got);
+	news->rest_size = size - *got;
+	if (news->rest_size == 0)
+		return ERROR_NONE;
+	news->rest = malloc(news->rest_size);
+	if (news->rest == NULL)
+		return ERROR_MEMORY;
+	memcpy(news->rest, early + *got, news->rest_size);
+	return ERROR_NONE;
+}
+
+/* Read the frame RESUME, which belongs to the message Resume: before it has
+ * come, it is not known what the connection is for. */
+static enum error
+hear_resume(struct session *session)
+{
+	uint8_t bytes[RESUME_FRAME_BYTES];
+	int64_t deadline_ms = clock_now_ms() + session->patience_ms;
+	struct stream_head head;
+	size_t got;
+	enum error error = split_rest(session, bytes, &got);
+
 	while (got < sizeof bytes && error == ERROR_NONE) {
 		size_t more;
 
@@ -424,8 +442,8 @@ hear_resume(struct session *session, struct stream_resume *resume,
 	if (error == ERROR_NONE && head.type != STREAM_RESUME)
 		error = ERROR_PROTOCOL;
 	return error ? error
-	             : stream_frame_decode_resume(
-			   bytes + STREAM_HEAD_BYTES, head.length, resume);
+	             : stream_frame_decode_resume(bytes + STREAM_HEAD_BYTES,
+			   head.length, &session->resume);
 }
 
 /* Give the connection to the stream that goes on there. Ends the session. */
@@ -433,24 +451,19 @@ static void
 be_resumed(struct session *session)
 {
 	struct server_state *server = session->server;
-	struct stream_news news = {.data = session->transport};
-	struct stream_resume resume;
+	struct stream_news *news = &session->news;
 
-	if (hear_resume(session, &resume, &news) != ERROR_NONE) {
-		free(news.rest);
-		release_peer(session);
-		return;
-	}
-	news.attempt = resume.attempt;
-	news.place = resume.place;
-	if (stream_directory_bring(&server->streams, &resume.id,
-		keyring_principal(session->key), &news)) {
+	news->data = session->transport;
+	news->attempt = session->resume.attempt;
+	news->place = session->resume.place;
+	if (stream_directory_bring(&server->streams, &session->resume.id,
+		keyring_principal(session->key), news)) {
 		/* Its descriptor is charged to the visitor. */
 		session->transport = (struct transport)TRANSPORT_INITIALIZER;
+		news->rest = NULL;
 	} else {
-		free(news.rest);
-		stream_proxy_answer(server, session->transport, &resume);
-		session->transport = (struct transport)TRANSPORT_INITIALIZER;
+		stream_proxy_answer(
+		    server, &session->transport, &session->resume);
 	}
 	release_peer(session);
 }
@@ -482,13 +495,27 @@ be_server_spare(struct session *session, const struct uuid *key)
 	release_peer(session);
 }
 
+static bool
+names_role(const struct session *session, const struct message *message)
+{
+	switch (message->kind) {
+	case MESSAGE_HELLO:
+	case MESSAGE_ACCEPT:
+	case MESSAGE_SPARE:
+		return true;
+	case MESSAGE_STREAM:
+	case MESSAGE_RESUME:
+		return session->server->options->resume_ms > 0;
+	default:
+		return false;
+	}
+}
+
 /* Whether a connection may begin with this message; if not, it is refused. */
 static bool
 is_role(struct session *session, const struct message *message)
 {
-	if (message->kind == MESSAGE_HELLO || message->kind == MESSAGE_ACCEPT ||
-	    message->kind == MESSAGE_SPARE || message->kind == MESSAGE_STREAM ||
-	    message->kind == MESSAGE_RESUME)
+	if (names_role(session, message))
 		return true;
 	notices_tell(&session->server->notices, NOTICE_BEGAN_WITH,
 	    session->source, "%s dropped: it began with %s", session->peer,
@@ -525,13 +552,39 @@ play_role(
 	}
 }
 
+/* Learn what the connection is for. While this waits, the connection may be
+ * interrupted to make room. Returns whether the session goes on; if not, its
+ * peer has been refused or dropped. */
+static bool
+learn_role(struct session *session, struct message *message)
+{
+	enum error error = hear_role(session, message);
+	bool is_resume = false;
+
+	if (error == ERROR_NONE && !crowd_interrupted(&session->entry)) {
+		if (!is_role(session, message))
+			return false;
+		is_resume = message->kind == MESSAGE_RESUME;
+	}
+	if (is_resume)
+		error = hear_resume(session);
+	if (crowd_interrupted(&session->entry))
+		log_debug("%s dropped to make room", session->peer);
+	else if (is_resume && error)
+		notices_tell(&session->server->notices, NOTICE_BROKEN,
+		    session->source, "%s dropped: no frame RESUME: %s",
+		    session->peer, error_text(error));
+	else if (error)
+		reject_peer(session, error);
+	return error == ERROR_NONE && !crowd_interrupted(&session->entry);
+}
+
 /* Ends the session. */
 static void
 converse(struct session *session, struct role *role)
 {
 	struct server_state *server = session->server;
 	struct message message;
-	enum error error;
 	bool goes_on;
 	bool made_room;
 
@@ -545,20 +598,11 @@ converse(struct session *session, struct role *role)
 		server_state_warn_shed(server,
 		    "too many connections have said nothing yet; the oldest "
 		    "of the source that has most is dropped");
-	error = hear_role(session, &message);
-	goes_on = !crowd_interrupted(&session->entry);
-	if (!goes_on)
-		log_debug("%s dropped to make room", session->peer);
-	else if (error)
-		/* May be interrupted to make room while it waits. */
-		reject_peer(session, error);
-	else
-		goes_on = is_role(session, &message);
+	goes_on = learn_role(session, &message);
 	crowd_leave(&server->silent, &session->entry);
 	/* Check again: a connection interrupted at the last moment was not read
 	 * to its end. */
-	if (goes_on && error == ERROR_NONE &&
-	    !crowd_interrupted(&session->entry))
+	if (goes_on && !crowd_interrupted(&session->entry))
 		play_role(session, &message, role);
 	else
 		release_peer(session);

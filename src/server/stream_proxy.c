@@ -439,37 +439,19 @@ stream_proxy_start(struct server_state *server, struct tunnel *tunnel,
 	return error;
 }
 
-static void
-forget_proxy_socket(void *owner, bool is_end)
-{
-	(void)owner;
-	(void)is_end;
-}
-
 void
-stream_proxy_answer(struct server_state *server, struct transport data,
+stream_proxy_answer(struct server_state *server, struct transport *data,
     const struct stream_resume *resume)
 {
-	const struct stream_options options = {.role = STREAM_SERVER,
-	    .resume_ms = server->options->resume_ms,
-	    .dead_ms = STREAM_DEAD_MS,
-	    .window_most = STREAM_WINDOW_LEAST};
-	struct pollfd slots[RELAY_STREAM_SLOTS] = {{.fd = -1}, {.fd = -1}};
-	struct relay_stream relay = {
-	    .id = resume->id, .let_go = forget_proxy_socket};
-	enum stream_fate fate = stream_tombstones_ask(
-	    &server->tombstones, &resume->id, clock_now_ms());
+	struct stream_head head = {.type = STREAM_GONE};
+	uint8_t bytes[STREAM_HEAD_BYTES];
+	size_t sent;
 
-	stream_init_answer(
-	    &relay.stream, &options, fate, resume->attempt, 1, clock_now_ms());
-	relay_stream_init(&relay);
-	relay_stream_begin(&relay, data);
-	relay_stream_serve(&relay, slots);
-	while (!relay_stream_is_over(&relay)) {
-		relay_stream_poll(&relay, slots);
-		poll(slots, RELAY_STREAM_SLOTS,
-		    clock_left_ms(relay_stream_due_ms(&relay)));
-		relay_stream_serve(&relay, slots);
-	}
-	relay_stream_destroy(&relay);
+	if (stream_tombstones_ask(&server->tombstones, &resume->id,
+		clock_now_ms()) == STREAM_FATE_FINISHED)
+		head.type = STREAM_FINISHED;
+	stream_frame_encode_head(&head, bytes);
+	/* If it does not arrive, the client asks again. */
+	(void)transport_write(data, bytes, sizeof bytes, &sent);
+	transport_close(data);
 }

@@ -42,12 +42,9 @@ enum error stream_proxy_start(struct server_state *server,
     struct tunnel *tunnel, struct pending_visitor *visitor,
     const struct spare *spare, uint32_t rtt_ms, uint32_t resume_ms);
 
-/*
- * Answer RESUME for a stream that does not exist: tell the client how it has
- * ended. Waits for the client for a few seconds at most, and closes the data
- * connection.
- */
-void stream_proxy_answer(struct server_state *server, struct transport data,
+/* Answer RESUME for a stream that does not exist: tell the client how it has
+ * ended, and close the data connection. Does not wait. */
+void stream_proxy_answer(struct server_state *server, struct transport *data,
     const struct stream_resume *resume);
 
 #endif

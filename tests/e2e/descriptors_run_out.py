@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """With 64 descriptors, server and client shed a flood, say so once in a while, do not spin, and serve afterwards."""
 import time
+import uuid
 
 from harness import PATIENCE, Scene, Took, ask, echoes, eventually, flood, need, parallel, visit, within
 
@@ -24,14 +25,19 @@ def said_once_in_a_while(process, pattern, at_most):
 with Scene() as scene:
     service_port = scene.echo_service()
 
-    def control_flood():
-        """200 silent connections to the control port, which hold what they can get"""
-        server = scene.server(launcher=FEW, name="server-silent")
-        client = scene.client(service_port, server, name="client-silent")
+    def control_flood(name, *messages):
+        """200 connections to the control port that say no more than these messages, and hold what they can get"""
+        server = scene.server(launcher=FEW, name=f"server-{name}")
+        client = scene.client(service_port, server, name=f"client-{name}")
         port = client.public_port()
         with visit(port) as visitor:
             assert ask(visitor, b"before") == b"before"
             peers = [scene.connect(server) for _ in range(200)]
+            for peer in peers:
+                try:
+                    peer.send(*messages)
+                except ConnectionError:
+                    pass  # it has made room
             # The proxied connection and its tunnel are no part of the flood, and a newcomer is served in spite of it
             assert ask(visitor, b"during") == b"during"
             with Took() as took:
@@ -123,4 +129,5 @@ with Scene() as scene:
         said_once_in_a_while(server, SYSTEM_TEXT, 3)
         assert client.count("connection lost") == 0
 
-    parallel(control_flood, visitor_flood, client_flood, tunnel_flood)
+    parallel(lambda: control_flood("silent"), lambda: control_flood("resume", {"Resume": str(uuid.uuid4())}),
+             visitor_flood, client_flood, tunnel_flood)

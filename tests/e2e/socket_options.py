@@ -15,6 +15,12 @@ def keepalive(sock):
                  for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT))
 
 
+def has_keepalive(client):
+    """Wait until it has: keepalive of the service's socket is set when it pauses for the first time."""
+    eventually(lambda: all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for sock in client.sockets()),
+               "every socket of the client has keepalive")
+
+
 def check_retransmission(sock):
     try:
         longest_ms = sock.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS)
@@ -51,9 +57,7 @@ with Scene() as scene:
         skip("pidfd_getfd() is not allowed here")
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"
-        # Keepalive of the service's socket is set when it pauses for the first time
-        eventually(lambda: all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for sock in client.sockets()),
-                   "every socket of the client has keepalive")
+        has_keepalive(client)
         # control; data and local, data and visitor
         check(client, server.control_port, [CONTROL, PROXIED, PROXIED])
         check(server, server.control_port, [CONTROL, PROXIED, PROXIED])
@@ -67,6 +71,7 @@ with Scene() as scene:
     client = scene.client(scene.echo_service(), server, name="client-with-spares")
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"
+        has_keepalive(client)
         kinds = [keepalive(sock) for sock in client.sockets()]
         assert kinds.count(CONTROL) == 1 and kinds.count(PROXIED) >= 3, kinds
 
@@ -75,6 +80,7 @@ with Scene() as scene:
     client = scene.client(scene.echo_service(), server, "--keepalive", 20, name="client-keepalive")
     with visit(client.public_port()) as visitor:
         assert ask(visitor, b"x") == b"x"
+        has_keepalive(client)
         for process, expected in ((server, (3, 3, 4)), (client, (20, 15, 4))):
             kinds = [keepalive(sock) for sock in process.sockets()]
             assert kinds.count(CONTROL) == 1 and kinds.count(expected) == len(kinds) - 1 >= 3, (process.name, kinds)
