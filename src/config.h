@@ -26,6 +26,8 @@ struct config {
 	enum config_command command;
 	/* Visitors at a time; 0: as many as memory is there for. */
 	unsigned max_visitors;
+	/* The most MiB that streams keep; 0: by the memory that there is. */
+	unsigned stream_memory_mib;
 	/* A proxied connection that is idle is asked so early. */
 	unsigned keepalive_s;
 	/* Complete for CONFIG_LOCAL, but for the budget and the

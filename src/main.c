@@ -439,6 +439,17 @@ count_visitors(uint64_t memory)
 	return visitors < VISITORS_MOST ? (unsigned)visitors : VISITORS_MOST;
 }
 
+/* Returns how many bytes streams may keep. */
+static uint64_t
+stream_bytes(const struct config *config, uint64_t memory)
+{
+	if (config->stream_memory_mib > 0)
+		return (uint64_t)config->stream_memory_mib << 20;
+	return memory / STREAMS_SHARE < STREAMS_BYTES_MOST
+	           ? memory / STREAMS_SHARE
+	           : STREAMS_BYTES_MOST;
+}
+
 /* Peers that open connections and read nothing must not use up the memory: only
  * part of it may be lent for bytes in flight, and the number of visitors is
  * limited. */
@@ -450,9 +461,7 @@ share_memory(struct config *config)
 
 	buffers_limit(memory / BUFFERS_SHARE);
 	pipes_limit(memory / PIPES_SHARE);
-	stream_retain_limit(memory / STREAMS_SHARE < STREAMS_BYTES_MOST
-				? memory / STREAMS_SHARE
-				: STREAMS_BYTES_MOST);
+	stream_retain_limit(stream_bytes(config, memory));
 	log_debug("there is memory for %u visitors", visitors);
 	if (config->max_visitors > 0)
 		visitors = config->max_visitors;

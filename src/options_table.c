@@ -93,6 +93,20 @@ set_seconds(
 	return true;
 }
 
+/* In KiB, stored in bytes, so that row->max must be small enough. */
+static bool
+set_kilobytes(
+    struct options_work *work, const struct options_row *row, const char *text)
+{
+	uint32_t *target = target_of(work, row);
+	uint32_t number;
+
+	if (!parse_number(row, text, &number))
+		return false;
+	*target = number * 1024;
+	return true;
+}
+
 static bool
 set_path(
     struct options_work *work, const struct options_row *row, const char *text)
@@ -494,6 +508,23 @@ const struct options_row options_rows[OPTIONS_ROW_COUNT] = {
 	.set = set_seconds,
 	.target = TARGET(client.resume_ms),
 	.server_target = TARGET(server.resume_ms)},
+    [OPTIONS_ROW_WINDOW] = {.name = "window",
+	.argument = "KIB",
+	.min = 64,
+	.max = 262144,
+	.help = "of a stream; default: by distance",
+	.commands = BOTH,
+	.set = set_kilobytes,
+	.target = TARGET(client.window),
+	.server_target = TARGET(server.window)},
+    [OPTIONS_ROW_STREAM_MEMORY] = {.name = "stream-memory",
+	.argument = "MIB",
+	.min = 1,
+	.max = 1048576,
+	.help = "to keep bytes; default: by memory",
+	.commands = BOTH,
+	.set = set_number,
+	.target = TARGET(stream_memory_mib)},
     [OPTIONS_ROW_DRAIN] = {.name = "drain",
 	.argument = "SECONDS",
 	.fallback = "0",

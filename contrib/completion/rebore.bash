@@ -3,14 +3,14 @@
 
 # From the table of options; tests/check_completions.sh writes it
 # local
-_rebore_local=" --local-host --to --port --secret --secret-file --auth-retry --no-reconnect --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --resume --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+_rebore_local=" --local-host --to --port --secret --secret-file --auth-retry --no-reconnect --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --resume --window --stream-memory --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of local
 # server
-_rebore_server=" --min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-visitors --keepalive --resume --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
+_rebore_server=" --min-port --max-port --secret --secret-file --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-visitors --keepalive --resume --window --stream-memory --drain --state-file --verbose --quiet --log-format --syslog --daemon --pid-file --help --version"
 # end of server
 _rebore_files=" --secret-file --state-file --pid-file "
 _rebore_hosts=" --local-host -l --to -t "
-_rebore_values=" --port -p --min-port --max-port --secret -s --auth-retry --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --resume --drain "
+_rebore_values=" --port -p --min-port --max-port --secret -s --auth-retry --bind-addr --bind-tunnels --control-port --client-timeout --lease --hold --max-waiting --max-retries --max-reconnect-delay --heartbeat-timeout --local-retry --spares --max-visitors --keepalive --resume --window --stream-memory --drain "
 _rebore_of_FORMAT="text json"
 _rebore_of_FACILITY="auth cron daemon user local0 local1 local2 local3 local4 local5 local6 local7"
 # End of the table

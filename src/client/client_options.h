@@ -37,6 +37,8 @@ struct client_options {
 	unsigned spares;
 	/* How long a proxied connection may be interrupted; 0: not at all. */
 	uint32_t resume_ms;
+	/* The largest window of a stream in bytes; 0: by its round trip. */
+	uint32_t window;
 	/* The process's budget, and how many visitors and spares there may be.
 	 * */
 	struct budget *budget;

@@ -250,7 +250,8 @@ worker_options(const struct stream_worker *worker, uint32_t resume_ms)
 	    .role = STREAM_CLIENT,
 	    .resume_ms = resume_ms,
 	    .dead_ms = patience_answer_ms(STREAM_DEAD_MS, rtt_ms),
-	    .window_most = stream_window_most(rtt_ms, 0),
+	    .window_most =
+		stream_window_most(rtt_ms, worker->shared->options->window),
 	};
 }
 

@@ -26,6 +26,8 @@ struct server_options {
 	unsigned lease_ms;
 	/* How long a proxied connection may be interrupted; 0: not at all. */
 	uint32_t resume_ms;
+	/* The largest window of a stream in bytes; 0: by its round trip. */
+	uint32_t window;
 	/* How long visitors wait for an absent client, ... */
 	unsigned hold_ms;
 	/* ... and how many of them for each client. */

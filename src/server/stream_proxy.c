@@ -115,7 +115,7 @@ proxy_options(const struct stream_proxy *proxy)
 	    /* A client that is there answers at once. If it is not, that is
 	     * noticed first, and then the visitor waits for it. */
 	    .wait_ms = options->client_timeout_ms + options->hold_ms,
-	    .window_most = stream_window_most(proxy->rtt_ms, 0),
+	    .window_most = stream_window_most(proxy->rtt_ms, options->window),
 	};
 }
 
