@@ -53,6 +53,9 @@ struct attempt_end {
 	bool caught_up;
 	/* On ATTEMPT_REFUSED: there is another secret to try. */
 	bool has_other_secret;
+	/* Connections of visitors are interrupted, and wait for the next
+	 * one. */
+	bool interrupts;
 };
 
 /* Returns whether the tunnel was up before this outcome. Cannot be told from

@@ -346,6 +346,7 @@ add_facts(struct client *client, struct attempt_end *end)
 	if (end->outcome == ATTEMPT_PORT_TAKEN)
 		end->caught_up =
 		    identity_catch_up(&client->identity, end->known_attempt);
+	end->interrupts = stream_outage_count(&client->workers.outage) > 0;
 	if (end->caught_up)
 		log_warning("the state file is older than what the server "
 			    "knows of us; going on from there");

@@ -12,6 +12,9 @@
 /* Lower bound of that delay, however short the lease is: room for a spread
  * above RECONNECT_LEAST_MS. */
 #define CAP_LEAST_MS 200u
+/* The cap while connections of visitors are interrupted, which end after
+ * --resume. */
+#define INTERRUPTED_CAP_MS 1000u
 /* Longest delay after a short session: the server may be back at any moment,
  * unless it ends one short session after another. */
 #define LEASE_CAP_MS 2000u
@@ -215,7 +218,8 @@ judge(struct reconnect *reconnect, const struct attempt_end *end,
  * that sends nonsense from being tried all the time.
  */
 static uint32_t
-longest(const struct reconnect *reconnect, int64_t now_ms)
+longest(const struct reconnect *reconnect, const struct attempt_end *end,
+    int64_t now_ms)
 {
 	uint32_t most_ms = reconnect->rules.cap_ms;
 
@@ -226,6 +230,8 @@ longest(const struct reconnect *reconnect, int64_t now_ms)
 		most_ms = u32_max(reconnect->lease_ms / 4,
 		    reconnect->hasty > HASTY_MOST ? HASTY_CAP_MS
 						  : LEASE_CAP_MS);
+	if (end->interrupts)
+		most_ms = u32_min(most_ms, INTERRUPTED_CAP_MS);
 	/* backoff applies the cap, if that is lower */
 	return u32_max(most_ms, CAP_LEAST_MS);
 }
@@ -265,9 +271,9 @@ delay_after(struct reconnect *reconnect, const struct attempt_end *end,
 	if (is_bye)
 		delay_ms = delay_of_bye(reconnect, end->retry_ms, random);
 	if (!at_once && (!is_bye || reconnect->hasty > HASTY_MOST))
-		delay_ms =
-		    u32_max(delay_ms, backoff_next_within(&reconnect->backoff,
-					  longest(reconnect, now_ms), random));
+		delay_ms = u32_max(
+		    delay_ms, backoff_next_within(&reconnect->backoff,
+				  longest(reconnect, end, now_ms), random));
 	return u32_max(delay_ms, RECONNECT_LEAST_MS);
 }
 

@@ -52,6 +52,26 @@ next(struct attempt_end end, int64_t now_ms)
 	return delay(&end, now_ms, MIDDLE);
 }
 
+START_TEST(delays_are_short_while_connections_are_interrupted)
+{
+	struct attempt_end end = failed;
+
+	start();
+	for (int i = 0; i < 6; i++)
+		next(failed, 1);
+	end.interrupts = true;
+	for (int i = 0; i < 6; i++) {
+		ck_assert_uint_eq(delay(&end, 1, 0), 600);
+		ck_assert_uint_eq(delay(&end, 1, UINT32_MAX), 999);
+	}
+	/* Of the law of all others, only the cap has changed. */
+	start();
+	ck_assert_uint_eq(next(end, 1), 800);
+	end.interrupts = false;
+	ck_assert_uint_eq(next(end, 1), 1600);
+}
+END_TEST
+
 START_TEST(without_a_lease_delays_double)
 {
 	static const uint32_t expected[] = {
@@ -567,7 +587,8 @@ START_TEST(a_server_cannot_make_us_spin)
 }
 END_TEST
 
-SUITE_MAIN("reconnect", without_a_lease_delays_double,
+SUITE_MAIN("reconnect", delays_are_short_while_connections_are_interrupted,
+    without_a_lease_delays_double,
     within_the_lease_of_a_good_session_two_seconds_are_the_most,
     within_a_lease_delays_are_spread, a_lower_cap_stays,
     bytes_make_a_session_a_good_one, a_flapping_server_meets_growing_delays,
