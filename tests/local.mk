@@ -210,11 +210,13 @@ fault_tests = \
 	%D%/faults/server_faults.py \
 	%D%/faults/state_files.py \
 	%D%/faults/streams.py \
+	%D%/faults/streams_at_random.py \
 	%D%/faults/stops.py \
 	%D%/faults/uplinks.py
 # What takes longer: contrib/runtests --full runs them
 full_tests = \
 	%D%/faults/full_path.py \
+	%D%/faults/full_real_streams.py \
 	%D%/faults/full_server.py \
 	%D%/faults/full_uplinks.py
 
