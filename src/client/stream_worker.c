@@ -588,7 +588,7 @@ log_stream(const struct stream_worker *worker)
 		return; /* the reason was logged */
 	if (worker->relay.stream.fate == STREAM_FATE_FINISHED)
 		ending = "";
-	else if (worker->is_stopped)
+	else if (roster_interrupted(&worker->seat->place))
 		ending = ", cut off by our stop";
 	uuid_print(&worker->relay.id, uuid);
 	address_print(&worker->seat->local, local);

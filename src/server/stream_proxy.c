@@ -314,10 +314,12 @@ ending_of(const struct stream_proxy *proxy)
 {
 	if (shares_is_sent_away(&proxy->visitor->seat))
 		return ", cut off for others";
-	if (proxy->is_stopped)
-		return ", cut off by our stop";
-	return proxy->relay.stream.fate == STREAM_FATE_FINISHED ? ""
-	                                                        : ", reset";
+	if (proxy->relay.stream.fate == STREAM_FATE_FINISHED)
+		return "";
+	/* The stop may have broken the data connection before it was seen. */
+	return roster_interrupted(&proxy->order->place)
+	           ? ", cut off by our stop"
+	           : ", reset";
 }
 
 STACK_TRIM_APART static void

@@ -276,6 +276,7 @@ settle_end(struct stream *stream)
 	stream->phase = STREAM_OVER;
 	stream->fate = STREAM_FATE_FINISHED;
 	stream->last = STREAM_BYE;
+	go_on(stream); /* if it was interrupted, nothing is lost */
 	ask_for(stream, STREAM_DO_CLOSE_END);
 	if (!has_connection(stream) && !stream->last_heard) {
 		ask_for(stream, STREAM_DO_BURY);
