@@ -548,6 +548,14 @@ turn_worker(struct stream_worker *worker)
 	do_worker_actions(worker);
 }
 
+/* Whether the visitor is to be served on. One that is asked to end has said RESET
+ * in its last turn, and does not wait for the answer. */
+static bool
+goes_on(const struct stream_worker *worker)
+{
+	return !relay_stream_is_over(&worker->relay) && !worker->is_stopped;
+}
+
 /* Serve the visitor until the service is connected or has failed. A function of
  * its own, so that what the dial has on the stack is gone afterwards. */
 STACK_TRIM_APART static void
@@ -564,7 +572,7 @@ reach_local_service(struct stream_worker *worker)
 	tend_service(worker);
 	relay_stream_serve(&worker->relay, slots);
 	do_worker_actions(worker);
-	while (worker->service != NULL && !relay_stream_is_over(&worker->relay))
+	while (worker->service != NULL && goes_on(worker))
 		turn_worker(worker);
 	release_service(worker);
 }
@@ -573,7 +581,7 @@ static void
 serve_worker(struct stream_worker *worker)
 {
 	reach_local_service(worker);
-	while (!relay_stream_is_over(&worker->relay))
+	while (goes_on(worker))
 		turn_worker(worker);
 }
 

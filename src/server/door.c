@@ -273,32 +273,57 @@ accept_within_ms(const struct door *door)
 	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * door->link->rtt_ms);
 }
 
-/* Ask the client for data connections, for visitors that have waited for one
- * for a while. */
+/* Returns how many data connections visitors have waited for long enough. */
+static unsigned
+count_overdue(struct door *door, int64_t now_ms)
+{
+	unsigned waiting = door_count(door) + atomic_load(&door->seeking);
+
+	if (waiting == 0) {
+		door->grow_ms = 0;
+		return 0;
+	}
+	if (door->grow_ms == 0)
+		door->grow_ms = now_ms + GROW_MS;
+	if (now_ms < door->grow_ms)
+		return 0;
+	door->grow_ms = now_ms + GROW_MS;
+	return waiting;
+}
+
+/* Returns how many idle data connections the client wants and has not; 0 while
+ * most are there, so that not every visitor is a reason. */
+static unsigned
+count_lacking(struct door *door)
+{
+	unsigned wanted = door->link->who.spares;
+	unsigned idle = spares_count(door->spares);
+
+	if (!budget_is_ample(door->server->options->budget) ||
+	    idle >= wanted - wanted / 4)
+		return 0;
+	return wanted - idle;
+}
+
+/* Ask the client for data connections: for visitors that have waited for one for
+ * a while, and so that the next visitors do not have to. */
 static void
 ask_for_more(struct door *door)
 {
 	struct message message = {.kind = MESSAGE_DIAL};
-	unsigned waiting = door_count(door) + atomic_load(&door->seeking);
 	int64_t now_ms = clock_now_ms();
+	unsigned arrived = atomic_exchange(&door->arrived, 0);
+	unsigned wanted = count_overdue(door, now_ms) + count_lacking(door);
 
-	if (waiting == 0) {
-		door->grow_ms = 0;
-		return;
-	}
-	if (door->grow_ms == 0)
-		door->grow_ms = now_ms + GROW_MS;
-	if (now_ms < door->grow_ms || !link_has_room(door->link))
-		return;
-	door->grow_ms = now_ms + GROW_MS;
+	door->asked -= arrived < door->asked ? arrived : door->asked;
 	if (now_ms - door->asked_ms > ASKED_MS)
 		door->asked = 0;
-	if (waiting > MESSAGE_DIAL_MOST)
-		waiting = MESSAGE_DIAL_MOST;
-	if (waiting <= door->asked)
+	if (wanted > MESSAGE_DIAL_MOST)
+		wanted = MESSAGE_DIAL_MOST;
+	if (wanted <= door->asked || !link_has_room(door->link))
 		return;
-	message.as.count = waiting - door->asked;
-	door->asked = waiting;
+	message.as.count = wanted - door->asked;
+	door->asked = wanted;
 	door->asked_ms = now_ms;
 	link_put(door->link, &message);
 }
@@ -310,8 +335,6 @@ drop_refused(struct door *door)
 	struct pending_visitor *visitor;
 
 	for (; door->link->refused > 0; door->link->refused--) {
-		if (door->asked > 0)
-			door->asked--;
 		visitor = pending_expire(
 		    &door->server->pending, &door->visitors, CLOCK_NEVER);
 		if (visitor != NULL)
@@ -328,8 +351,6 @@ start_streams(struct door *door)
 	struct spare spare;
 
 	while (door_count(door) > 0 && spares_take(door->spares, &spare)) {
-		if (door->asked > 0)
-			door->asked--;
 		/* A drain must not miss it once it has left pending. */
 		roster_expect(&door->server->active);
 		visitor = pending_expire(pending, &door->visitors, CLOCK_NEVER);
@@ -544,6 +565,12 @@ door_serve(struct door *door, const struct pollfd slots[static DOOR_SLOTS])
 		accept_visitors(door);
 	if (door->rest_ms != 0 && clock_now_ms() >= door->rest_ms)
 		door->rest_ms = 0;
+}
+
+void
+door_arrive(struct door *door)
+{
+	atomic_fetch_add(&door->arrived, 1);
 }
 
 void

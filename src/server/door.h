@@ -49,6 +49,7 @@ struct door {
 	 * at that time; when to ask for more, 0: none are missing. */
 	unsigned asked;
 	atomic_uint seeking; /* door_seek() */
+	atomic_uint arrived; /* data connections; door_arrive() */
 	int64_t asked_ms;
 	int64_t grow_ms;
 	/* No silent visitor was found; search again at this time. */
@@ -123,6 +124,9 @@ bool door_readmit(struct door *door, struct pending_visitor *visitor);
 /* Returns the visitor that has waited longest, which is the caller's, or NULL.
  * Threads: any, until the tunnel ends. */
 struct pending_visitor *door_take_visitor(struct door *door);
+
+/* An idle data connection has come. Threads: any, until door_destroy(). */
+void door_arrive(struct door *door);
 
 /* A visitor that has lost its data connection before the client took it seeks
  * another one, or does so no longer: the client is asked for one as for a

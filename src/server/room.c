@@ -10,8 +10,10 @@
 /* How many descriptors may be handed out before those who give way have closed
  * theirs: part of the budget's reserve. */
 #define OWED_MOST 8
-/* How many one newcomer may displace. */
+/* How many one newcomer may displace at a time, and how often, as those who have
+ * waited for a data connection must be closed before the next. */
 #define SENT_MOST 4
+#define ROUNDS    3
 
 /* Visitors and leases that give way to a newcomer. */
 struct departures {
@@ -133,14 +135,25 @@ is_covered(struct server_state *server, unsigned count)
 	       server->shares.owed;
 }
 
-/* Send visitors or leases away until there is room, then take it. */
+/* Whether some of those sent away have waited for a data connection: nobody but
+ * this thread closes them. */
+static bool
+have_waited(const struct departures *departures)
+{
+	for (unsigned i = 0; i < departures->count; i++)
+		if (departures->list[i].visitor != NULL)
+			return true;
+	return false;
+}
+
+/* Send visitors or leases away until there is room, then take it. Returns false
+ * also when some of them have to be closed first. */
 static bool
 take_room(struct departures *departures, unsigned count,
-    const struct share *share, uint64_t source)
+    const struct share *share, uint64_t source, int64_t deadline_ms)
 {
 	struct server_state *server = departures->server;
 	struct shares *shares = &server->shares;
-	int64_t deadline_ms = clock_now_ms() + ROOM_WAIT_MS;
 	bool goes_on = true;
 	bool covered;
 
@@ -148,8 +161,9 @@ take_room(struct departures *departures, unsigned count,
 	                   shares->owed <= OWED_MOST) &&
 	       goes_on) {
 		if (shares->owed >= OWED_MOST)
-			goes_on = lock_condition_wait(
-			    &shares->eased, &shares->lock, deadline_ms);
+			goes_on = !have_waited(departures) &&
+			          lock_condition_wait(&shares->eased,
+				      &shares->lock, deadline_ms);
 		else
 			goes_on = departures->count < SENT_MOST &&
 			          send_one_away(departures, share, source);
@@ -164,12 +178,21 @@ make_room(struct server_state *server, unsigned count,
     const struct share *share, uint64_t source)
 {
 	struct departures departures = {.server = server};
-	bool taken;
+	int64_t deadline_ms = clock_now_ms() + ROOM_WAIT_MS;
+	bool taken = false;
+	bool again;
 
-	lock_take(&server->shares.lock);
-	taken = take_room(&departures, count, share, source);
-	lock_give(&server->shares.lock);
-	see_departures_off(&departures);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		lock_take(&server->shares.lock);
+		taken =
+		    take_room(&departures, count, share, source, deadline_ms);
+		lock_give(&server->shares.lock);
+		again = !taken && have_waited(&departures);
+		see_departures_off(&departures);
+		departures.count = 0;
+		if (!again)
+			break;
+	}
 	return taken;
 }
 

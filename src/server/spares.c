@@ -84,6 +84,17 @@ spares_reuse(struct spares *spares, const struct spare *spare)
 	return added;
 }
 
+unsigned
+spares_count(struct spares *spares)
+{
+	unsigned count;
+
+	lock_take(&spares->lock);
+	count = spares->count;
+	lock_give(&spares->lock);
+	return count;
+}
+
 bool
 spares_has_session(struct spares *spares, uint32_t session)
 {

@@ -73,6 +73,9 @@ bool spares_return(struct spares *spares, const struct spare *spare);
  * spares_add(), and false also when its session is over. */
 bool spares_reuse(struct spares *spares, const struct spare *spare);
 
+/* Returns how many there are. Threads: any. */
+unsigned spares_count(struct spares *spares);
+
 /* Whether spares of this session are accepted. */
 bool spares_has_session(struct spares *spares, uint32_t session);
 

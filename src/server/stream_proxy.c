@@ -295,7 +295,9 @@ serve_proxy(struct stream_proxy *proxy)
 
 	relay_stream_serve(relay, slots);
 	do_proxy_actions(proxy);
-	while (!relay_stream_is_over(relay)) {
+	/* The last turn of one that is asked to end has said RESET; the answer is
+	 * not waited for, as others may need its descriptors. */
+	while (!relay_stream_is_over(relay) && !proxy->is_stopped) {
 		await_proxy_events(proxy, slots);
 		take_proxy_news(proxy);
 		if (!proxy->is_stopped &&

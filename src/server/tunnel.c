@@ -280,6 +280,7 @@ tunnel_add_spare(struct tunnel *tunnel, struct transport transport,
 {
 	if (!spares_add(&tunnel->spares, transport, principal, is_local))
 		return false;
+	door_arrive(&tunnel->door);
 	if (door_count(&tunnel->door) > 0)
 		wakeup_send(&tunnel->wakeup);
 	return true;
