@@ -2,8 +2,9 @@
  * pending - visitors that wait for their data connection.
  *
  * The thread of a tunnel adds its visitors, and each of them leaves exactly
- * once: taken by the session that names its uuid, or dropped by its tunnel,
- * whichever comes first. A look-up takes the same time however many wait.
+ * once: taken by the session that names its uuid, by a data connection that has
+ * become idle, or by room.h; or dropped by its tunnel, whichever comes first. A
+ * look-up takes the same time however many wait.
  */
 #ifndef REBORE_SERVER_PENDING_H
 #define REBORE_SERVER_PENDING_H

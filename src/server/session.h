@@ -2,7 +2,8 @@
  * session - one connection to the control port, until its role is known.
  *
  * Authenticates it, reads its first message, and becomes a tunnel (tunnel.h) or
- * a proxied connection (proxy.h). Whatever a peer can delay happens here, in a
+ * a proxied connection (proxy.h), or gives its connection away: to a tunnel as
+ * an idle data connection, or to a stream that resumes. Whatever a peer can delay happens here, in a
  * thread of its own, under a deadline. See rebore-protocol(7).
  */
 #ifndef REBORE_SERVER_SESSION_H

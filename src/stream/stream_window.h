@@ -6,6 +6,9 @@
  * and doubles each time a whole window has arrived and the end socket has kept
  * up. A window carries 0.75 to 0.8 of its size per round trip.
  *
+ * The peer's window also bounds what a sender keeps: it reads no further from
+ * its end socket than the peer's limit (stream_flow.h).
+ *
  * Pure. Sizes are bytes.
  */
 #ifndef REBORE_STREAM_STREAM_WINDOW_H

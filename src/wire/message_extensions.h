@@ -1,6 +1,6 @@
 /*
- * message_extensions - what is in Announce and Bye, the messages that bore does
- * not have. See rebore-protocol(7), EXTENSIONS.
+ * message_extensions - what is in Announce, Bye and Lost, messages that bore
+ * does not have. See rebore-protocol(7), EXTENSIONS.
  */
 #ifndef REBORE_WIRE_MESSAGE_EXTENSIONS_H
 #define REBORE_WIRE_MESSAGE_EXTENSIONS_H
