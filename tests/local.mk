@@ -188,6 +188,7 @@ e2e_tests = \
 	%D%/e2e/stop_unanswered.py \
 	%D%/e2e/stop_unheard.py \
 	%D%/e2e/stopped_log_daemon.py \
+	%D%/e2e/streams_by_hand.py \
 	%D%/e2e/threads_run_out.py \
 	%D%/e2e/unaccepted_visitor.py \
 	%D%/e2e/units.py \

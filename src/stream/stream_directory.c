@@ -172,9 +172,12 @@ stream_directory_bring(struct stream_directory *directory,
 	if (entry != NULL && !principal_same(entry->principal, principal))
 		entry = NULL;
 	if (entry != NULL) {
-		/* It replaces an earlier one that was not taken yet. */
-		if (transport_is_open(&entry->news.data) &&
-		    entry->news.attempt > news->attempt) {
+		/* A late RESUME is of no use, and to wake the owner would break
+		 * the data connection in use. Any other replaces an earlier one
+		 * that was not taken yet. */
+		if ((news->attempt > 0 && news->attempt <= entry->attempt) ||
+		    (transport_is_open(&entry->news.data) &&
+			entry->news.attempt > news->attempt)) {
 			dropped = *news;
 		} else {
 			dropped = entry->news;
