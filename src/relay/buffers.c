@@ -13,8 +13,8 @@ static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_BUFFERS);
 /* Under lock. */
 static char *idle[BUFFERS_KEPT_MOST];
 static unsigned idle_count;
-/* The least idle_count since the last buffers_tidy(): so many have not been
- * needed since then. */
+/* The lowest idle_count since the last buffers_tidy(): this many buffers have
+ * not been needed since then. */
 static unsigned unneeded;
 static unsigned lent;
 static unsigned most_lent = UINT_MAX;
@@ -29,8 +29,8 @@ buffers_limit(uint64_t bytes)
 	lock_give(&lock);
 }
 
-/* Count one more as lent, and take an idle one if there is any. Returns false
- * when too many are lent already. anyway: lend beyond the limit. */
+/* Count one more buffer as lent, and take an idle one if there is any. Returns
+ * false if too many are lent already. anyway: exceed the limit. */
 static bool
 lend(bool anyway, char **buffer)
 {
@@ -56,8 +56,8 @@ borrow(bool anyway)
 
 	if (!lend(anyway, &buffer) || buffer != NULL)
 		return buffer;
-	/* malloc() would not return all of it to the system when it is
-	 * freed. */
+	/* Not malloc(), whose memory would not all go back to the system when
+	 * it is freed. */
 	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer != MAP_FAILED)
@@ -107,8 +107,8 @@ buffers_return(char *buffer)
 		munmap(buffer, BUFFERS_BYTES);
 }
 
-/* Returns an idle buffer that was not needed, or NULL: the first one, which was
- * used least recently. */
+/* Returns an idle buffer that was not needed, or NULL: the least recently used
+ * one, which is the first. */
 static char *
 take_unneeded(void)
 {

@@ -1,9 +1,9 @@
 /*
- * pipes - kernel buffers for bytes in flight, lent like buffers.h.
+ * pipes - kernel buffers for bytes in flight, lent like those of buffers.h.
  *
  * Their number is limited: the system gives an unprivileged user 16,384 pages
- * of pipes in all (pipe(7)), and each takes two descriptors. pipes_linux.c or
- * pipes_none.c, chosen by configure.
+ * of pipes in all (pipe(7)), and each pipe takes two descriptors. configure
+ * chooses pipes_linux.c or pipes_none.c.
  */
 #ifndef REBORE_RELAY_PIPES_H
 #define REBORE_RELAY_PIPES_H
@@ -15,17 +15,17 @@
 #include "base/error.h"
 #include "os/budget.h"
 
-/* As measured, 64 KiB is a tenth slower, and 1 MiB gains nothing. */
+/* In measurements, 64 KiB is a tenth slower, and 1 MiB gains nothing. */
 #define PIPES_BYTES ((size_t)256 * 1024)
-/* The most that are lent at a time. There is also at most one for each 32
- * descriptors that the process may have, and what pipes_limit() and the budget
- * of pipes_charge() allow. */
+/* The most pipes that are lent at a time. It is also limited to one for every
+ * 32 descriptors that the process may have, and by pipes_limit() and the budget
+ * of pipes_charge(). */
 #define PIPES_LENT_MOST 64
 /* How many are kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
 
-/* Fields are for pipes_*.c alone, and whether there is one: read_fd is not
- * -1. */
+/* Fields are for pipes_*.c alone, except to test whether there is a pipe: then
+ * read_fd is not -1. */
 struct pipe_ends {
 	int read_fd;
 	int write_fd;
@@ -37,12 +37,12 @@ struct pipe_ends {
 	}
 
 /*
- * Have each pipe, lent or kept, take its descriptors from budget; before the
- * first is borrowed. NULL: from none.
+ * Have each pipe, lent or kept, take its descriptors from budget. To be called
+ * before the first pipe is borrowed. NULL: there is no budget.
  */
 void pipes_charge(struct budget *budget);
 
-/* Set the limit of bytes that are lent, in whole pipes. Threads: any. */
+/* Limit the bytes that are lent, in whole pipes. Threads: any. */
 void pipes_limit(uint64_t bytes);
 
 /*
@@ -54,9 +54,10 @@ void pipes_limit(uint64_t bytes);
 enum error pipes_borrow(struct pipe_ends *ends);
 
 /*
- * Give a pipe back, and set ends to none. Does nothing with none. Threads: any.
+ * Give a pipe back, and set ends to no pipe. Does nothing if there is none.
+ * Threads: any.
  *
- * empty: whether nothing is left in it; otherwise it is closed.
+ * empty: whether the pipe is empty; if not, it is closed.
  */
 void pipes_return(struct pipe_ends *ends, bool empty);
 
@@ -64,17 +65,19 @@ void pipes_return(struct pipe_ends *ends, bool empty);
  * Move up to size bytes from a socket into a pipe, or out of it into a socket,
  * without copying them (splice(2)) and without waiting.
  *
- * moved: set; 0 unless ERROR_NONE. pipes_fill() also moves 0 at an end of file
- * or at an urgent mark, which only a read can tell apart.
- * Return ERROR_AGAIN, or another failure of the socket, with errno; where the
- * system cannot move these, that is EINVAL, ENOSYS or ENOMEM.
+ * moved: set to the number of bytes; 0 unless ERROR_NONE. pipes_fill() also
+ * moves 0 at an end of file or at an urgent mark, which only a read can tell
+ * apart.
+ * Return ERROR_AGAIN, or another failure of the socket, with errno, which is
+ * EINVAL, ENOSYS or ENOMEM where the system cannot splice these sockets.
  */
 enum error pipes_fill(
     const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved);
 enum error pipes_drain(
     const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved);
 
-/* Close all that are kept: descriptors are short. Threads: any. */
+/* Close all pipes that are kept, because descriptors are short. Threads:
+ * any. */
 void pipes_shed(void);
 
 /* Close the pipes that have not been needed since the last call. To be called

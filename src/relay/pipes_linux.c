@@ -7,10 +7,10 @@
 #include "os/lock.h"
 #include "relay/pipes.h"
 
-/* So many descriptors that the process may have allow for one pipe. */
+/* There may be one pipe for this many descriptors that the process may have. */
 #define DESCRIPTORS_EACH 32
 
-/* Set before the first is borrowed, then read-only. */
+/* Set before the first pipe is borrowed, then read-only. */
 static struct budget *charged;
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_PIPES);
@@ -18,8 +18,8 @@ static struct lock lock = LOCK_INITIALIZER(LOCK_RANK_PIPES);
 static struct pipe_ends idle[PIPES_KEPT_MOST];
 static unsigned idle_count;
 static unsigned lent;
-/* The least idle_count since the last pipes_tidy(): so many have not been
- * needed since then. */
+/* The lowest idle_count since the last pipes_tidy(): this many pipes have not
+ * been needed since then. */
 static unsigned unneeded;
 static unsigned allowed_most = PIPES_LENT_MOST;
 
@@ -40,7 +40,8 @@ pipes_limit(uint64_t bytes)
 	lock_give(&lock);
 }
 
-/* Returns how many may be lent. The limit by descriptors is found out once. */
+/* Returns how many pipes may be lent. The limit that descriptors set is
+ * determined once. */
 static unsigned
 most_lent(void)
 {
@@ -52,8 +53,8 @@ most_lent(void)
 	return by_descriptors < allowed_most ? by_descriptors : allowed_most;
 }
 
-/* Count one more as lent, and take an idle one if there is any. Returns false
- * when too many are lent already. */
+/* Count one more pipe as lent, and take an idle one if there is any. Returns
+ * false if too many are lent already. */
 static bool
 lend_pipe(struct pipe_ends *ends)
 {
@@ -71,7 +72,8 @@ lend_pipe(struct pipe_ends *ends)
 	return allowed;
 }
 
-/* Close what there is of a pipe, and give its place in the budget back. */
+/* Close a pipe, if there is one, and give its descriptors back to the
+ * budget. */
 static void
 close_pipe(struct pipe_ends *ends)
 {
@@ -149,7 +151,7 @@ take_idle(bool unneeded_only)
 	return ends;
 }
 
-/* Close the pipes of take_idle(). */
+/* Close the pipes that take_idle() returns. */
 static void
 discard_idle(bool unneeded_only)
 {

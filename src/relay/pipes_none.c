@@ -1,4 +1,4 @@
-/* pipes for systems that do not splice - see pipes.h */
+/* pipes for systems without splice(2) - see pipes.h */
 #include <errno.h>
 
 #include "relay/pipes.h"

@@ -9,26 +9,29 @@
 #include "os/stack_trim.h"
 #include "relay/relay_flow.h"
 
-/* Wakes poll() at an interruption even while nothing is to be read. Where the
- * system does not have it, wait_for_events() looks for one now and then. */
+/* Lets an interruption wake poll() even while there is nothing to read. Where
+ * the system lacks it, wait_for_events() checks for an interruption now and
+ * then. */
 #ifndef POLLRDHUP
 #define POLLRDHUP 0
 #endif
 
-/* After so long a silence the relay prepares for a long one. */
+/* After this much silence the relay prepares for a long one. */
 #define IDLE_MS 200
 
-/* How often to look for an interruption where it does not wake poll(). */
+/* How often to check for an interruption where it does not wake poll(). */
 #define LOOK_MS 500
 
 /* One of the two connections, as poll() sees it. */
 struct side {
 	struct relay_flow *reads;
 	struct relay_flow *writes;
-	/* POLLRDHUP has said that the peer has ended its side. It would say so
-	 * again at once, although there may be bytes to read before the end. */
+	/* poll() has reported by POLLRDHUP that the peer has ended its side. It
+	 * would do so again at once, although there may be bytes to read before
+	 * the end. */
 	bool half_closed;
-	/* Both ways are closed, or it broke: poll() has nothing new to say. */
+	/* Both directions are closed, or the connection broke: poll() has
+	 * nothing new to report. */
 	bool hung_up;
 };
 
@@ -50,9 +53,9 @@ interest_of(const struct side *side)
 }
 
 /*
- * Note what poll() has said of a side. Reading reports a failure by itself,
- * after the bytes that came before it; where nothing is read, ask the socket
- * for it.
+ * Note what poll() has reported for a side. A read finds a failure anyway,
+ * after the bytes that arrived before it; if nothing is being read, ask the
+ * socket for the failure.
  *
  * Returns ERROR_RESET with errno when the connection is broken.
  */
@@ -129,9 +132,9 @@ wait_for(const struct relay *relay, struct side sides[static 2],
 
 /*
  * Move bytes in one direction if its sides are ready. An end of file that is
- * caused by an interruption is not passed on: it would make a cut answer look
- * complete. The interruption is marked before it can be read, so it is never
- * missed here.
+ * caused by an interruption is not passed on: it would make a truncated answer
+ * look complete. The interruption is marked before its end of file can be read,
+ * so it is never missed here.
  */
 static enum error
 step(const struct relay *relay, struct relay_flow *flow, short from, short to)
@@ -148,8 +151,8 @@ step(const struct relay *relay, struct relay_flow *flow, short from, short to)
 	return error;
 }
 
-/* Set the flag of relay->carried. Many relays share it, so it is only written
- * where it is not set yet: they would contend for its cache line. */
+/* Set the flag of relay->carried. It is only written if it is not set yet,
+ * because many relays share it and would contend for its cache line. */
 static void
 set_carried(const struct relay *relay)
 {
@@ -167,7 +170,7 @@ copy_both_ways(
 	    {.reads = inward, .writes = outward},
 	    {.reads = outward, .writes = inward},
 	};
-	/* The first step writes the bytes that there are already. */
+	/* The first step writes the bytes that are already there. */
 	struct pollfd slots[2] = {
 	    {.revents = relay_flow_wants_write(outward) ? POLLOUT : 0},
 	    {.revents = relay_flow_wants_write(inward) ? POLLOUT : 0},

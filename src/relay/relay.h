@@ -24,15 +24,15 @@ struct relay {
 	struct transport data;
 	/* The visitor on the server, the local service on the client. */
 	struct transport end;
-	/* Bytes that came on the data connection after the last frame, in a
+	/* Bytes that arrived on the data connection after the last frame, in a
 	 * buffer (buffers.h) that relay_run() takes over; NULL: none. */
 	char *early;
 	size_t early_size;
-	/* Bytes that have been read from the end already, which are to come
-	 * first on the data connection, in a buffer likewise. */
+	/* Bytes that have already been read from the end and go first on the
+	 * data connection, likewise in a buffer. */
 	char *read_ahead;
 	size_t read_ahead_size;
-	/* Has both connections. The relay ends when the entry is
+	/* Holds both connections. The relay ends when the entry is
 	 * interrupted. */
 	const struct roster_entry *entry;
 	/* Set whenever bytes from the data connection have been written to the
@@ -49,10 +49,10 @@ struct relay {
 enum relay_outcome {
 	/* Both directions have ended. */
 	RELAY_FINISHED,
-	/* The data connection was reset or lost; errno says. */
+	/* The data connection was reset or lost; errno says which. */
 	RELAY_DATA_BROKEN,
-	/* The end was reset or lost; errno says. Where both were, the outcome
-	 * names the one that was noticed first. */
+	/* The end was reset or lost; errno says which. If both were, the
+	 * outcome names the one that was noticed first. */
 	RELAY_END_BROKEN,
 	/* Neither connection is broken, but memory ran out or poll() failed. */
 	RELAY_FAILED,
@@ -63,15 +63,15 @@ enum relay_outcome {
 /*
  * Copy until both directions have ended, or the relay fails or is interrupted.
  *
- * Both transports stay the caller's; where the outcome is not RELAY_FINISHED,
+ * The caller still owns both transports; unless the outcome is RELAY_FINISHED,
  * closing them resets both connections.
  */
 enum relay_outcome relay_run(struct relay *relay);
 
-/* Returns whether the relay ended by a failure, of whichever side. */
+/* Returns whether the relay ended with a failure, on whichever side. */
 bool relay_is_broken(enum relay_outcome outcome);
 
-/* Returns the end of the log line of a visitor, a constant. */
+/* Returns how the log line of a visitor ends, a constant. */
 const char *relay_ending(enum relay_outcome outcome);
 
 #endif

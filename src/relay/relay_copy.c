@@ -44,8 +44,8 @@ fill_buffer(struct relay_flow *flow)
 	return ERROR_NONE;
 }
 
-/* Borrow a buffer where the flow has none. Returns whether it has one. For what
- * is in a pipe, which can go nowhere else, it may exceed the limit. */
+/* Borrow a buffer if the flow has none. Returns whether it has one now. For
+ * bytes in a pipe, which can go nowhere else, the limit may be exceeded. */
 static bool
 has_buffer(struct relay_flow *flow)
 {
@@ -82,7 +82,7 @@ copy(struct relay_flow *flow)
 	return error ? error : write_buffer(flow);
 }
 
-/* Set the flow up for much data: from now on it may splice. */
+/* Prepare the flow for a lot of data: from now on it may splice. */
 static void
 expect_bulk(struct relay_flow *flow)
 {

@@ -54,8 +54,8 @@ relay_flow_step(struct relay_flow *flow)
 		error = relay_copy_step(flow);
 	if (error == ERROR_NONE && flow->splicing) {
 		error = relay_splice_step(flow, polled);
-		/* The splice cannot go on, or cannot tell an end from an urgent
-		 * mark: a read decides that. */
+		/* The splice cannot go on, or cannot tell an end of file from
+		 * an urgent mark; a read can. */
 		if (error == ERROR_AGAIN && !flow->splicing)
 			error = relay_copy_step(flow);
 	}
@@ -70,7 +70,7 @@ relay_flow_pass_end(struct relay_flow *flow)
 	if (!flow->ended || flow->end_passed_on || !is_empty(flow))
 		return;
 	flow->end_passed_on = true;
-	/* This fails when the connection of to is broken, which reading from it
+	/* This fails if the connection of to is broken, which a read from it
 	 * will report. */
 	(void)transport_end(&flow->to);
 }

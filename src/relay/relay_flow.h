@@ -1,16 +1,16 @@
 /*
  * relay_flow - one direction of a relay.
  *
- * Bytes move through a borrowed buffer (relay_copy.c). When a read fills it,
- * there is much to move, and they move through a borrowed pipe, which avoids
- * copying them (relay_splice.c, or relay_nosplice.c where the system has no
- * splice(2)); when little comes, through a buffer again. Nothing is borrowed
- * while nothing is in flight. Where no buffer is left, the flow goes on without
- * one (relay_peek.c): bytes stay in the receive queue of one side until the
- * other side takes them.
+ * Bytes move through a borrowed buffer (relay_copy.c). When a read fills the
+ * buffer, there is much to move, and bytes move through a borrowed pipe, which
+ * avoids copying them (relay_splice.c, or relay_nosplice.c where the system has
+ * no splice(2)); when little arrives, they move through a buffer again. Nothing
+ * is borrowed while nothing is in flight. If no buffer is left, the flow goes
+ * on without one (relay_peek.c): bytes stay in the receive queue of one side
+ * until the other side takes them.
  *
- * A flow reads again only when all that it has read is written, so a slow
- * reader holds the writer back: at most PIPES_BYTES are in flight, or
+ * A flow reads again only when everything that it has read is written, so a
+ * slow reader holds the writer back: at most PIPES_BYTES are in flight, or
  * BUFFERS_BYTES where the flow does not splice.
  */
 #ifndef REBORE_RELAY_RELAY_FLOW_H
@@ -42,16 +42,18 @@ struct relay_flow {
 	char *buffer;
 	uint32_t start;
 	uint32_t end;
-	/* How many are in the pipe; they come after those in the buffer. */
+	/* How many bytes are in the pipe; they come after those in the
+	 * buffer. */
 	uint32_t piped;
 	struct pipe_ends pipe;
 	/* Without a buffer: how many bytes are written, but not yet taken out
-	 * of from; and whether to takes no more for now. */
+	 * of from; and whether to accepts no more for now. */
 	uint32_t owed;
 	bool blocked;
 	/* The flow has gone on without a buffer at some time. */
 	bool is_lean;
-	/* The next step is to splice; the system has not refused that. */
+	/* Whether the next step is to splice, and whether the system has not
+	 * refused that. */
 	bool splicing;
 	bool can_splice;
 	/* A read has filled the buffer at some time. */
@@ -79,9 +81,9 @@ void relay_flow_put(struct relay_flow *flow, char *buffer, size_t size);
 /*
  * Move what can be moved now, without waiting.
  *
- * Returns ERROR_NONE also when nothing could be moved; ERROR_RESET or another
- * error with errno when one of the two connections is broken, and from_broke or
- * to_broke is set; ERROR_MEMORY when there is no buffer even for the bytes in a
+ * Returns ERROR_NONE even if nothing could be moved; ERROR_RESET or another
+ * error with errno if one of the two connections is broken: then from_broke or
+ * to_broke is set; ERROR_MEMORY if there is no buffer even for the bytes in a
  * pipe.
  */
 enum error relay_flow_step(struct relay_flow *flow);
@@ -93,8 +95,8 @@ void relay_flow_pass_end(struct relay_flow *flow);
 /* Give back what is borrowed, even if bytes are in it. */
 void relay_flow_end(struct relay_flow *flow);
 
-/* For relay_*.c alone: set side, which is from_broke or to_broke of a flow,
- * when error is a failure; ERROR_AGAIN is none. Returns error. */
+/* For relay_*.c alone: set side, which is from_broke or to_broke of a flow, if
+ * error is a failure, which ERROR_AGAIN is not. Returns error. */
 static inline enum error
 relay_flow_blame(bool *side, enum error error)
 {
@@ -103,22 +105,22 @@ relay_flow_blame(bool *side, enum error error)
 }
 
 /*
- * For relay_copy.c alone: one step without a buffer. It peeks at what has come,
- * writes as much of that as it can, and only then takes it out, so that nothing
- * is in flight.
- * Returns as relay_copy_step().
+ * For relay_copy.c alone: one step without a buffer. It peeks at what has
+ * arrived, writes as much of that as it can, and only then takes it out, so
+ * that nothing is in flight.
+ * Returns what relay_copy_step() does.
  */
 enum error relay_peek_step(struct relay_flow *flow);
 
 /*
- * For relay_flow.c alone: one step of either kind. They return as
- * relay_flow_step(), or ERROR_AGAIN. relay_copy_step() sets splicing when the
- * next step should splice; relay_splice_step() clears it when it should not,
- * and leaves in the pipe what it could not write, for relay_copy_step() to
+ * For relay_flow.c alone: one step of either kind. They return what
+ * relay_flow_step() does, or ERROR_AGAIN. relay_copy_step() sets splicing when
+ * the next step should splice; relay_splice_step() clears it when it should
+ * not, and leaves in the pipe what it could not write, for relay_copy_step() to
  * read. Only relay_copy_step() finds that from has ended: where that may be so,
  * relay_splice_step() clears splicing and returns ERROR_AGAIN.
  *
- * polled: poll() has said that from is readable, and nothing was read since
+ * polled: poll() has reported from as readable, and nothing was read since
  * then.
  */
 enum error relay_copy_step(struct relay_flow *flow);

@@ -6,12 +6,12 @@
 #include "relay/buffers.h"
 #include "relay/relay_stream.h"
 
-/* If fewer bytes than this are missing of a DATA, splicing is no better than
+/* If fewer bytes than this are missing from a DATA, splicing is no better than
  * copying. */
 #define SPLICE_LEAST ((uint32_t)32 * 1024)
 /* How much to read at a time without a buffer. */
 #define SMALL_BYTES 2048
-/* How much to write at a time of what is held. */
+/* How much of what is held to write at a time. */
 #define WRITE_MOST ((size_t)256 * 1024)
 #define VECTORS                                                                \
 	(3 + WRITE_MOST / (STREAM_PIECE_BYTES - STREAM_PIECE_ROOM_LEAST + 1))
@@ -294,7 +294,7 @@ relay_inward_feed(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 {
 	struct relay_inward *inward = &relay->inward;
 
-	/* Bytes behind the end of the stream, or of a dropped connection, are
+	/* Bytes after the end of the stream, or of a dropped connection, are
 	 * ignored. */
 	while (
 	    size > 0 && transport_is_open(&relay->data) && !relay->has_parted) {
@@ -313,7 +313,7 @@ relay_inward_feed(struct relay_stream *relay, const uint8_t *bytes, size_t size)
 
 /* --- From the data connection */
 
-/* Prepare the end socket for much data. */
+/* Prepare the end socket for a lot of data. */
 static void
 note_bulk(struct relay_stream *relay)
 {

@@ -17,7 +17,8 @@
 	(STREAM_HEAD_BYTES + STREAM_OPEN_MOST + 2 * STREAM_HEAD_BYTES)
 /* The largest frame that may follow another staged one. */
 #define NEXT_FRAME_BYTES (STREAM_HEAD_BYTES + STREAM_RESET_BYTES)
-/* The staged bytes, and what stream_retain_count() has for the largest DATA. */
+/* The staged bytes, and what stream_retain_count() returns for the largest
+ * DATA. */
 #define VECTORS                                                                \
 	(1 + 3 +                                                               \
 	    RELAY_STREAM_DATA_MOST /                                           \
@@ -70,9 +71,9 @@ relay_outward_wants_read(const struct relay_stream *relay)
 
 /* --- Reading */
 
-/* Whether sent bytes are kept. A stream that cannot be resumed sends nothing
- * again, except that the server may have to offer the visitor once more until
- * the client has answered. */
+/* Whether sent bytes are kept. A stream that cannot be resumed never sends
+ * bytes again, except that the server may have to offer the visitor once more
+ * until the client has answered. */
 static bool
 keeps(const struct relay_stream *relay)
 {

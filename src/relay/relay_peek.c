@@ -5,12 +5,12 @@
 #include "os/stack_trim.h"
 #include "relay/relay_flow.h"
 
-/* They take two pages of the stack, which are given back while the flow
+/* On the stack these are two pages, which are given back while the flow
  * waits. */
 #define PEEK_BYTES ((size_t)8 * 1024)
 
-/* Take the bytes that are written out of from. If a read returns fewer, the
- * others are taken out in the next step. */
+/* Take the bytes out of from that have been written. If a read returns fewer,
+ * the rest is taken out in the next step. */
 static enum error
 consume_written(struct relay_flow *flow, char bytes[static PEEK_BYTES])
 {
@@ -67,7 +67,7 @@ relay_peek_step(struct relay_flow *flow)
 	is_much = flow->owed == PEEK_BYTES;
 	if (error == ERROR_NONE)
 		error = consume_written(flow, bytes);
-	/* With so much to move, try a pipe next. */
+	/* With this much to move, try a pipe next. */
 	if (error == ERROR_NONE && is_much)
 		flow->splicing = flow->can_splice;
 	return error;

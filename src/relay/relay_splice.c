@@ -6,11 +6,11 @@
 /* A splice that moves fewer bytes is no better than a copy, so the flow goes
  * back to the buffer. */
 #define SHORT_BYTES ((size_t)32 * 1024)
-/* After so many rounds the other direction gets its turn. */
+/* After this many rounds the other direction gets its turn. */
 #define ROUNDS 16
 
-/* Returns the error of a splice. Where the system refuses to splice these
- * sockets, it is not tried again. */
+/* Returns the error of a splice. If the system refuses to splice these sockets,
+ * it is not tried again. */
 static enum error
 splice_error(struct relay_flow *flow, enum error error)
 {
@@ -24,9 +24,10 @@ splice_error(struct relay_flow *flow, enum error error)
 /*
  * Move bytes into the pipe.
  *
- * polled: as of relay_splice_step(). If splice() finds nothing then, it may
- * have come to an urgent mark, which it does not pass: it fails with EAGAIN
- * there, or returns 0 although bytes follow. Only a read can tell which.
+ * polled: as in relay_splice_step(). If it is true and splice() finds nothing,
+ * splice() may have reached an urgent mark, which it does not pass: it fails
+ * with EAGAIN there, or returns 0 although bytes follow. Only a read can tell
+ * which.
  */
 static enum error
 fill_pipe(struct relay_flow *flow, bool polled)

@@ -11,8 +11,7 @@
 
 /* After this many rounds, other work is due. */
 #define ROUNDS 16
-/* How long the rest of a frame may take to be written once the stream is over.
- * */
+/* How long writing the rest of a frame may take once the stream is over. */
 #define FLUSH_MS 2000
 
 void

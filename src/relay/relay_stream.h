@@ -1,12 +1,13 @@
 /*
  * relay_stream - moves the bytes of one end of a stream (stream/stream.h).
  *
- * A relay that may change its data connection: between the end socket, which is
- * the visitor's at the server and the service's at the client, and frames on the
- * data connection of now. The stream decides; this module reads and writes, and
- * keeps the bytes (relay_outward.c: from the end socket to frames; relay_inward.c:
- * from frames to the end socket). What a stream asks for that is not a matter of
- * these two sockets is left to the owner, see relay_stream_actions().
+ * This is a relay whose data connection may change. It moves bytes between the
+ * end socket (the visitor's on the server, the service's on the client) and
+ * frames on the current data connection. The stream decides; this module reads
+ * and writes, and keeps the bytes (relay_outward.c: from the end socket to
+ * frames; relay_inward.c: from frames to the end socket). Whatever a stream
+ * asks for that does not concern these two sockets is left to the owner, see
+ * relay_stream_actions().
  *
  * The owner waits in poll() for both sockets, and for whatever else it likes:
  *
@@ -17,12 +18,12 @@
  *             ... relay_stream_actions(relay) ...
  *     }
  *
- * What is received goes to the end socket by splice(2) where much comes. A
- * stream that cannot be resumed (resume_ms is 0) keeps nothing that was sent,
- * once the other end has answered, and reads frames only when the end socket
- * takes more: TCP holds its sender back, as without frames.
+ * When much is received, it goes to the end socket by splice(2). A stream that
+ * cannot be resumed (resume_ms is 0) keeps nothing that was sent, once the
+ * other end has answered, and reads frames only when the end socket accepts
+ * more: TCP holds the sender back, as it would without frames.
  *
- * Threads: its owner's.
+ * Threads: the owner's.
  */
 #ifndef REBORE_RELAY_RELAY_STREAM_H
 #define REBORE_RELAY_RELAY_STREAM_H
@@ -69,8 +70,8 @@ struct relay_outward {
 	/* A read has filled a piece, so there is probably much to come. */
 	bool is_bulk;
 	bool cannot_splice;
-	/* There was no memory to read into; try again at this time; 0: there
-	 * is. */
+	/* When to try again after there was no memory to read into; 0: there is
+	 * memory. */
 	int64_t rest_ms;
 };
 
@@ -107,7 +108,7 @@ struct relay_stream {
 	 * so that the owner can remove it from where other threads know it. */
 	void (*let_go)(void *owner, bool is_end);
 	void *owner;
-	/* The entry that has both sockets. An end of file caused by an
+	/* The entry that holds both sockets. An end of file caused by an
 	 * interruption is not passed on (relay_stream_is_interrupted()). NULL:
 	 * none. */
 	const struct roster_entry *entry;
@@ -168,7 +169,7 @@ void relay_stream_begin(struct relay_stream *relay, struct transport data);
  * arrived goes out together with the first frame. */
 void relay_stream_read_ahead(struct relay_stream *relay);
 
-/* Process bytes that arrived on the data connection behind a frame that the
+/* Process bytes that arrived on the data connection after a frame that the
  * owner has read. */
 void relay_stream_feed(
     struct relay_stream *relay, const uint8_t *bytes, size_t size);
@@ -199,15 +200,15 @@ void relay_stream_serve(
  */
 unsigned relay_stream_actions(struct relay_stream *relay);
 
-/* Whether the owner is asked to end (roster.h), and has to report
+/* Whether the owner has been asked to end (roster.h), and has to report
  * STREAM_EVENT_STOP. */
 bool relay_stream_is_interrupted(const struct relay_stream *relay);
 
 /* Whether the stream is over and its last frame is written. */
 bool relay_stream_is_over(const struct relay_stream *relay);
 
-/* Returns the data connection if it is idle again, which belongs to the caller
- * from then on; else none. Only once the stream is over. */
+/* Returns the data connection, which belongs to the caller from then on, if it
+ * is idle again; otherwise none. Only once the stream is over. */
 struct transport relay_stream_part(struct relay_stream *relay);
 
 /* Return the number of bytes passed on to the end socket, or read from it. */
