@@ -134,7 +134,7 @@ give_up(struct stream *stream)
 	end_stream(stream);
 }
 
-/* The end socket is closed. The other end learns of that by RESET, as soon as
+/* The end socket is closed. The other end learns this from RESET, as soon as
  * there is a data connection. On the server, which does not dial, that is when
  * the client asks by RESUME. */
 static void
@@ -185,7 +185,7 @@ detach_server(struct stream *stream, int64_t now_ms)
 	else if (stream->phase == STREAM_RESETTING)
 		give_up(stream);
 	else if (stream->phase == STREAM_DRAINING)
-		/* the peer's last frame came before; this connection only
+		/* the peer's last frame came earlier; this connection only
 		 * carried our answer */
 		stream->last_heard = true;
 	else if (stream->phase == STREAM_OVER) {
@@ -284,7 +284,7 @@ settle_end(struct stream *stream)
 	}
 }
 
-/* Send RESET behind everything that was read before it, or when that takes too
+/* Send RESET after everything that was read before it, or when that takes too
  * long. */
 static void
 settle_reset(struct stream *stream, int64_t now_ms)
@@ -299,7 +299,7 @@ settle_reset(struct stream *stream, int64_t now_ms)
 	stream->last = STREAM_RESET;
 }
 
-/* Do whatever has become possible, in whichever order events came. */
+/* Do whatever has become possible, whatever the order of events was. */
 static void
 settle_stream(struct stream *stream, int64_t now_ms)
 {
@@ -405,8 +405,8 @@ hear_flow(struct stream *stream, const struct stream_event *event)
 {
 	const struct stream_head *head = &event->head;
 
-	/* Bytes behind a second OPEN are sent again behind the server's answer.
-	 * */
+	/* Bytes after a second OPEN are sent again after the server's
+	 * answer. */
 	if (stream->link == STREAM_ASKING)
 		return head->type == STREAM_RESET
 		           ? hear_reset(stream, event->now_ms)

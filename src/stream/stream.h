@@ -2,41 +2,43 @@
  * stream - one end of one stream: a visitor's connection that outlives the data
  * connections which carry it.
  *
- * A stream joins two end sockets: the visitor's at the server, the service's at
- * the client. It is known by a random id that only its two ends have. When its
- * data connection breaks, in whatever way, the client makes another and says
- * RESUME; each end tells what it holds, and both send again from there. What
- * cannot be resumed is reset at both ends, never ended as if it were complete.
+ * A stream joins two end sockets: the visitor's on the server, the service's on
+ * the client. It has a random id that only its two ends know. When its data
+ * connection breaks, in whatever way, the client opens another and sends
+ * RESUME; each end states what it holds, and the other sends again from there.
+ * A stream that cannot be resumed is reset at both ends, never ended as if it
+ * were complete.
  *
- * Pure: a plain value without sockets, clock, or the bytes themselves. The caller
- * tells what happens (stream_step()), does what it is asked to (enum
- * stream_action), and sends what stream_next() says. The rules, each with its
- * reason, stand in src/README.md, Streams.
+ * Pure: a plain value without sockets, clock, or the bytes themselves. The
+ * caller reports what happens (stream_step()), does what it is asked to (enum
+ * stream_action), and sends what stream_next() returns. The rules, each with
+ * its reason, are in src/README.md, Streams.
  *
- * How an end stands to its data connection:
+ * The states of an end with respect to its data connection:
  *
- *     DETACHED   has none. The client dials when it is due; the server waits for
- *                RESUME, and for an idle one where nobody has taken the visitor
- *     DIALLING   client: one is on its way
- *     OFFERED    server: OPEN was sent, nothing heard
- *     ASKING     client: RESUME was sent, not answered
+ *     DETACHED   has none. The client dials when that is due; the server waits
+ *                for RESUME, or for an idle data connection if nobody has taken
+ *                the visitor
+ *     DIALLING   client: a dial is under way
+ *     OFFERED    server: OPEN was sent, and nothing was received
+ *     ASKING     client: RESUME was sent, and not answered
  *     ATTACHED   frames go both ways
  *
- * and to its end socket:
+ * and with respect to its end socket:
  *
  *     LIVE       open
- *     RESETTING  was reset and is closed: what it had said is still sent for 2 s,
- *                then RESET
- *     DRAINING   the peer has reset: what is held is passed on for 2 s, then it is
- *                reset
- *     LEAVING    client: the server has left; what is held is passed on, then it
- *                is closed
- *     OVER       closed. What is left is to part from the data connection, so that
- *                it can carry the next stream
+ *     RESETTING  was reset and is closed: what was read from it is still sent,
+ *                for up to 2 s, then RESET
+ *     DRAINING   the peer has reset the stream: what is held is passed on, for
+ *                up to 2 s, then the end socket is reset
+ *     LEAVING    client: the server has left; what is held is passed on, then
+ *                the end socket is closed
+ *     OVER       closed. What remains is to release the data connection, so
+ *                that it can carry the next stream
  *
- * Each end says one last frame (BYE, RESET, FINISHED, GONE) for a stream on a data
- * connection, and nothing behind it. Who has said and heard one is rid of the
- * stream: nothing of it can reach the next.
+ * Each end sends one last frame (BYE, RESET, FINISHED, GONE) for a stream on a
+ * data connection, and nothing after it. An end that has sent and received one
+ * is done with the stream: nothing of it can reach the next one.
  */
 #ifndef REBORE_STREAM_STREAM_H
 #define REBORE_STREAM_STREAM_H
@@ -52,15 +54,15 @@
 /* A data connection is dead if the peer owes an answer and nothing at all was
  * heard for this long, unless the path is known to be slower. */
 #define STREAM_DEAD_MS 3000
-/* How late acknowledgements and limits are sent at most; earlier by a client
- * that has not sent any frame yet. */
+/* How long acknowledgements and limits are delayed at most; the second is for a
+ * client that has not sent any frame yet. */
 #define STREAM_TOLD_MS       200
 #define STREAM_FIRST_TOLD_MS 100
 /* A sender that has reached the limit and hears nothing asks once, after this
  * time. */
 #define STREAM_PROBE_MS 1000
-/* How long bytes are still passed on that an end socket sent before its reset.
- * */
+/* How long bytes that an end socket sent before its reset are still passed
+ * on. */
 #define STREAM_DRAIN_MS 2000
 /* When the control connection was re-established, the server expects to hear of
  * each stream within this time, which covers the client's spread, a dial and a
@@ -68,7 +70,7 @@
 #define STREAM_DOUBT_MS 4000
 /* The longest pause between two dials for a stream. */
 #define STREAM_DIAL_MOST_MS 1000
-/* The number of no data connection. */
+/* The number that means no data connection. */
 #define STREAM_NO_CONNECTION 0
 
 enum stream_role { STREAM_SERVER, STREAM_CLIENT };
@@ -209,10 +211,10 @@ struct stream {
 	/* How much may be kept in each direction, see stream_keep(). */
 	uint64_t keep_most;
 
-	/* Server: any frame of the client was received. Client: any frame was
+	/* Server: a frame of the client was received. Client: a frame was
 	 * sent. */
 	bool taken;
-	/* The stream has ended, and this one only answers for it. */
+	/* The stream has ended, and this struct only answers for it. */
 	bool answers;
 	/* The frame that must come first on the current data connection, if it
 	 * was not sent yet: OPEN, RESUME, or the answer to RESUME. */
@@ -264,7 +266,7 @@ void stream_init_client(struct stream *stream,
 
 /*
  * Start only to answer RESUME (server) or OPEN (client) for a stream that has
- * ended, and then to part from the data connection.
+ * ended, and then to release the data connection.
  *
  * fate: from the tombstones; an unknown one counts as gone.
  */
@@ -273,8 +275,8 @@ void stream_init_answer(struct stream *stream,
     uint32_t attempt, uint32_t connection, int64_t now_ms);
 
 /* Set how many bytes the stream may keep in each direction:
- * stream_window_share(), to be updated now and then. There is no limit before
- * the first call. */
+ * stream_window_share(), to be updated now and then. Before the first call
+ * there is no limit. */
 void stream_keep(struct stream *stream, uint64_t bytes);
 
 /*

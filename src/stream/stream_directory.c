@@ -8,7 +8,7 @@ void
 stream_directory_init(struct stream_directory *directory)
 {
 	lock_init(&directory->lock, LOCK_RANK_STREAM_DIRECTORY);
-	/* Ids are random, so that no seed is needed. */
+	/* Ids are random, so no seed is needed. */
 	hash_table_init(&directory->streams, directory->buckets,
 	    STREAM_DIRECTORY_BUCKETS, 0);
 }
@@ -138,7 +138,7 @@ stream_directory_take(struct stream_directory *directory,
 	return has_news;
 }
 
-/* Wake the owner. Its current data connection, if any, is of no more use. */
+/* Wake the owner. Its current data connection, if any, is of no further use. */
 static void
 wake_owner(struct stream_entry *entry)
 {

@@ -28,7 +28,7 @@
 
 /* A power of two. */
 #define STREAM_DIRECTORY_BUCKETS 4096
-/* The most bytes that may have been read behind the frame that opens a
+/* The most bytes that may have been read after the frame that opens a
  * connection. */
 #define STREAM_DIRECTORY_REST_MOST 2048
 
@@ -39,7 +39,7 @@ struct stream_news {
 	struct transport data;
 	uint32_t attempt;
 	struct stream_place place;
-	/* Bytes that arrived behind that frame, from malloc(); the owner frees
+	/* Bytes that arrived after that frame, from malloc(); the owner frees
 	 * them. */
 	uint8_t *rest;
 	size_t rest_size;
@@ -54,11 +54,12 @@ struct stream_news {
 struct stream_entry {
 	/* Set before stream_directory_enter(), then read-only. */
 	struct uuid id;
-	/* Whose stream it is; must live as long. NULL: nobody's. */
+	/* Whose stream it is; must live as long as the stream. NULL:
+	 * nobody's. */
 	const struct principal *principal;
 	/* Identifies the tunnel of the stream; only compared. */
 	const void *group;
-	/* Written by the owner: when the other end was last heard. */
+	/* Written by the owner: when the other end was last heard from. */
 	_Atomic int64_t heard_ms;
 
 	/* Private, under the lock of the directory. */
@@ -90,8 +91,8 @@ void stream_directory_destroy(struct stream_directory *directory);
 bool stream_directory_enter(
     struct stream_directory *directory, struct stream_entry *entry);
 
-/* Owner: leave, before the sockets are closed. Closes news that was not taken.
- * */
+/* Owner: leave, before the sockets are closed. Discards news that was not
+ * taken, and closes its data connection. */
 void stream_directory_leave(
     struct stream_directory *directory, struct stream_entry *entry);
 
@@ -136,8 +137,8 @@ void stream_directory_disown(struct stream_directory *directory,
     const struct uuid *id, const struct principal *principal);
 
 /*
- * Break the data connections of streams that were not heard since since_ms,
- * because they may be lost without a sign.
+ * Break the data connections of streams that nothing was heard from since
+ * since_ms, because they may be lost without a sign.
  *
  * group: only of this tunnel; NULL: of all.
  * most: the most connections to break.

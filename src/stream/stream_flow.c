@@ -83,7 +83,8 @@ stream_out_is_blocked(const struct stream_out *out)
 	return !out->ended && out->acked == out->limit;
 }
 
-/* Limits only grow: one that is lower was told before what came meanwhile. */
+/* Limits only grow: a lower one was sent before one that has arrived
+ * already. */
 static void
 raise_limit(struct stream_out *out, uint64_t limit)
 {

@@ -2,8 +2,8 @@
  * stream_flow - the positions of the two directions of a stream, at one end.
  *
  * A position counts the bytes of a direction from its start, in 64 bits; END
- * takes the one behind the last byte. What is sent and not acknowledged is kept,
- * so that it can be sent again on another data connection.
+ * takes the position after the last byte. What is sent and not acknowledged is
+ * kept, so that it can be sent again on another data connection.
  *
  *     out    acked <= sent <= most_sent <= read, and read's bytes <= limit
  *     in     taken <= received, and its bytes <= limit
@@ -105,7 +105,7 @@ void stream_in_open(struct stream_in *in);
 /* Returns how many bytes are held for the end socket. */
 uint64_t stream_in_held(const struct stream_in *in);
 
-/* Process DATA or END. Returns false if that is impossible: behind END, or
+/* Process DATA or END. Returns false if that is impossible: after END, or
  * beyond the limit. */
 bool stream_in_data(struct stream_in *in, uint64_t size);
 bool stream_in_end(struct stream_in *in);
@@ -131,8 +131,8 @@ void stream_in_tell(struct stream_in *in, const struct stream_place *place);
 bool stream_in_frees(
     const struct stream_in *in, const struct stream_place *place);
 
-/* Whether place differs from what was sent; and whether so much, a quarter of
- * the window or END, that the peer should learn of it at once. */
+/* Whether place differs from what was sent; and whether by so much (a quarter
+ * of the window, or END) that the peer should learn of it at once. */
 bool stream_in_is_news(
     const struct stream_in *in, const struct stream_place *place);
 bool stream_in_is_urgent(const struct stream_in *in,

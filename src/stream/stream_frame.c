@@ -9,7 +9,7 @@
 #define FAMILY_IPV4 4
 #define FAMILY_IPV6 6
 
-/* What is left of a payload that is decoded. */
+/* What is left of a payload that is being decoded. */
 struct rest {
 	const uint8_t *bytes;
 	size_t length;
@@ -90,7 +90,7 @@ bool
 stream_frame_position(
     uint32_t low, uint64_t least, uint64_t most, uint64_t *position)
 {
-	/* The distance is right across a carry into the high half, too. */
+	/* The distance is also right across a carry into the high half. */
 	uint32_t distance = low - (uint32_t)least;
 
 	assert(most >= least && most - least <= STREAM_SPAN_MOST);
@@ -120,7 +120,7 @@ put_address(uint8_t *bytes, const struct address *address)
 	return put_number(bytes, address_port(&plain), 2);
 }
 
-/* Take so many bytes. Returns NULL when there are less. */
+/* Take size bytes. Returns NULL if there are fewer. */
 static const uint8_t *
 take_bytes(struct rest *rest, size_t size)
 {
@@ -159,7 +159,7 @@ take_address(struct rest *rest, struct address *address)
 		address->length = sizeof address->socket.v6;
 		address->socket.v6.sin6_family = AF_INET6;
 		memcpy(&address->socket.v6.sin6_addr, bytes, size);
-		/* One that is mapped would have been told as IPv4. */
+		/* A mapped address would have been sent as IPv4. */
 		if (IN6_IS_ADDR_V4MAPPED(&address->socket.v6.sin6_addr))
 			return false;
 	}

@@ -6,12 +6,13 @@
  *
  *     type:8 length:24 received:32 limit:32
  *
- * length: of the payload. received: up to where the sender of the frame holds
- * the other direction in the memory of its program. limit: up to where it takes
- * more. Both are the low halves of 64-bit positions, and every frame carries
- * both.
+ * length: of the payload. received: the position up to which the sender of the
+ * frame holds the other direction in its program's memory. limit: the position
+ * up to which it accepts more. Both are the low halves of 64-bit positions, and
+ * every frame carries both.
  *
- * Pure. Decoding returns ERROR_PROTOCOL for whatever encoding does not make.
+ * Pure. Decoding returns ERROR_PROTOCOL for anything that encoding does not
+ * produce.
  */
 #ifndef REBORE_STREAM_STREAM_FRAME_H
 #define REBORE_STREAM_STREAM_FRAME_H
@@ -41,31 +42,32 @@
 enum stream_type {
 	/* Not on the wire. */
 	STREAM_NOTHING = 0,
-	/* Server to client, on an idle data connection: a visitor. What it has
-	 * said may follow at once. Payload: struct stream_open. */
+	/* Server to client, on an idle data connection: a visitor. What the
+	 * visitor has sent may follow at once. Payload: struct stream_open. */
 	STREAM_OPEN = 1,
-	/* Client to server: this stream goes on here. Payload: struct
+	/* Client to server: this stream continues here. Payload: struct
 	 * stream_resume. */
 	STREAM_RESUME = 2,
-	/* The server's answers to RESUME: it goes on, from these positions
-	 * (payload: struct stream_place); it has ended well; it cannot go on.
-	 * The latter two are last frames. */
+	/* The server's answers to RESUME: the stream continues from these
+	 * positions (payload: struct stream_place); it has ended well; it
+	 * cannot continue. The latter two are last frames. */
 	STREAM_RESUMED = 3,
 	STREAM_FINISHED = 4,
 	STREAM_GONE = 5,
 	/* Bytes of the stream; none: an acknowledgement alone. */
 	STREAM_DATA = 6,
-	/* An acknowledgement that asks for another one at once; and that one.
-	 */
+	/* An acknowledgement that asks for another one at once, and the
+	 * answer. */
 	STREAM_PROBE = 7,
 	STREAM_PROBED = 8,
-	/* This direction is complete. END takes the position behind the last
+	/* This direction is complete. END takes the position after the last
 	 * byte. */
 	STREAM_END = 9,
 	/* The last frame of a stream that was reset. Payload: a byte, enum
 	 * stream_code. */
 	STREAM_RESET = 10,
-	/* The last frame of a stream of which nothing is left to be said. */
+	/* The last frame of a stream for which nothing else is left to be
+	 * sent. */
 	STREAM_BYE = 11,
 };
 
@@ -88,8 +90,8 @@ struct stream_head {
 	uint32_t limit;
 };
 
-/* Positions of RESUME and RESUMED, in full: what their sender holds of the
- * other direction, and up to where it takes more. */
+/* The full positions in RESUME and RESUMED: what their sender holds of the
+ * other direction, and up to where it accepts more. */
 struct stream_place {
 	uint64_t received;
 	uint64_t limit;
@@ -102,7 +104,7 @@ struct stream_open {
 	/* length 0: not known. */
 	struct address visitor;
 	struct address public;
-	/* Printable ASCII; "" where the tunnel has no name. */
+	/* Printable ASCII; "" if the tunnel has no name. */
 	char tunnel[STREAM_TUNNEL_MOST + 1];
 };
 
@@ -122,18 +124,17 @@ enum error stream_frame_decode_head(
     const uint8_t bytes[static STREAM_HEAD_BYTES], struct stream_head *head);
 
 /*
- * Find the position from least to most, both included, of which low is the low
- * half.
+ * Find the position from least to most, both included, whose low half is low.
  *
- * most: least or more, by STREAM_SPAN_MOST at the most.
+ * most: from least to least + STREAM_SPAN_MOST.
  * Returns false when there is none.
  */
 bool stream_frame_position(
     uint32_t low, uint64_t least, uint64_t most, uint64_t *position);
 
 /* Returns the length of the payload. An IPv4 address that is mapped into IPv6
- * is told as IPv4; the link of a link-local one means nothing to the peer and
- * is not told. */
+ * is sent as IPv4; the link of a link-local one means nothing to the peer and
+ * is not sent. */
 size_t stream_frame_encode_open(
     const struct stream_open *open, uint8_t payload[static STREAM_OPEN_MOST]);
 enum error stream_frame_decode_open(
@@ -144,7 +145,7 @@ void stream_frame_encode_resume(const struct stream_resume *resume,
 enum error stream_frame_decode_resume(
     const uint8_t *payload, size_t length, struct stream_resume *resume);
 
-/* The limit is received or more, by STREAM_SPAN_MOST at the most. */
+/* The limit is from received to received + STREAM_SPAN_MOST. */
 void stream_frame_encode_place(const struct stream_place *place,
     uint8_t payload[static STREAM_PLACE_BYTES]);
 enum error stream_frame_decode_place(

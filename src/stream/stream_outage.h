@@ -33,7 +33,7 @@ struct stream_outage {
 void stream_outage_init(struct stream_outage *outage);
 void stream_outage_destroy(struct stream_outage *outage);
 
-/* Count a stream that is interrupted; that was resumed; or that has ended while
+/* Count a stream that is interrupted, that was resumed, or that has ended while
  * it was interrupted. */
 void stream_outage_begin(struct stream_outage *outage, int64_t now_ms);
 void stream_outage_resume(struct stream_outage *outage, int64_t now_ms);

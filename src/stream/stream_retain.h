@@ -3,11 +3,12 @@
  * forgotten yet: sent, and not known to have been received; or received, and
  * not taken by the end socket.
  *
- * They are in pieces of 64 KiB, each with room for the head of a frame in front
- * of it, so that a full read and its head go out in one write. Pieces come when
- * bytes come and go when they are released; an idle stream has none. The
- * process has a limit for all of them together, which a stream's first piece
- * may exceed: every stream moves on, however little is free.
+ * The bytes are in pieces of 64 KiB, each with room for the head of a frame in
+ * front of it, so that a full read and its head go out in one write. A piece is
+ * taken when bytes arrive and given back when they are released; an idle stream
+ * has none. All pieces of the process together have a limit, which a stream's
+ * first piece may exceed, so that every stream moves on, however little is
+ * free.
  *
  * Threads: one at a time for a struct stream_retain; any for what concerns the
  * process.
@@ -22,7 +23,7 @@
 #include "stream/stream_frame.h"
 
 #define STREAM_PIECE_BYTES ((size_t)64 * 1024)
-/* How many unused pieces stay for reuse, 8 MiB; and how many after
+/* How many unused pieces stay for reuse (8 MiB), and how many after
  * stream_retain_tidy(). */
 #define STREAM_PIECES_UNUSED_MOST 128
 #define STREAM_PIECES_UNUSED_IDLE 4
@@ -38,16 +39,15 @@ struct stream_retain {
 	uint64_t end;
 };
 
-/* Set the limit for the pieces of all streams, in bytes. There is none before.
- */
+/* Set the limit for the pieces of all streams, in bytes. Before this call there
+ * is none. */
 void stream_retain_limit(uint64_t bytes);
 
-/* Returns how many bytes may still be kept; UINT64_MAX where there is no
- * limit. */
+/* Returns how many bytes may still be kept; UINT64_MAX if there is no limit. */
 uint64_t stream_retain_free(void);
 
-/* Return unused pieces to the system that have not been needed since the last
- * call, except for a few. To be called now and then. */
+/* Return to the system all but a few of the pieces that have not been needed
+ * since the last call. To be called now and then. */
 void stream_retain_tidy(void);
 
 /* position: of the first byte to be put. */
@@ -64,7 +64,7 @@ void stream_retain_destroy(struct stream_retain *retain);
  */
 char *stream_retain_room(struct stream_retain *retain, size_t *room);
 
-/* The same, beyond the limit too, for bytes that have nowhere else to go.
+/* The same, but may exceed the limit, for bytes that have nowhere else to go.
  * Returns NULL only when there is no memory. */
 char *stream_retain_force(struct stream_retain *retain, size_t *room);
 

@@ -14,7 +14,7 @@ struct stream_tombstone {
 	int64_t expires_ms;
 	/* The next older one of its bucket. */
 	uint32_t older;
-	/* Its neighbours among those that are told. */
+	/* Its neighbours among those that the client is informed of. */
 	bool tells;
 	int64_t tell_ms;
 	uint32_t before, after;
@@ -50,7 +50,8 @@ stream_tombstones_destroy(struct stream_tombstones *tombstones)
 static uint32_t *
 bucket_of_id(struct stream_tombstones *tombstones, const struct uuid *id)
 {
-	/* They are random, but for a few bits of the seventh and the ninth. */
+	/* All bytes are random, except for a few bits of the seventh and the
+	 * ninth. */
 	uint32_t hash = (uint32_t)id->bytes[0] << 16 |
 	                (uint32_t)id->bytes[1] << 8 | id->bytes[2];
 
@@ -58,7 +59,7 @@ bucket_of_id(struct stream_tombstones *tombstones, const struct uuid *id)
 	return &tombstones->buckets[hash & (tombstones->most - 1)];
 }
 
-/* Returns the link to the one of this id, or to none, 0. */
+/* Returns the link to the tombstone of this id; it is 0 if there is none. */
 static uint32_t *
 link_to(struct stream_tombstones *tombstones, const struct uuid *id)
 {
@@ -86,7 +87,7 @@ tell_no_more(
 		tombstones->tell_last = stone->before;
 }
 
-/* To be told next, before all others. */
+/* Have the client informed of this one next, before all others. */
 static void
 tell_first(struct stream_tombstones *tombstones, uint32_t place)
 {
@@ -101,7 +102,7 @@ tell_first(struct stream_tombstones *tombstones, uint32_t place)
 	tombstones->tell_first = place;
 }
 
-/* To be told again, after all others. */
+/* Have the client informed of this one again, after all others. */
 static void
 tell_again(
     struct stream_tombstones *tombstones, uint32_t place, int64_t again_ms)
@@ -130,8 +131,8 @@ unlink_stone(struct stream_tombstones *tombstones, uint32_t *link)
 	stone->fate = STREAM_FATE_UNKNOWN;
 }
 
-/* Free the places of the oldest: of those that are not needed any more, and of
- * one more where there must be room. */
+/* Free the places of the oldest tombstones: those that are no longer needed,
+ * and one more if there must be room. */
 static void
 free_places(
     struct stream_tombstones *tombstones, bool needs_room, int64_t now_ms)

@@ -58,7 +58,8 @@ struct stream_tombstones {
  * most: their number, a power of two.
  * keep_ms: how long each is remembered: as long as a stream may be resumed,
  * plus the time that an attempt of the client may be late.
- * Returns ERROR_MEMORY or none. Pages are not touched before they are needed.
+ * Returns ERROR_MEMORY or ERROR_NONE. Pages are not touched before they are
+ * needed.
  */
 enum error stream_tombstones_init(
     struct stream_tombstones *tombstones, uint32_t most, uint32_t keep_ms);
