@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <time.h>
 
-/* Clocks that are read within so long were read at the same time. */
+/* Clocks read within this time count as read at the same time. */
 #define READ_TOGETHER_MS 5
 #define READS_MOST       10
 
@@ -32,7 +32,7 @@ clock_suspended_ms(void)
 	/*
 	 * CLOCK_MONOTONIC stands still while the system is suspended. A thread
 	 * that loses the processor between the two clocks reads them again: the
-	 * time that it waited would look like one that was slept.
+	 * time that it waited would look like a suspension.
 	 */
 	for (int tries = 0; tries < READS_MOST; tries++) {
 		before_ms = read_ms(CLOCK_MONOTONIC);

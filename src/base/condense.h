@@ -28,13 +28,13 @@ struct condense_rule {
 /* A count that is to be reported. */
 struct condense_count {
 	unsigned kind;
-	/* False: the count is of several sources; source is not set. */
+	/* False: the count covers several sources; source is not set. */
 	bool has_source;
 	uint64_t source;
 	unsigned hidden;
 };
 
-/* Fields are private, but for seed; all zero is the start. */
+/* Fields except seed are private; initialize to all zero. */
 struct condense {
 	/* Random, so that nobody can choose source addresses that compete for
 	 * the same entries. */
@@ -72,7 +72,8 @@ bool condense_allows(struct condense *condense,
 bool condense_next(
     struct condense *condense, int64_t now_ms, struct condense_count *count);
 
-/* Returns when to call condense_next(), or CLOCK_NEVER: nothing is counted. */
+/* Returns when to call condense_next(), or CLOCK_NEVER if nothing is
+ * counted. */
 int64_t condense_due_ms(const struct condense *condense);
 
 #endif

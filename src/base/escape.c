@@ -73,7 +73,7 @@ is_control(const char *text, size_t length)
 		   (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9));
 }
 
-/* Write one character, or one byte that is no part of any (length 0). Returns
+/* Write one character, or one byte that is not part of any (length 0). Returns
  * how many bytes were written. */
 static size_t
 escape_one(const char *text, size_t length, char out[static ESCAPED_BYTES + 1])

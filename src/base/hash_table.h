@@ -1,14 +1,15 @@
 /*
- * hash_table - finds objects by a number that peers may have a say in.
+ * hash_table - finds objects by a number that peers may influence.
  *
  * An object embeds a struct hash_entry, whose key its owner sets. Two objects
- * may have one key: the owner compares what the key was made from. A table has
- * a seed that its owner draws at random, so that nobody can choose keys that
- * end up in one bucket.
+ * may have the same key: the owner compares what the key was made from. A table
+ * has a seed that its owner draws at random, so that nobody can choose keys
+ * that end up in one bucket.
  *
- * No table grows, and nothing is allocated here: the owner brings the buckets.
+ * No table grows, and nothing is allocated here: the owner provides the
+ * buckets.
  *
- * Threads: the owner's lock.
+ * Threads: under the owner's lock.
  */
 #ifndef REBORE_BASE_HASH_TABLE_H
 #define REBORE_BASE_HASH_TABLE_H
@@ -46,14 +47,14 @@ hash_place(uint64_t key, uint64_t seed, unsigned count)
 	return (unsigned)(mixed >> 32) & (count - 1);
 }
 
-/* Returns the key of a uuid. Those that are drawn at random need no seed. */
+/* Returns the key of a uuid. Random uuids need no seed. */
 uint64_t hash_of_uuid(const struct uuid *uuid);
 
-/* buckets: count of them, all NULL, a power of two. */
+/* buckets: count of them, a power of two, all NULL. */
 void hash_table_init(struct hash_table *table, struct hash_entry **buckets,
     unsigned count, uint64_t seed);
 
-/* Add an entry; among those with its key it is the first one found. */
+/* Add an entry, which is found before older ones with the same key. */
 void hash_table_put(struct hash_table *table, struct hash_entry *entry);
 
 /* Remove an entry, which must be in the table. */

@@ -15,7 +15,7 @@ hex_print(const uint8_t *bytes, size_t size, char *text)
 	*text = '\0';
 }
 
-/* Returns 0 to 15, or -1 for what is no digit. Independent of the locale. */
+/* Returns 0 to 15, or -1 if it is not a digit. Independent of the locale. */
 static int
 digit_value(char digit)
 {

@@ -8,9 +8,9 @@
 #include <sys/uio.h>
 
 /*
- * Returns text, without its NUL, as a piece to be written; it must stay for as
- * long as the piece is used. The union drops const, which struct iovec lacks
- * because it serves for reading as well.
+ * Returns text, without its NUL, as a piece to be written; it must live as long
+ * as the piece is used. The union drops const, which struct iovec lacks because
+ * it serves for reading as well.
  */
 static inline struct iovec
 iovec_of_text(const char *text)

@@ -2,11 +2,11 @@
  * log - one line for each event that a person should know of.
  *
  * Lines go to standard error or to syslog, as text or as JSON objects. Every
- * message is escaped (see escape.h), so that text of a peer can neither break
+ * message is escaped (see escape.h), so that text from a peer can neither break
  * the line nor control a terminal. A line is written by one write(), so that
  * the lines of several threads do not mix. Logging never waits: a line that
- * cannot be written at once is lost, and the next one that can be is preceded
- * by their number.
+ * cannot be written at once is lost, and the next one that is written is
+ * preceded by the number of lost lines.
  *
  * Where standard error is the journal of systemd, a line begins with its
  * priority, "<6>", instead of the time and the level, which the journal records
@@ -29,7 +29,7 @@ enum log_format {
 	LOG_FORMAT_JSON,
 };
 
-/* What log_facility_of_name() answers for an unknown name. */
+/* What log_facility_of_name() returns for an unknown name. */
 #define LOG_FACILITY_UNKNOWN (-1)
 
 struct log_options {
@@ -37,7 +37,7 @@ struct log_options {
 	enum log_level level;
 	enum log_format format;
 	bool use_syslog;
-	/* One of syslog.h, by log_facility_of_name(). */
+	/* A facility of syslog.h, from log_facility_of_name(). */
 	int facility;
 };
 
@@ -53,8 +53,8 @@ void log_open(const struct log_options *options);
  * LOG_FACILITY_UNKNOWN. */
 int log_facility_of_name(const char *name);
 
-/* Returns whether log_debug() writes anything, for callers that would have to
- * work for its text. Threads: any. */
+/* Returns whether log_debug() writes anything, for callers whose text takes
+ * work to make. Threads: any. */
 bool log_is_verbose(void);
 
 /*

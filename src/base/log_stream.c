@@ -114,8 +114,8 @@ take_lock(void)
 	return pthread_mutex_timedlock(&lock, &until) == 0;
 }
 
-/* As writev(2), without waiting. When poll() says that a pipe has room, it has
- * room for PIPE_BUF bytes, which is more than a line. */
+/* Like writev(2), without waiting. When poll() says that a pipe has room, it
+ * has room for PIPE_BUF bytes, which is more than a line. */
 static ssize_t
 write_pieces(struct iovec *pieces, int count)
 {

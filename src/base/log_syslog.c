@@ -106,7 +106,7 @@ print_header(int priority, char text[static HEADER_SIZE])
 	    (long)own_pid);
 }
 
-/* Returns false with errno; EAGAIN: the daemon takes nothing now. */
+/* Returns false with errno; EAGAIN: the daemon accepts nothing now. */
 static bool
 send_line(struct iovec *pieces, size_t size)
 {
@@ -123,7 +123,7 @@ send_line(struct iovec *pieces, size_t size)
 	if (sent == (ssize_t)(size + is_stream))
 		return true;
 	if (sent >= 0) {
-		disconnect(); /* else the next line would pass for its end */
+		disconnect(); /* or the next line would pass for its end */
 		errno = EAGAIN;
 	}
 	return false;

@@ -2,7 +2,8 @@
  * log_syslog - hands lines to the system's log daemon, and never waits for it.
  *
  * It sends what syslog(3) sends, in the form of RFC 3164. But syslog(3) waits
- * while the daemon does not read, and then all threads of the program do.
+ * while the daemon does not read, and would keep all threads of the program
+ * waiting.
  */
 #ifndef REBORE_BASE_LOG_SYSLOG_H
 #define REBORE_BASE_LOG_SYSLOG_H

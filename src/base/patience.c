@@ -4,19 +4,20 @@
 #include "base/protocol_times.h"
 #include "base/u32.h"
 
-/* What a busy peer may need beside the round trip. */
+/* What a busy peer may need besides the round trip. */
 #define SLACK_MS     1000u
 #define DIAL_MOST_MS 20000u
-/* So many dials have the shortest time-out. */
+/* This many dials have the shortest time-out. */
 #define DIALS_SHORT 2
-/* What a client may need to wake up and to say Taken, beside the round trip. */
+/* What a client may need to wake up and to send Taken, besides the round
+ * trip. */
 #define TAKEN_SLACK_MS          200u
 #define HEARTBEAT_MOST_MS       2000u
 #define HEARTBEATS_A_ROUND_TRIP 8
 #define RETRANSMIT_LEAST_MS     4000u
 #define RETRANSMIT_MOST_MS      60000u
 
-/* Returns 2 * value + more, and most at the most. */
+/* Returns 2 * value + more, but at most most. */
 static uint32_t
 twice_and(uint32_t value, uint32_t more, uint32_t most)
 {

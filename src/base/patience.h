@@ -4,8 +4,8 @@
  *
  * A path whose queue holds seconds (a slow uplink, filled by a download) delays
  * everything that crosses it. A deadline below the round trip cannot be met
- * there, so each of these times grows with it, and is constant on an ordinary
- * path.
+ * there, so each of these times grows with the round trip, and is constant on
+ * an ordinary path.
  *
  * Pure: no clock, no socket. Times are milliseconds. A round trip of 0 means
  * that it is not known.
@@ -25,15 +25,15 @@
 uint32_t patience_answer_ms(uint32_t least_ms, uint32_t rtt_ms);
 
 /*
- * Returns how long a dial of the server may last after so many failed ones in a
- * row: PROTOCOL_CONNECT_MS for the first two, then twice as long each, up to
- * 20 s.
+ * Returns how long dialling the server may take after this many failed dials in
+ * a row: PROTOCOL_CONNECT_MS for the first two, then twice as long each time,
+ * up to 20 s.
  */
 uint32_t patience_dial_ms(unsigned failures);
 
 /*
- * Returns how long Taken is waited for before the visitor is announced
- * elsewhere: two round trips, and time for the client to wake.
+ * Returns how long to wait for Taken before the visitor is announced elsewhere:
+ * two round trips, and time for the client to wake.
  */
 uint32_t patience_taken_ms(uint32_t rtt_ms);
 
@@ -47,8 +47,8 @@ uint32_t patience_heartbeat_ms(uint32_t rtt_ms);
 
 /*
  * Returns the longest time until TCP sends lost bytes again: twice the round
- * trip, between 4 s and a minute. With a time below the round trip TCP would go
- * on sending again what is merely on its way.
+ * trip, between 4 s and a minute. With a time below the round trip, TCP would
+ * keep resending what is merely on its way.
  */
 uint32_t patience_retransmit_ms(uint32_t rtt_ms);
 

@@ -1,9 +1,9 @@
 /*
  * protocol_times - times of rebore-protocol(7) that more than one module uses.
  *
- * Each is named as in the table of the section "Time-outs", by which both sides
- * and the tests know it. A time that only one module uses is defined there;
- * patience.h says how these times grow on a slow path.
+ * Each is labelled with its name in the table of the section "Time-outs", which
+ * both sides and the tests use. A time that only one module uses is defined
+ * there; patience.h says how these times grow on a slow path.
  */
 #ifndef REBORE_BASE_PROTOCOL_TIMES_H
 #define REBORE_BASE_PROTOCOL_TIMES_H

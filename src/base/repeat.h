@@ -19,7 +19,7 @@
 /* Room for what repeat_due() says of a count. */
 #define REPEAT_MORE_SIZE 48
 
-/* Fields are private; all zero is the start. */
+/* Fields are private; initialize to all zero. */
 struct repeat {
 	struct repeat_text {
 		char text[REPEAT_TEXT_SIZE];
@@ -32,7 +32,7 @@ struct repeat {
  * Returns whether text is to be logged now.
  *
  * text: not empty.
- * more: set to what is to be logged behind it: ", and N more since it was last
+ * more: set to what is to be logged after it: ", and N more since it was last
  * logged", or "" when nothing was held back or this returns false.
  */
 bool repeat_due(struct repeat *repeat, const char *text, int64_t now_ms,

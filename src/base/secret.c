@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The hash of BearSSL has less than half of that in its frames. */
+/* BearSSL's hash uses less than half of that in its frames. */
 #define WIPED_BYTES 1024
 
 /* The pointer is volatile, so the compiler cannot assume that it points to
@@ -17,7 +17,7 @@ secret_wipe(void *bytes, size_t size)
 	overwrite(bytes, 0, size);
 }
 
-/* A frame of its own, at the place where those of others were. */
+/* A frame of its own, where the frames of other functions were. */
 __attribute__((__noinline__)) void
 secret_wipe_stack(void)
 {

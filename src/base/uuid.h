@@ -1,6 +1,6 @@
 /*
- * uuid - 128-bit identifiers (RFC 9562), as those of challenges and of waiting
- * visitors.
+ * uuid - 128-bit identifiers (RFC 9562), such as challenges and the names of
+ * waiting visitors.
  *
  * They are printed in lower case, with hyphens, and read in either case. Pure.
  */
