@@ -53,10 +53,10 @@ void budget_init(struct budget *budget, unsigned limit);
  * limit stays as it is. */
 void budget_limit(struct budget *budget, unsigned visitors);
 
-/* Whether budget_limit() is what limits it, and not the system. */
+/* Whether budget_limit() sets the limit, and not the system. */
 bool budget_is_limited(const struct budget *budget);
 
-/* Returns why no more can be taken, for people, a constant. */
+/* Returns why no more can be taken, as a constant text for people. */
 const char *budget_reason(const struct budget *budget);
 
 /* Returns the most that may be taken for connections. */
@@ -69,8 +69,8 @@ bool budget_take(struct budget *budget, unsigned count);
 void budget_expect(struct budget *budget);
 void budget_arrive(struct budget *budget);
 
-/* Take count unconditionally. Returns false if that is too much, even with what
- * is expected. */
+/* Take count unconditionally. Returns false if that is too much, even counting
+ * what is expected. */
 bool budget_force(struct budget *budget, unsigned count);
 
 /* Whether half of the descriptors are free, so that some may be spent on what

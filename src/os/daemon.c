@@ -32,9 +32,9 @@ wait_for_child(pid_t child, int ready_fd)
 }
 
 /*
- * Close what the daemon has inherited: it would keep a lock, a pipe or a file
- * system of the shell that started it in use. All but *fd, which gets another
- * number.
+ * Close all descriptors that the daemon has inherited, except *fd, which gets
+ * another number. They would keep a lock, a pipe or a file system of the shell
+ * that started it in use.
  */
 static enum error
 close_inherited(int *fd)

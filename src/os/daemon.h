@@ -21,8 +21,7 @@
 
 /* Fields are private. */
 struct daemon {
-	/* The child's end of the pipe to the parent; -1: there is no parent
-	 * that waits. */
+	/* The child's end of the pipe to the parent; -1: no parent waits. */
 	int ready_fd;
 };
 

@@ -6,12 +6,12 @@
 
 /*
  * Close *fd and set it to -1. Nothing happens when it is -1 already.
- * Keeps errno, so that it may stand on an error path.
+ * Keeps errno, so that it can be used on an error path.
  */
 void fd_close(int *fd);
 
 /*
- * Open descriptors 0 to 2 to /dev/null where they are closed. Otherwise a
+ * Open /dev/null as each of descriptors 0 to 2 that is closed. Otherwise a
  * socket could get such a number, and log lines would be written to it.
  *
  * Returns ERROR_SYSTEM with errno.

@@ -3,8 +3,8 @@
  *
  * The lock ends with the process, and also when the process closes any
  * descriptor of that file. Another process may remove or replace the file
- * between open() and the lock, so a file that has a name is only locked when
- * filelock_is_current().
+ * between open() and the lock, so a file that has a name is only locked if
+ * filelock_is_current() returns true.
  */
 #ifndef REBORE_OS_FILELOCK_H
 #define REBORE_OS_FILELOCK_H
@@ -20,7 +20,7 @@
  * fd: open for writing.
  * holder: set, with ERROR_IN_USE, to the process that has locked it; 0:
  * unknown.
- * Returns ERROR_IN_USE; or else as error_of_errno().
+ * Returns ERROR_IN_USE, or else what error_of_errno() does.
  */
 enum error filelock_take(int fd, pid_t *holder);
 

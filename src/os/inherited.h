@@ -1,7 +1,7 @@
 /*
  * inherited - closes the descriptors that the process was started with.
- * inherited_closefrom.c, or inherited_proc.c where there is no closefrom(3),
- * chosen by configure.
+ * configure chooses inherited_closefrom.c, or inherited_proc.c where there is
+ * no closefrom(3).
  */
 #ifndef REBORE_OS_INHERITED_H
 #define REBORE_OS_INHERITED_H

@@ -64,16 +64,16 @@ enum lock_rank {
 
 	/* Only leaves are taken under these. */
 	LOCK_RANK_OVER_LEAVES,
-	/* Ports that could not be bound; then those of the port memory and of
-	 * its saver. */
+	/* Ports that could not be bound. Under it: the locks of the port memory
+	 * and of its saver. */
 	LOCK_RANK_PORTS = LOCK_RANK_OVER_LEAVES,
-	/* Who holds a tunnel; then that of pending, of the port memory, of its
-	 * saver. */
+	/* Who holds a tunnel. Under it: the locks of pending, of the port
+	 * memory and of its saver. */
 	LOCK_RANK_TUNNEL = LOCK_RANK_OVER_LEAVES,
-	/* Seats of visitors and leases; then that of pending, of a roster, of
-	 * an object cache. */
+	/* Seats of visitors and leases. Under it: the locks of pending, of a
+	 * roster and of an object cache. */
 	LOCK_RANK_SHARES = LOCK_RANK_OVER_LEAVES,
-	/* Tunnels by port, key and instance; then that of spares. */
+	/* Tunnels by port, key and instance. Under it: the lock of spares. */
 	LOCK_RANK_REGISTRY = LOCK_RANK_OVER_LEAVES,
 };
 

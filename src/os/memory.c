@@ -68,7 +68,7 @@ least_of(const char *root, const char *mount, const char *group,
 	}
 }
 
-/* Whether name is in a list of names with commas between them. */
+/* Whether name is in a comma-separated list. */
 static bool
 has_name(const char *list, const char *name)
 {

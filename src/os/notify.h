@@ -8,7 +8,7 @@
 #ifndef REBORE_OS_NOTIFY_H
 #define REBORE_OS_NOTIFY_H
 
-/* READY=1: start-up is over. status: as of notify_status(), or NULL. Threads:
+/* READY=1: start-up is over. status: as in notify_status(), or NULL. Threads:
  * any. */
 void notify_ready(const char *status);
 

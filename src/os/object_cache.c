@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What an object on the cache begins with. */
+/* What an object in the cache begins with. */
 struct object_cache_object {
 	struct object_cache_object *next;
 };
@@ -19,7 +19,7 @@ object_cache_init(struct object_cache *cache, size_t size)
 	cache->count = 0;
 }
 
-/* Take an object off, unless only most are left. Returns it, or NULL. */
+/* Take an object out, unless only most are left. Returns it, or NULL. */
 static struct object_cache_object *
 take_off(struct object_cache *cache, unsigned most)
 {

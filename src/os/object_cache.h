@@ -37,7 +37,7 @@ void *object_cache_take(struct object_cache *cache);
 /* NULL is legal. Threads: any. */
 void object_cache_give(struct object_cache *cache, void *object);
 
-/* Free all unused objects but OBJECT_CACHE_KEPT_MOST. To be called now and
+/* Free all unused objects except OBJECT_CACHE_KEPT_MOST. To be called now and
  * then, by a thread that calls free() anyway. */
 void object_cache_tidy(struct object_cache *cache);
 

@@ -18,7 +18,7 @@ struct pidfile {
 	int fd;
 	/* The process that may remove the file. */
 	pid_t owner;
-	/* Absolute, so that it is good after a chdir(). */
+	/* Absolute, so that it is still right after a chdir(). */
 	char *path;
 };
 

@@ -64,8 +64,8 @@ struct saver {
  * path: NULL: there is no file, and the functions below do nothing.
  * calls, owner: must live until saver_destroy().
  * holder: on ERROR_IN_USE the process that uses the state file.
- * Returns as statefile_open(), or ERROR_RESOURCES or ERROR_MEMORY with errno;
- * then saver is one without a file.
+ * Returns what statefile_open() does, or ERROR_RESOURCES or ERROR_MEMORY with
+ * errno; on failure saver has no file.
  */
 enum error saver_start(struct saver *saver, const char *path,
     const struct saver_calls *calls, void *owner, pid_t *holder);

@@ -99,8 +99,8 @@ is_blank(char character)
 	return character == ' ' || character == '\t';
 }
 
-/* Returns what is odd about a secret, as struct secretfile has it. secret:
- * without the newline at its end. */
+/* Returns what is odd about a secret, in the form that struct secretfile uses.
+ * secret: without the newline at its end. */
 static const char *
 find_oddity(const char *secret, size_t size)
 {

@@ -41,7 +41,7 @@ struct secretfile {
  * again: the file was read before. Then a pipe is refused: its content is gone,
  * and open() would wait for a writer.
  * file: filled on success, and to be wiped by the caller; wiped on failure.
- * why: on failure, a phrase that says what is wrong and how to mend it.
+ * why: on failure, a phrase that says what is wrong and how to fix it.
  * Returns ERROR_DENIED, ERROR_INVALID (no secret file, or too long) or
  * ERROR_SYSTEM.
  */

@@ -1,6 +1,6 @@
 /*
  * stack_trim - gives back the part of a thread's stack that it does not use any
- * more. stack_linux.c or stack_none.c, chosen by configure.
+ * more. configure chooses stack_trim_linux.c or stack_trim_none.c.
  *
  * A thread that serves an idle connection waits a few frames deep, but has been
  * deeper, in a handshake or for a log line. Without this, the pages that it

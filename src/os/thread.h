@@ -11,7 +11,7 @@
 
 /*
  * Stack of a thread that runs only our own code; configure multiplies it where
- * a sanitizer needs more. The deepest chain of calls, which parses a frame by
+ * a sanitizer needs more. The deepest chain of calls, which parses a frame with
  * jansson and logs it as JSON, uses about a third.
  */
 #define THREAD_STACK_BYTES ((size_t)64 * 1024 * REBORE_STACK_FACTOR)
@@ -37,7 +37,7 @@ enum error thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
  * stack: the lowest address of THREAD_STACK_BYTES, which must stay until the
  * thread is joined.
  * thread: to join it; the thread may run, and end, before it is written.
- * The thread names itself. Returns as thread_start().
+ * The thread names itself. Returns what thread_start() does.
  */
 enum error thread_start_on(
     void *stack, pthread_t *thread, void *(*run)(void *), void *argument);

@@ -1,7 +1,7 @@
 /*
  * timer - a descriptor that becomes readable at a given time, even if the
- * system was suspended until then. timer_timerfd.c or timer_none.c, chosen by
- * configure.
+ * system was suspended until then. configure chooses timer_timerfd.c or
+ * timer_none.c.
  *
  * The time-out of poll() does not run while the system is suspended: a client
  * that waits for a minute would wait for the rest of it when the system

@@ -1,6 +1,6 @@
 /*
  * wakeup - a descriptor that becomes readable when another thread asks for
- * attention. wakeup_eventfd.c or wakeup_pipe.c, chosen by configure.
+ * attention. configure chooses wakeup_eventfd.c or wakeup_pipe.c.
  */
 #ifndef REBORE_OS_WAKEUP_H
 #define REBORE_OS_WAKEUP_H
