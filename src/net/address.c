@@ -33,7 +33,8 @@ parse_port(const char *text, uint16_t *port)
 	return true;
 }
 
-/* What neither a name nor an address has, and would harm a log or a shell. */
+/* Characters that no name or address has, and that would harm a log or a
+ * shell. */
 static bool
 has_bad_character(const char *text)
 {
@@ -53,7 +54,7 @@ copy_host(const char *host, size_t length, struct address_name *name)
 	return true;
 }
 
-/* A mapped address stays one. */
+/* A mapped address stays mapped. */
 static bool
 parse_as_written(const char *host, uint16_t port, struct address *address)
 {

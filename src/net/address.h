@@ -68,8 +68,8 @@ bool address_parse(const char *host, uint16_t port, struct address *address);
 bool address_parse_link(const char *host, uint16_t port,
     struct address *address, char link[static ADDRESS_LINK_SIZE]);
 
-/* Put the link into the address. Returns false with errno ENODEV when there is
- * none of that name. "" is always there. */
+/* Put the link into the address. Returns false with errno ENODEV if there is no
+ * link of that name. "" always exists. */
 bool address_find_link(struct address *address, const char *link);
 
 /*
@@ -89,11 +89,11 @@ bool address_equal(const struct address *a, const struct address *b);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
-/* Whether both are of the same host, whatever the ports. */
+/* Whether both are the same host, whatever the ports. */
 bool address_same_host(const struct address *a, const struct address *b);
 
-/* Whether it is one by which a host reaches itself (RFC 1122, 3.2.1.3; RFC
- * 4291, 2.5.3; mapped ones, too). */
+/* Whether it is an address by which a host reaches itself (RFC 1122, 3.2.1.3;
+ * RFC 4291, 2.5.3; mapped ones too). */
 bool address_is_loopback(const struct address *address);
 
 /* The address of the socket fd, or of its peer; a mapped IPv4 address as IPv4.

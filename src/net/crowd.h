@@ -2,11 +2,11 @@
  * crowd - connections that have not proved anything yet, by source, so that no
  * source can crowd out the others.
  *
- * Their number is limited. One more than that sends away the oldest connection
- * of the source that has most; among sources that have equally many, the one
- * that reached that number first. A source that is settled (it has a tunnel)
- * has a share that does not count, so that it goes last as long as it stays
- * within its share.
+ * Their number is limited. A connection beyond that interrupts the oldest one
+ * of the source that has the most; of several such sources, the one that
+ * reached that number first. A source that is settled (it has a tunnel) has a
+ * share that does not count, so that it goes last as long as it stays within
+ * its share.
  *
  * As with a roster (roster.h), the owner of a connection enters it, uses it
  * alone, and leaves before it closes the connection. Others may only interrupt.
@@ -93,8 +93,9 @@ enum error crowd_enter(struct crowd *crowd, struct crowd_entry *entry, int fd,
 /* Remove the connection, before its descriptor is closed. */
 void crowd_leave(struct crowd *crowd, struct crowd_entry *entry);
 
-/* Ask for permission to delay the answer to the peer. Returns false if as many
- * connections of its source linger as may, or if it is interrupted. */
+/* Ask for permission to delay the answer to the peer. Returns false if
+ * CROWD_LINGER_MOST connections of its source linger already, or if it is
+ * interrupted. */
 bool crowd_linger(struct crowd *crowd, struct crowd_entry *entry);
 
 /* Returns whether the owner is asked to end. */

@@ -39,7 +39,7 @@ struct dial {
 	const struct resolve_list *list;
 	int64_t deadline_ms;
 	int64_t next_ms;
-	int64_t again_ms; /* each address is tried anew so often; 0: once */
+	int64_t again_ms; /* how often each address is tried; 0: once */
 	unsigned next;
 	int fds[DIAL_SLOTS];
 	/* The errno of the last failure, and that of each attempt; 0: none. */
@@ -57,9 +57,9 @@ void dial_start(
 
 /*
  * The same, for a dial that may take long: while no address has answered, all
- * are tried again after again_ms, in addition to the attempts that still wait,
- * as far as there are slots. So connection requests go out often, and one that
- * is answered late still counts.
+ * are tried again after again_ms, in addition to the pending attempts, as long
+ * as there are slots. Connection requests thus go out often, and a late answer
+ * still counts.
  */
 void dial_start_again(struct dial *dial, const struct resolve_list *list,
     int64_t deadline_ms, int64_t again_ms);
@@ -72,7 +72,7 @@ void dial_none(struct dial *dial);
  * Fill slots with what dial waits for.
  *
  * slots: room for DIAL_SLOTS.
- * wake_ms: lowered to the time when dial_step() is due whatever comes.
+ * wake_ms: lowered to the time when dial_step() is due in any case.
  * Returns the number of slots used; 0 when the state is final.
  */
 unsigned dial_poll(

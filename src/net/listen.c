@@ -13,8 +13,8 @@
 /* The system cuts it to its own maximum (Linux: net.core.somaxconn). */
 #define BACKLOG INT_MAX
 
-/* The port that the system chose for IPv6 may be another's for IPv4: how often
- * to have it choose again. */
+/* How often to have the system choose another port: the one that it chose for
+ * IPv6 may be taken for IPv4. */
 #define TRIES 16
 
 static bool
@@ -90,7 +90,7 @@ open_second(struct listener *listener)
 	return error && lacks_family(errno) ? ERROR_NONE : error;
 }
 
-/* Listen on "::", of which address has the port. */
+/* Listen on "::", at the port in address. */
 static enum error
 open_any_v6(const struct address *address, struct listener *listener)
 {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "net/address.h"
 
-/* Of one listener: two where IPv6 sockets take no IPv4 (OpenBSD). */
+/* The sockets of a listener: two where IPv6 sockets take no IPv4 (OpenBSD). */
 #define LISTEN_SOCKETS 2
 
 /* What listens on one address. */
@@ -28,8 +28,8 @@ struct listener {
  * and is 0.0.0.0 where there is no IPv6.
  *
  * address: port 0 lets the system choose.
- * listener: on success to be given to listen_close(); on failure without
- * sockets.
+ * listener: to be given to listen_close() on success; without sockets on
+ * failure.
  * Returns ERROR_IN_USE, ERROR_DENIED, ERROR_RESOURCES (try later) or
  * ERROR_SYSTEM, with errno.
  */

@@ -1,10 +1,10 @@
 /*
- * netwatch - reports when the way to an address has changed: another interface,
- * source or gateway, another carrier, or no way any more. netwatch_linux.c or
- * netwatch_none.c, chosen by configure.
+ * netwatch - reports when the route to an address has changed: another
+ * interface, source or gateway, another carrier, or no route any more.
+ * configure chooses netwatch_linux.c or netwatch_none.c.
  *
  * The system reports every change of links, addresses and routes; containers
- * cause some all day. Only a change of the way to the watched address counts.
+ * cause some all day. Only a change of the route to the watched address counts.
  */
 #ifndef REBORE_NET_NETWATCH_H
 #define REBORE_NET_NETWATCH_H
@@ -21,7 +21,7 @@ struct netwatch_route {
 	uint8_t gateway[16];
 };
 
-/* Fields but fd are private. */
+/* Fields except fd are private. */
 struct netwatch {
 	/* Poll it for POLLIN; -1 if the system reports nothing. */
 	int fd;
@@ -32,20 +32,21 @@ struct netwatch {
 	bool carrier;
 };
 
-/* Begin. A failure is no error: then no change is reported. */
+/* Begin. A failure is not reported, and then no change is either. */
 void netwatch_open(struct netwatch *watch);
 
-/* Watch the way to address from now on. */
+/* Watch the route to address from now on. */
 void netwatch_set(struct netwatch *watch, const struct address *address);
 
 /*
  * Read what the system has reported, after poll().
  *
- * Returns whether the way has changed. A report that was lost counts as one.
+ * Returns whether the route has changed. A lost report counts as a change.
  */
 bool netwatch_changed(struct netwatch *watch);
 
-/* Whether there is a way to the watched address at all, as far as is known. */
+/* Whether there is a route to the watched address at all, as far as is
+ * known. */
 bool netwatch_has_route(const struct netwatch *watch);
 
 /* Whether this host still has the local address of the connected socket fd. */

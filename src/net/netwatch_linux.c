@@ -135,7 +135,8 @@ netwatch_set(struct netwatch *watch, const struct address *address)
 	watch->carrier = true; /* the address was reached just now */
 }
 
-/* Look at a report of a link. Returns whether the carrier of ours changed. */
+/* Look at a report of a link. Returns whether the carrier of our link
+ * changed. */
 static bool
 read_link(struct netwatch *watch, struct nlmsghdr *header)
 {

@@ -1,4 +1,4 @@
-/* netwatch for systems that do not tell - see netwatch.h */
+/* netwatch for systems that report nothing - see netwatch.h */
 #include "net/netwatch.h"
 
 void

@@ -115,7 +115,8 @@ next_of(const struct addrinfo *one, int family, bool same)
 	return one;
 }
 
-/* The system's order within a family, its first choice first, in turns. */
+/* Alternate between families, beginning with that of the system's first choice;
+ * within each, keep the system's order. */
 static void
 fill_alternating(struct resolve_list *list, const struct addrinfo *found)
 {

@@ -26,8 +26,8 @@ struct resolve_list {
 	unsigned count;
 };
 
-/* How many look-ups of one resolver may hang at the same time: at that number a
- * change of the network does not start another. */
+/* How many look-ups of one resolver may hang at the same time: with that many,
+ * a change of the network does not start another. */
 #define RESOLVE_HANGING_MOST 4
 
 struct resolve;
@@ -63,7 +63,8 @@ enum error resolve_lookup(struct resolve *resolve, int64_t deadline_ms,
  * begin a look-up without waiting for it, then, any number of times, wait for
  * what was begun.
  *
- * Return as resolve_lookup(); begin: ERROR_NONE or ERROR_RESOURCES.
+ * resolve_finish() returns what resolve_lookup() does; resolve_begin() returns
+ * ERROR_NONE or ERROR_RESOURCES.
  */
 enum error resolve_begin(
     struct resolve *resolve, struct resolve_ticket *ticket);
@@ -72,8 +73,8 @@ enum error resolve_finish(struct resolve *resolve,
     struct resolve_list *list, const char **reason);
 
 /*
- * The network has changed: answers of before are not used again, and a look-up
- * that is under way is given up. Whoever waits for it asks anew, with the same
+ * The network has changed: earlier answers are not used again, and a look-up
+ * that is under way is given up. Whoever waits for it asks again, with the same
  * deadline. Threads: any.
  */
 void resolve_network_changed(struct resolve *resolve);

@@ -50,8 +50,8 @@ roster_enter(struct roster *roster, struct roster_entry *entry, int first_fd,
 
 /*
  * Ending only the receiving side wakes the owner with an end of file, and
- * tells the peer nothing: the owner's reset is the first that it hears. An end
- * of file in its place would look like a complete answer.
+ * tells the peer nothing: the owner's reset is the first that the peer hears.
+ * An end of file in its place would look like a complete answer.
  */
 static void
 end_reading(struct roster *roster, struct roster_entry *entry)

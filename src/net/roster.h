@@ -51,7 +51,7 @@ unsigned roster_enter(struct roster *roster, struct roster_entry *entry,
 void roster_set(
     struct roster *roster, struct roster_entry *entry, unsigned which, int fd);
 
-/* Take the connection off; before its descriptors are closed. */
+/* Remove the connection, before its descriptors are closed. */
 void roster_leave(struct roster *roster, struct roster_entry *entry);
 
 /* Returns whether the owner is asked to end. Threads: any. */

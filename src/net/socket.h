@@ -1,6 +1,7 @@
 /*
  * socket - TCP sockets that are non-blocking and close-on-exec from the start.
- * socket_flags.c, in one system call, or socket_plain.c, chosen by configure.
+ * configure chooses socket_flags.c, which takes one system call, or
+ * socket_plain.c.
  */
 #ifndef REBORE_NET_SOCKET_H
 #define REBORE_NET_SOCKET_H
@@ -11,7 +12,7 @@
  * errno. */
 int socket_open(int family);
 
-/* As accept(2). peer: set on success. Returns the socket, the caller's to
+/* Like accept(2). peer: set on success. Returns the socket, the caller's to
  * close, or -1 with errno. */
 int socket_accept(int listener, struct address *peer);
 

@@ -24,7 +24,8 @@ sockopt_set_proxied_idle(unsigned idle_s)
 	    idle_s < INTERVAL_MOST_S ? (int)idle_s : INTERVAL_MOST_S;
 }
 
-/* Set an option. Returns false, with one warning a process, when refused. */
+/* Set an option. Returns false, with one warning per process, if it is
+ * refused. */
 static bool
 set_or_warn(int fd, int level, int option, int value, const char *name)
 {
@@ -32,7 +33,7 @@ set_or_warn(int fd, int level, int option, int value, const char *name)
 
 	if (setsockopt(fd, level, option, &value, sizeof value) == 0)
 		return true;
-	/* A peer that is gone already is no fault of the system. */
+	/* A peer that is gone already is not the system's fault. */
 	if (errno != EINVAL && errno != ECONNRESET &&
 	    !atomic_flag_test_and_set(&warned))
 		log_warning("cannot set %s on a connection: %s; a peer that "
@@ -53,7 +54,8 @@ set_times(int fd, const struct sockopt_keepalive *keepalive)
 		    "the keepalive count");
 }
 #else
-/* OpenBSD: they are the system's alone, net.inet.tcp.keepidle of sysctl(8). */
+/* OpenBSD has them only for the whole system: net.inet.tcp.keepidle of
+ * sysctl(8). */
 static void
 set_times(int fd, const struct sockopt_keepalive *keepalive)
 {
@@ -113,7 +115,8 @@ sockopt_keep_urgent(int fd)
 {
 	const int on = 1;
 
-	/* Where it is refused, urgent bytes are skipped, and no more. */
+	/* If it is refused, urgent bytes are skipped, but nothing else
+	 * happens. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
 }
 
@@ -122,7 +125,7 @@ sockopt_reset_on_close(int fd)
 {
 	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
 
-	/* A socket that is reset already needs none of it. */
+	/* A socket that is reset already does not need it. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* Of proxied connections, unless set: NATs forget after 30 s and more. */
+/* The default for proxied connections: NATs forget one after 30 s or more. */
 #define SOCKOPT_IDLE_S 25
 
 /* TCP keepalive: first probe after idle_s, then every interval_s, dead after
@@ -25,9 +25,9 @@ extern const struct sockopt_keepalive sockopt_keepalive_control;
  * stay for ever, and a NAT on the way does not forget an idle one. */
 extern struct sockopt_keepalive sockopt_keepalive_proxied;
 
-/* Set when the first probe of proxied connections goes out, 1 s or later; the
- * others follow as soon, but 15 s apart at the most. Before the first
- * thread. */
+/* Set when the first probe of proxied connections goes out, after 1 s or more;
+ * the others follow at the same interval, but at most 15 s apart. To be called
+ * before the first thread starts. */
 void sockopt_set_proxied_idle(unsigned idle_s);
 
 /* Set TCP_NODELAY. What cannot be set is logged once as a warning, and is no
@@ -40,8 +40,8 @@ void sockopt_hurry(int fd);
  */
 void sockopt_prepare(int fd, const struct sockopt_keepalive *keepalive);
 
-/* The same, as of a proxied connection, for a socket that was accepted from a
- * listener of listen_open(): most systems have it inherit all of that. */
+/* The same, as for a proxied connection, for a socket that was accepted from a
+ * listener of listen_open(): on most systems it inherits all of that. */
 void sockopt_prepare_accepted(int fd);
 
 /* Change the keepalive of a prepared socket. */
@@ -49,15 +49,16 @@ void sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive);
 
 /*
  * Leave an urgent byte (RFC 6093) where it is among the others: it is data like
- * them, and what poll() says is what recv() gives. Before the socket listens or
- * connects. Every connection of ours has it: accepted ones inherit it.
+ * them, and recv() reads what poll() reports. To be called before the socket
+ * listens or connects. All our connections have this option: accepted ones
+ * inherit it.
  */
 void sockopt_keep_urgent(int fd);
 
 /* Let close() of fd reset the connection and drop what was not sent. */
 void sockopt_reset_on_close(int fd);
 
-/* Take sockopt_reset_on_close() back. */
+/* Undo sockopt_reset_on_close(). */
 void sockopt_send_on_close(int fd);
 
 /* Returns and clears the pending error of fd, an errno value; 0: none. */

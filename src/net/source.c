@@ -7,8 +7,8 @@
 
 /*
  * An IPv4 address is kept as the network 0:ffff:ADDRESS::/64. No host has such
- * an address: 0000::/8 is reserved (RFC 4291, 2.5), but for ::1 and the mapped
- * ones.
+ * an address: 0000::/8 is reserved (RFC 4291, 2.5), except for ::1 and the
+ * mapped ones.
  */
 #define IPV4_MARK UINT64_C(0x0000ffff00000000)
 

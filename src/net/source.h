@@ -16,8 +16,8 @@
 /* The longest IPv6 address, "/64", NUL */
 #define SOURCE_TEXT_SIZE 64
 
-/* Returns the source of address: equal for two addresses exactly when they are
- * of one source. */
+/* Returns the source of address: equal for two addresses exactly if they have
+ * the same source. */
 uint64_t source_of_address(const struct address *address);
 
 /* Whether it is a loopback network (127.0.0.0/8, or that of ::1). */

@@ -1,6 +1,6 @@
 /*
- * tcp - what only the system's TCP knows of a connection, and can be told.
- * tcp_linux.c or tcp_none.c, chosen by configure.
+ * tcp - what only the system's TCP knows about a connection, or can change.
+ * configure chooses tcp_linux.c or tcp_none.c.
  */
 #ifndef REBORE_NET_TCP_H
 #define REBORE_NET_TCP_H
@@ -35,14 +35,14 @@ enum tcp_verdict tcp_judge(int fd);
 /*
  * Give a connection up when bytes are unacknowledged for timeout_ms (RFC 5482);
  * 0: only when TCP itself does. Only for peers that send no heartbeats: the
- * time counts from the first retransmission, also where all bytes arrive, but
+ * time counts from the first retransmission, even if all bytes arrive, but
  * late. What cannot be set is left alone.
  */
 void tcp_limit_silence(int fd, unsigned timeout_ms);
 
 /*
- * Have lost bytes sent again after longest_ms at the most, so that a connection
- * speaks soon after its path is back. longest_ms: must stay above the round
+ * Have lost bytes sent again after at most longest_ms, so that a connection
+ * sends soon after its path is back. longest_ms: must stay above the round
  * trip, see base/patience.h. What cannot be set is left alone.
  */
 void tcp_limit_retransmission(int fd, unsigned longest_ms);
@@ -51,12 +51,12 @@ void tcp_limit_retransmission(int fd, unsigned longest_ms);
  * the system does not tell. */
 uint32_t tcp_rtt_ms(int fd);
 
-/* Returns how long ago the peer has acknowledged anything; where the system
- * does not tell, UINT32_MAX. */
+/* Returns how long ago the peer last acknowledged anything; UINT32_MAX where
+ * the system does not tell. */
 uint32_t tcp_acknowledged_ms(int fd);
 
-/* Returns how many segments with data have come, also behind one that was lost,
- * so that nothing can be read yet; 0 where the system does not tell. */
+/* Returns how many segments with data have arrived, including those after a
+ * lost one, which cannot be read yet; 0 where the system does not tell. */
 uint32_t tcp_segments_in(int fd);
 
 /* Whether bytes that were sent are not acknowledged yet. False where the system
@@ -69,10 +69,10 @@ bool tcp_has_unacknowledged(int fd);
 bool tcp_is_near(int fd);
 
 /*
- * Prepare a connected socket for much to be written. Where the peer is on this
- * host and the congestion control paces (bbr), it gets
- * one that does not, and a short queue: there is no path to be gentle to, and a
- * timer for each packet costs more than the packet. Towards other hosts the
+ * Prepare a connected socket for writing a lot of data. If the peer is on this
+ * host and the congestion control paces (bbr), the socket gets one that does
+ * not, and a short queue: there is no path to be gentle to, and a timer for
+ * each packet costs more than the packet. Towards other hosts the
  * administrator's choice stands. What cannot be set is left alone.
  *
  * Threads: any.
@@ -80,8 +80,8 @@ bool tcp_is_near(int fd);
 void tcp_expect_bulk(int fd);
 
 /*
- * Have the system keep little for a connection, kilobytes instead of megabytes,
- * as memory is short: of what has come on from and is not read, and of what is
+ * As memory is short, have the system keep kilobytes instead of megabytes for a
+ * connection: of what has arrived on from and is not read, and of what is
  * written on to and not sent. What cannot be set is left alone.
  *
  * from, to: connected sockets. Threads: any.

@@ -20,11 +20,11 @@
 
 #define NEAR_US 1000
 
-/* So much may wait for a peer on this host to take what was sent before: the
- * less there is under way, the more of it is still in the cache. */
+/* This much may wait for a peer on this host to take what was sent before: the
+ * less is under way, the more of it is still in the cache. */
 #define UNSENT_BYTES (128 * 1024)
 
-/* So much, where memory is short */
+/* This much where memory is short */
 #define LITTLE_WINDOW_BYTES (64 * 1024)
 #define LITTLE_UNSENT_BYTES (16 * 1024)
 

@@ -2,7 +2,7 @@
  * transport - a connection to a peer, as whoever reads and writes sees it.
  *
  * Today each is a TCP socket and nothing else. Nobody above net/ reads or
- * writes a socket by itself, so that a transport may become more than that.
+ * writes a socket directly, so that a transport may become more than that.
  *
  * A transport is a small plain value that its owner embeds. A copy of it names
  * the same connection: to hand a connection over is to copy the transport and
@@ -10,7 +10,7 @@
  * interrupt the connection through a roster (roster.h), which works on
  * descriptors.
  *
- * Nothing here waits, but for transport_wait(), and nothing raises SIGPIPE.
+ * Nothing here waits, except for transport_wait(), and nothing raises SIGPIPE.
  * ETIMEDOUT of a socket is ERROR_RESET: ERROR_TIMEOUT is always a deadline of
  * our own.
  *
@@ -102,7 +102,7 @@ transport_read(
  * Look at what has arrived and leave it there, to be read later. If the peer
  * has sent nothing, ERROR_AGAIN means that it is still there.
  *
- * Parameters and returns as transport_read().
+ * Parameters and return values are those of transport_read().
  */
 enum error transport_peek(
     const struct transport *transport, void *bytes, size_t size, size_t *got);
@@ -128,7 +128,7 @@ transport_write(const struct transport *transport, const void *bytes,
 	return count == -1 ? error_of_errno() : ERROR_NONE;
 }
 
-/* The same with bytes that lie in count parts, written as if they were one. The
+/* The same for bytes that lie in count parts, written as if they were one. The
  * parts have 1 byte or more together, and are not changed. */
 enum error transport_gather(const struct transport *transport,
     struct iovec *parts, unsigned count, size_t *sent);
@@ -155,10 +155,10 @@ enum error transport_wait(
     const struct transport *transport, short events, int64_t deadline_ms);
 
 /*
- * End our sending side: behind everything that was written, the peer reads an
+ * End our sending side: after everything that was written, the peer reads an
  * end of file. Reading goes on.
  *
- * Returns a failure as transport_write() does.
+ * Returns the failures of transport_write().
  */
 enum error transport_end(const struct transport *transport);
 
@@ -174,8 +174,8 @@ void transport_wake(int fd);
  */
 void transport_reset(const struct transport *transport);
 
-/* Take transport_reset() back: transport_close() sends what was written, and an
- * end of file behind it. */
+/* Undo transport_reset(): transport_close() sends what was written, and an end
+ * of file after it. */
 void transport_keep_sent(const struct transport *transport);
 
 /* Close, and set it to TRANSPORT_INITIALIZER; without a connection nothing
