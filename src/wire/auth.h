@@ -52,7 +52,7 @@ bool auth_key_equal(const struct auth_key *a, const struct auth_key *b);
  * without waiting.
  *
  * challenge: set to the one that was sent.
- * Returns as channel_flush().
+ * Returns what channel_flush() does.
  */
 enum error auth_challenge(struct channel *channel, struct uuid *challenge);
 
@@ -60,7 +60,7 @@ enum error auth_challenge(struct channel *channel, struct uuid *challenge);
  * Wait for the answer. Its text is the tag, which the caller has to check.
  *
  * Returns ERROR_INVALID when another message came, or the connection ended
- * within one; else as channel_receive().
+ * within one; else what channel_receive() does.
  */
 enum error auth_await_answer(
     struct channel *channel, struct message *answer, int64_t deadline_ms);
@@ -69,7 +69,7 @@ enum error auth_await_answer(
  * The client's side: queue the answer to a challenge. It goes out in one write
  * with the message that follows.
  *
- * Returns as channel_put().
+ * Returns what channel_put() does.
  */
 enum error auth_answer(struct channel *channel, const struct auth_key *key,
     const struct uuid *challenge);

@@ -51,12 +51,12 @@ enum error channel_fill(struct channel *channel);
 /*
  * Take the next message of what was read.
  *
- * Returns ERROR_AGAIN when none is complete; else as message_decode().
+ * Returns ERROR_AGAIN when none is complete; else what message_decode() does.
  */
 enum error channel_next(struct channel *channel, struct message *message);
 
 /* Wait for the next message. Returns ERROR_TIMEOUT when none has come by
- * deadline_ms, else as channel_fill() and channel_next(). */
+ * deadline_ms, else what channel_fill() and channel_next() do. */
 enum error channel_receive(
     struct channel *channel, struct message *message, int64_t deadline_ms);
 
@@ -79,8 +79,8 @@ enum error channel_put(struct channel *channel, const struct message *message);
 enum error channel_flush(struct channel *channel);
 
 /* Queue message (NULL: none), and write until the queue is empty or deadline_ms
- * has passed. Returns ERROR_TIMEOUT then, else as channel_put() and
- * channel_flush(). */
+ * has passed. Returns ERROR_TIMEOUT then, else what channel_put() and
+ * channel_flush() do. */
 enum error channel_send(struct channel *channel, const struct message *message,
     int64_t deadline_ms);
 
@@ -91,8 +91,8 @@ const char *channel_rest(const struct channel *channel, size_t *size);
  * Read and drop what the peer sends.
  *
  * Returns ERROR_TIMEOUT at deadline_ms, ERROR_PROTOCOL when CHANNEL_DRAIN_BYTES
- * have arrived, else as channel_fill(), when the peer has ended its side or is
- * lost.
+ * have arrived, or what channel_fill() does when the peer has ended its side or
+ * is lost.
  */
 enum error channel_drain(struct channel *channel, int64_t deadline_ms);
 

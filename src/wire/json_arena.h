@@ -4,7 +4,7 @@
  * A frame has 256 bytes at most (message.h), so that what jansson allocates for
  * a usual one fits in two kilobytes, which are gone when the frame has been
  * read. If it called malloc(), glibc would keep a cache for each thread for as
- * long as the thread waits for its idle connection.
+ * long as the thread waits on its idle connection.
  */
 #ifndef REBORE_WIRE_JSON_ARENA_H
 #define REBORE_WIRE_JSON_ARENA_H

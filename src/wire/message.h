@@ -41,8 +41,8 @@ enum message_kind {
 	MESSAGE_ERROR,      /* text: for people */
 	MESSAGE_DIAL,       /* count; ours, not bore's */
 	MESSAGE_LOST,       /* lost; ours, not bore's */
-	/* Well-formed, but of an unknown kind, as of a later version; text: its
-	 * name */
+	/* Well-formed, but of an unknown kind, as from a later version; text:
+	 * its name */
 	MESSAGE_UNKNOWN,
 };
 
@@ -73,7 +73,7 @@ enum error message_decode(
 /*
  * Encode one frame: the message and a NUL.
  *
- * message: any kind but MESSAGE_UNKNOWN. A text is cut where the frame would
+ * message: any kind except MESSAGE_UNKNOWN. A text is cut where the frame would
  * become too long, or where it is not UTF-8.
  * Returns the size of the frame with its NUL, or 0 when there is no memory.
  */
