@@ -261,7 +261,7 @@ stage(struct relay_stream *relay, uint8_t staged[static STAGED_MOST])
 	return outward->staged_size > 0;
 }
 
-/* Write the staged bytes and the payload behind them, once. */
+/* Write the staged bytes and the payload after them, once. */
 static enum error
 write_staged(struct relay_stream *relay, uint8_t *staged, size_t *sent)
 {

@@ -299,7 +299,7 @@ settle_reset(struct stream *stream, int64_t now_ms)
 	stream->last = STREAM_RESET;
 }
 
-/* Do whatever has become possible, whatever the order of events was. */
+/* Do what has become possible, in whatever order the events came. */
 static void
 settle_stream(struct stream *stream, int64_t now_ms)
 {
