@@ -72,8 +72,7 @@ bool condense_allows(struct condense *condense,
 bool condense_next(
     struct condense *condense, int64_t now_ms, struct condense_count *count);
 
-/* Returns when to call condense_next(), or CLOCK_NEVER if nothing is
- * counted. */
+/* Returns when to call condense_next(); CLOCK_NEVER: nothing is counted. */
 int64_t condense_due_ms(const struct condense *condense);
 
 #endif

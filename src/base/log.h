@@ -5,8 +5,8 @@
  * message is escaped (see escape.h), so that text from a peer can neither break
  * the line nor control a terminal. A line is written by one write(), so that
  * the lines of several threads do not mix. Logging never waits: a line that
- * cannot be written at once is lost, and the next one that is written is
- * preceded by the number of lost lines.
+ * cannot be written at once is lost, and the next one written is preceded by
+ * the number of lost ones.
  *
  * Where standard error is the journal of systemd, a line begins with its
  * priority, "<6>", instead of the time and the level, which the journal records

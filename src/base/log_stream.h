@@ -26,9 +26,8 @@ bool log_stream_is_journal(void);
 /*
  * Write prefix, text and a newline, at most 4096 bytes in all.
  *
- * Returns false if the line is lost, because there is no room now, the disk is
- * full or nobody reads, or if it was cut; then the next one begins on a line of
- * its own.
+ * Returns false if the line is lost (there is no room now, the disk is full or
+ * nobody reads) or was cut; then the next one begins on a line of its own.
  * Threads: any.
  */
 bool log_stream_write(const char *prefix, const char *text);

@@ -73,14 +73,14 @@ bool address_parse_link(const char *host, uint16_t port,
 bool address_find_link(struct address *address, const char *link);
 
 /*
- * Write "192.0.2.1:80" or "[2001:db8::1]:80". An IPv4 address that is mapped
- * into IPv6 (RFC 4291, 2.5.5.2) is written as IPv4.
+ * Write "192.0.2.1:80" or "[2001:db8::1]:80". An IPv4 address mapped into IPv6
+ * (RFC 4291, 2.5.5.2) is written as IPv4.
  */
 void address_print(
     const struct address *address, char text[static ADDRESS_TEXT_SIZE]);
 
-/* Make an IPv4 address that is mapped into IPv6 (RFC 4291, 2.5.5.2) an IPv4
- * address; leave any other. */
+/* Make an IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2) an IPv4 address;
+ * leave any other. */
 void address_unmap(struct address *address);
 
 /* Whether both are the same address and port. */

@@ -112,7 +112,7 @@ bool crowd_interrupt_one(struct crowd *crowd);
  */
 void crowd_shrink(struct crowd *crowd, int64_t now_ms);
 
-/* Admit a few more again. To be called once a second. */
+/* Admit a few more again. Call it once a second. */
 void crowd_grow(struct crowd *crowd);
 
 /* Interrupt all connections of one source except those that linger. */

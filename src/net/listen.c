@@ -10,7 +10,7 @@
 #include "net/sockopt.h"
 #include "os/fd.h"
 
-/* The system cuts it to its own maximum (Linux: net.core.somaxconn). */
+/* The system cuts it to its maximum (Linux: net.core.somaxconn). */
 #define BACKLOG INT_MAX
 
 /* How often to have the system choose another port: the one that it chose for

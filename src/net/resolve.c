@@ -115,8 +115,8 @@ next_of(const struct addrinfo *one, int family, bool same)
 	return one;
 }
 
-/* Alternate between families, beginning with that of the system's first choice;
- * within each, keep the system's order. */
+/* Alternate between families, the system's first choice first; within each,
+ * keep the system's order. */
 static void
 fill_alternating(struct resolve_list *list, const struct addrinfo *found)
 {

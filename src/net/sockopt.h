@@ -26,7 +26,7 @@ extern const struct sockopt_keepalive sockopt_keepalive_control;
 extern struct sockopt_keepalive sockopt_keepalive_proxied;
 
 /* Set when the first probe of proxied connections goes out, after 1 s or more;
- * the others follow at the same interval, but at most 15 s apart. To be called
+ * the others follow at the same interval, but at most 15 s apart. Call it
  * before the first thread starts. */
 void sockopt_set_proxied_idle(unsigned idle_s);
 
@@ -49,9 +49,8 @@ void sockopt_set_keepalive(int fd, const struct sockopt_keepalive *keepalive);
 
 /*
  * Leave an urgent byte (RFC 6093) where it is among the others: it is data like
- * them, and recv() reads what poll() reports. To be called before the socket
- * listens or connects. All our connections have this option: accepted ones
- * inherit it.
+ * them, and recv() reads what poll() reports. Call it before the socket listens
+ * or connects. All our connections have this option: accepted ones inherit it.
  */
 void sockopt_keep_urgent(int fd);
 

@@ -2,8 +2,8 @@
  * source - the part of a peer's address that it cannot choose freely.
  *
  * An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one
- * address of such a network has all of them. An IPv4 address that is mapped
- * into IPv6 (RFC 4291, 2.5.5.2) is the IPv4 address.
+ * address of such a network has all of them. An IPv4 address mapped into IPv6
+ * (RFC 4291, 2.5.5.2) is the IPv4 address.
  */
 #ifndef REBORE_NET_SOURCE_H
 #define REBORE_NET_SOURCE_H

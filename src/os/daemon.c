@@ -32,9 +32,8 @@ wait_for_child(pid_t child, int ready_fd)
 }
 
 /*
- * Close all descriptors that the daemon has inherited, except *fd, which gets
- * another number. They would keep a lock, a pipe or a file system of the shell
- * that started it in use.
+ * Close all inherited descriptors except *fd, which gets another number: they
+ * would keep a lock, a pipe or a file system of the starting shell in use.
  */
 static enum error
 close_inherited(int *fd)

@@ -37,8 +37,8 @@ void *object_cache_take(struct object_cache *cache);
 /* NULL is legal. Threads: any. */
 void object_cache_give(struct object_cache *cache, void *object);
 
-/* Free all unused objects except OBJECT_CACHE_KEPT_MOST. To be called now and
- * then, by a thread that calls free() anyway. */
+/* Free all unused objects except OBJECT_CACHE_KEPT_MOST. Call it now and then,
+ * from a thread that calls free() anyway. */
 void object_cache_tidy(struct object_cache *cache);
 
 #endif

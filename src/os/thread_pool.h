@@ -35,8 +35,8 @@ struct thread_pool *thread_pool_create(const char *name);
 enum error thread_pool_run(
     struct thread_pool *pool, void (*run)(void *), void *argument);
 
-/* Give back the memory of threads that have ended. To be called now and then,
- * but not by a thread of the pool that goes on to wait for a long time. */
+/* Give back the memory of threads that have ended. Call it now and then, but
+ * not from a thread of the pool that goes on to wait for a long time. */
 void thread_pool_tidy(struct thread_pool *pool);
 
 /*

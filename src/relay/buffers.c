@@ -29,8 +29,8 @@ buffers_limit(uint64_t bytes)
 	lock_give(&lock);
 }
 
-/* Count one more buffer as lent, and take an idle one if there is any. Returns
- * false if too many are lent already. anyway: exceed the limit. */
+/* Count one more buffer as lent, and take an idle one if any. Returns false if
+ * too many are lent already. anyway: exceed the limit. */
 static bool
 lend(bool anyway, char **buffer)
 {
@@ -56,8 +56,7 @@ borrow(bool anyway)
 
 	if (!lend(anyway, &buffer) || buffer != NULL)
 		return buffer;
-	/* Not malloc(), whose memory would not all go back to the system when
-	 * it is freed. */
+	/* Not malloc(): free() would not return all of it to the system. */
 	buffer = mmap(NULL, BUFFERS_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer != MAP_FAILED)

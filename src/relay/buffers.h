@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Limit the bytes that are lent, in whole buffers. Before this call there is no
- * limit. Threads: any. */
+/* Limit the bytes lent, in whole buffers. Before this call there is no limit.
+ * Threads: any. */
 void buffers_limit(uint64_t bytes);
 
 /* Returns BUFFERS_BYTES of memory with undefined content, or NULL when there is
@@ -43,7 +43,7 @@ char *buffers_copy(const char *bytes, size_t size);
 void buffers_return(char *buffer);
 
 /* Return to the system all but a few of the buffers that have not been needed
- * since the last call. To be called now and then. */
+ * since the last call. Call it now and then. */
 void buffers_tidy(void);
 
 #endif

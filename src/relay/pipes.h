@@ -17,9 +17,9 @@
 
 /* In measurements, 64 KiB is a tenth slower, and 1 MiB gains nothing. */
 #define PIPES_BYTES ((size_t)256 * 1024)
-/* The most pipes that are lent at a time. It is also limited to one for every
- * 32 descriptors that the process may have, and by pipes_limit() and the budget
- * of pipes_charge(). */
+/* The most pipes lent at a time. It is also limited to one for every 32
+ * descriptors that the process may have, and by pipes_limit() and the budget of
+ * pipes_charge(). */
 #define PIPES_LENT_MOST 64
 /* How many are kept while nobody borrows them. */
 #define PIPES_KEPT_MOST 4
@@ -37,12 +37,12 @@ struct pipe_ends {
 	}
 
 /*
- * Have each pipe, lent or kept, take its descriptors from budget. To be called
+ * Have each pipe, lent or kept, take its descriptors from budget. Call it
  * before the first pipe is borrowed. NULL: there is no budget.
  */
 void pipes_charge(struct budget *budget);
 
-/* Limit the bytes that are lent, in whole pipes. Threads: any. */
+/* Limit the bytes lent, in whole pipes. Threads: any. */
 void pipes_limit(uint64_t bytes);
 
 /*
@@ -76,12 +76,11 @@ enum error pipes_fill(
 enum error pipes_drain(
     const struct pipe_ends *ends, int socket_fd, size_t size, size_t *moved);
 
-/* Close all pipes that are kept, because descriptors are short. Threads:
- * any. */
+/* Close all kept pipes: descriptors are short. Threads: any. */
 void pipes_shed(void);
 
-/* Close the pipes that have not been needed since the last call. To be called
- * now and then. */
+/* Close the pipes that have not been needed since the last call. Call it now
+ * and then. */
 void pipes_tidy(void);
 
 #endif

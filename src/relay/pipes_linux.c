@@ -53,8 +53,8 @@ most_lent(void)
 	return by_descriptors < allowed_most ? by_descriptors : allowed_most;
 }
 
-/* Count one more pipe as lent, and take an idle one if there is any. Returns
- * false if too many are lent already. */
+/* Count one more pipe as lent, and take an idle one if any. Returns false if
+ * too many are lent already. */
 static bool
 lend_pipe(struct pipe_ends *ends)
 {

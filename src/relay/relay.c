@@ -54,8 +54,7 @@ interest_of(const struct side *side)
 
 /*
  * Note what poll() has reported for a side. A read finds a failure anyway,
- * after the bytes that arrived before it; if nothing is being read, ask the
- * socket for the failure.
+ * after the bytes before it; if nothing is read, ask the socket for it.
  *
  * Returns ERROR_RESET with errno when the connection is broken.
  */
@@ -151,8 +150,8 @@ step(const struct relay *relay, struct relay_flow *flow, short from, short to)
 	return error;
 }
 
-/* Set the flag of relay->carried. It is only written if it is not set yet,
- * because many relays share it and would contend for its cache line. */
+/* Set the flag of relay->carried. Many relays share it and would contend for
+ * its cache line, so it is only written if it is not set yet. */
 static void
 set_carried(const struct relay *relay)
 {

@@ -52,8 +52,7 @@ struct relay_flow {
 	bool blocked;
 	/* The flow has gone on without a buffer at some time. */
 	bool is_lean;
-	/* Whether the next step is to splice, and whether the system has not
-	 * refused that. */
+	/* The next step is to splice; the system has not refused to. */
 	bool splicing;
 	bool can_splice;
 	/* A read has filled the buffer at some time. */

@@ -24,10 +24,9 @@ splice_error(struct relay_flow *flow, enum error error)
 /*
  * Move bytes into the pipe.
  *
- * polled: as in relay_splice_step(). If it is true and splice() finds nothing,
- * splice() may have reached an urgent mark, which it does not pass: it fails
- * with EAGAIN there, or returns 0 although bytes follow. Only a read can tell
- * which.
+ * polled: as in relay_splice_step(). If splice() then finds nothing, it may
+ * have reached an urgent mark, which it does not pass: it fails with EAGAIN
+ * there, or returns 0 although bytes follow. Only a read can tell which.
  */
 static enum error
 fill_pipe(struct relay_flow *flow, bool polled)

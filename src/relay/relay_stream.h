@@ -1,13 +1,12 @@
 /*
  * relay_stream - moves the bytes of one end of a stream (stream/stream.h).
  *
- * This is a relay whose data connection may change. It moves bytes between the
- * end socket (the visitor's on the server, the service's on the client) and
- * frames on the current data connection. The stream decides; this module reads
- * and writes, and keeps the bytes (relay_outward.c: from the end socket to
- * frames; relay_inward.c: from frames to the end socket). Whatever a stream
- * asks for that does not concern these two sockets is left to the owner, see
- * relay_stream_actions().
+ * A relay whose data connection may change: it moves bytes between the end
+ * socket (the visitor's on the server, the service's on the client) and frames
+ * on the current data connection. The stream decides; this module reads and
+ * writes, and keeps the bytes (relay_outward.c: from the end socket to frames;
+ * relay_inward.c: from frames to the end socket). Actions that do not concern
+ * these two sockets are left to the owner, see relay_stream_actions().
  *
  * The owner waits in poll() for both sockets, and for whatever else it likes:
  *

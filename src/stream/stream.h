@@ -14,7 +14,7 @@
  * stream_action), and sends what stream_next() returns. The rules, each with
  * its reason, are in src/README.md, Streams.
  *
- * The states of an end with respect to its data connection:
+ * How an end relates to its data connection:
  *
  *     DETACHED   has none. The client dials when that is due; the server waits
  *                for RESUME, or for an idle data connection if nobody has taken
@@ -24,7 +24,7 @@
  *     ASKING     client: RESUME was sent, and not answered
  *     ATTACHED   frames go both ways
  *
- * and with respect to its end socket:
+ * and to its end socket:
  *
  *     LIVE       open
  *     RESETTING  was reset and is closed: what was read from it is still sent,
@@ -221,8 +221,8 @@ struct stream {
 	enum stream_type greeting;
 	/* The last frame that is due, BYE or RESET; whether it was sent on the
 	 * current data connection; and whether the peer's last frame was
-	 * received, after which the stream needs no data connection any more.
-	 * */
+	 * received, after which the stream no longer needs a data
+	 * connection. */
 	enum stream_type last;
 	bool last_sent;
 	bool last_heard;

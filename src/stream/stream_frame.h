@@ -6,10 +6,10 @@
  *
  *     type:8 length:24 received:32 limit:32
  *
- * length: of the payload. received: the position up to which the sender of the
- * frame holds the other direction in its program's memory. limit: the position
- * up to which it accepts more. Both are the low halves of 64-bit positions, and
- * every frame carries both.
+ * length: of the payload. received: up to where the sender of the frame holds
+ * the other direction in its program's memory. limit: up to where it accepts
+ * more. Both are the low halves of 64-bit positions, and every frame carries
+ * both.
  *
  * Pure. Decoding returns ERROR_PROTOCOL for anything that encoding does not
  * produce.
@@ -66,8 +66,7 @@ enum stream_type {
 	/* The last frame of a stream that was reset. Payload: a byte, enum
 	 * stream_code. */
 	STREAM_RESET = 10,
-	/* The last frame of a stream for which nothing else is left to be
-	 * sent. */
+	/* The last frame of a stream that has nothing else left to send. */
 	STREAM_BYE = 11,
 };
 
@@ -132,9 +131,9 @@ enum error stream_frame_decode_head(
 bool stream_frame_position(
     uint32_t low, uint64_t least, uint64_t most, uint64_t *position);
 
-/* Returns the length of the payload. An IPv4 address that is mapped into IPv6
- * is sent as IPv4; the link of a link-local one means nothing to the peer and
- * is not sent. */
+/* Returns the length of the payload. An IPv4 address mapped into IPv6 is sent
+ * as IPv4; the link of a link-local one means nothing to the peer and is not
+ * sent. */
 size_t stream_frame_encode_open(
     const struct stream_open *open, uint8_t payload[static STREAM_OPEN_MOST]);
 enum error stream_frame_decode_open(

@@ -42,7 +42,7 @@ void stream_outage_give_up(struct stream_outage *outage, int64_t now_ms);
 /* Returns how many are interrupted. */
 unsigned stream_outage_count(struct stream_outage *outage);
 
-/* Log what is due. To be called every half second or so, and more often while
+/* Log what is due. Call it every half second or so, and more often while
  * streams are interrupted. */
 void stream_outage_log(struct stream_outage *outage, int64_t now_ms);
 

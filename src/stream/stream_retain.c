@@ -82,8 +82,7 @@ make_piece(bool anyway)
 
 	if (!charge_piece(anyway, &piece) || piece != NULL)
 		return piece;
-	/* Not malloc(), whose memory would not all go back to the system when
-	 * it is freed. */
+	/* Not malloc(): free() would not return all of it to the system. */
 	piece = mmap(NULL, sizeof *piece, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (piece != MAP_FAILED)
@@ -222,8 +221,8 @@ stream_retain_release(struct stream_retain *retain, uint64_t position)
 size_t
 stream_retain_count(size_t size)
 {
-	/* A head, part of the first piece, full pieces with as few bytes as
-	 * they can have, and part of the last. */
+	/* A head, parts of the first and last piece, full pieces of least
+	 * size. */
 	return 3 + size / (STREAM_PIECE_BYTES - STREAM_PIECE_ROOM_LEAST + 1);
 }
 

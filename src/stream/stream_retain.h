@@ -6,9 +6,8 @@
  * The bytes are in pieces of 64 KiB, each with room for the head of a frame in
  * front of it, so that a full read and its head go out in one write. A piece is
  * taken when bytes arrive and given back when they are released; an idle stream
- * has none. All pieces of the process together have a limit, which a stream's
- * first piece may exceed, so that every stream moves on, however little is
- * free.
+ * has none. All pieces of the process have one limit, which a stream's first
+ * piece may exceed: every stream moves on, however little is free.
  *
  * Threads: one at a time for a struct stream_retain; any for what concerns the
  * process.
@@ -47,7 +46,7 @@ void stream_retain_limit(uint64_t bytes);
 uint64_t stream_retain_free(void);
 
 /* Return to the system all but a few of the pieces that have not been needed
- * since the last call. To be called now and then. */
+ * since the last call. Call it now and then. */
 void stream_retain_tidy(void);
 
 /* position: of the first byte to be put. */

@@ -87,7 +87,7 @@ tell_no_more(
 		tombstones->tell_last = stone->before;
 }
 
-/* Have the client informed of this one next, before all others. */
+/* Inform the client of this one next. */
 static void
 tell_first(struct stream_tombstones *tombstones, uint32_t place)
 {
@@ -102,7 +102,7 @@ tell_first(struct stream_tombstones *tombstones, uint32_t place)
 	tombstones->tell_first = place;
 }
 
-/* Have the client informed of this one again, after all others. */
+/* Inform the client of this one again, last. */
 static void
 tell_again(
     struct stream_tombstones *tombstones, uint32_t place, int64_t again_ms)
@@ -131,8 +131,8 @@ unlink_stone(struct stream_tombstones *tombstones, uint32_t *link)
 	stone->fate = STREAM_FATE_UNKNOWN;
 }
 
-/* Free the places of the oldest tombstones: those that are no longer needed,
- * and one more if there must be room. */
+/* Free the places of the oldest: those no longer needed, and one more if there
+ * must be room. */
 static void
 free_places(
     struct stream_tombstones *tombstones, bool needs_room, int64_t now_ms)

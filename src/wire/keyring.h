@@ -3,7 +3,7 @@
  * in use.
  *
  * A connection whose peer has proved a key holds it. After a replacement, a key
- * that is not valid any more stays known for as long as it is held, so that the
+ * that is no longer valid stays known for as long as it is held, so that the
  * data connections of a tunnel can still be authenticated; then it is wiped.
  *
  * Threads: any, except for keyring_init() and keyring_destroy().
@@ -66,7 +66,7 @@ struct principal *keyring_principal(const struct keyring_key *key);
 /* Stop holding key. NULL is legal. */
 void keyring_release(struct keyring *ring, struct keyring_key *key);
 
-/* Returns how many holders there are of keys that are not valid any more. */
+/* Returns how many holders there are of keys that are no longer valid. */
 unsigned keyring_outdated(struct keyring *ring);
 
 /* The client's side, where one key is valid: copy it. The caller has to wipe
