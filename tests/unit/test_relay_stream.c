@@ -76,6 +76,14 @@ options_of(int side, uint32_t resume_ms)
 	};
 }
 
+/* What was attached is not kept waiting for another event. */
+static void
+assert_speaks_first(const struct relay_stream *relay)
+{
+	if (transport_is_open(&relay->data))
+		ck_assert_int_eq(clock_left_ms(relay_stream_due_ms(relay)), 0);
+}
+
 static void
 describe_stream(const void *owner, struct stream_open *open)
 {
@@ -160,6 +168,7 @@ open_stream(uint32_t resume_ms, int buffers)
 	init_relay(SERVER);
 	tcp_pair(&fds[SERVER], &fds[CLIENT], buffers);
 	relay_stream_attach(&relays[SERVER], transport_of(fds[SERVER]), &event);
+	assert_speaks_first(&relays[SERVER]);
 	ck_assert_uint_eq(relays[SERVER].stream.connection, event.connection);
 	serve_quietly(SERVER);
 	read_frame(fds[CLIENT], bytes, &head);
@@ -203,6 +212,7 @@ resume(void)
 	}
 	tcp_pair(&fds[SERVER], &fds[CLIENT], 0);
 	relay_stream_attach(&relays[CLIENT], transport_of(fds[CLIENT]), &event);
+	assert_speaks_first(&relays[CLIENT]);
 	serve_quietly(CLIENT);
 	if (relays[CLIENT].stream.connection != event.connection) {
 		close(fds[SERVER]);
@@ -222,6 +232,7 @@ resume(void)
 	    .attempt = said.attempt,
 	    .place = said.place};
 	relay_stream_attach(&relays[SERVER], transport_of(fds[SERVER]), &event);
+	assert_speaks_first(&relays[SERVER]);
 }
 
 static void
@@ -456,6 +467,24 @@ START_TEST(all_arrives_both_ways)
 }
 END_TEST
 
+/* The visitor has said all and ended before the service is connected. */
+START_TEST(the_service_may_come_late)
+{
+	int64_t end_ms = clock_now_ms() + PATIENCE_MS;
+
+	open_stream(30000, 0);
+	give_end(SERVER, sizes[_i], 1, 0);
+	while (!relays[CLIENT].stream.in.ended) {
+		turn();
+		ck_assert_int_lt(clock_now_ms(), end_ms);
+	}
+	give_end(CLIENT, 1000, 2, 0);
+	play_to_the_end();
+	expect_whole();
+	finish();
+}
+END_TEST
+
 START_TEST(the_data_connection_is_idle_again)
 {
 	char byte;
@@ -670,6 +699,7 @@ main(void)
 	tcase_add_loop_test(many, the_data_connection_is_idle_again, 0, 2);
 	tcase_add_loop_test(many, nothing_is_kept_where_nothing_can_be_resumed,
 	    0, SIZES * SIZES);
+	tcase_add_loop_test(many, the_service_may_come_late, 0, 2);
 	tcase_add_loop_test(many, it_goes_on_after_cuts, 0, 20);
 	tcase_add_test(many, it_goes_on_where_users_are_slow);
 	tcase_add_test(many, one_that_writes_before_it_reads_is_no_deadlock);

@@ -145,6 +145,33 @@ START_TEST(the_higher_attempt_is_kept_and_the_other_closed)
 }
 END_TEST
 
+START_TEST(a_late_attempt_is_closed_and_wakes_nobody)
+{
+	struct stream_news news;
+	int mine, far;
+
+	begin(1);
+	stream_directory_watch(&directory, &entries[0], ours[0], 5);
+	sockets_tcp(&mine, &far, 0);
+	news = connection_of(mine, (uint32_t)_i);
+	ck_assert(stream_directory_bring(
+	    &directory, &entries[0].id, PRINCIPAL(0), &news));
+	/* 0 is that of a second OPEN, which is never late. */
+	if (_i == 0 || _i > 5) {
+		ck_assert(
+		    stream_directory_take(&directory, &entries[0], &news));
+		close(mine);
+	} else {
+		sockets_expect_end(far);
+		ck_assert(!sockets_is_readable(ours[0]));
+		ck_assert(
+		    !stream_directory_take(&directory, &entries[0], &news));
+	}
+	close(far);
+	finish(1);
+}
+END_TEST
+
 START_TEST(without_a_data_connection_a_wake_up_wakes)
 {
 	struct stream_news news;
@@ -242,6 +269,8 @@ main(void)
 		tcase_add_test(tcase, cases[i]);
 	tcase_add_loop_test(
 	    tcase, the_higher_attempt_is_kept_and_the_other_closed, 0, 2);
+	tcase_add_loop_test(
+	    tcase, a_late_attempt_is_closed_and_wakes_nobody, 0, 8);
 	suite_add_tcase(suite, tcase);
 	return suite_finish(suite);
 }
