@@ -10,6 +10,9 @@
 
 /* Attempt numbers are reserved in the file in blocks of this size, ... */
 #define RESERVE 1000
+/* The highest number that a state file may have, far from where counting on
+ * would overflow. */
+#define ATTEMPT_MOST ((uint64_t)INT64_MAX - RESERVE)
 /* ... and the next block when fewer than this many are left, so that no attempt
  * waits for the disk. */
 #define RESERVE_LOW  (RESERVE / 2)
@@ -29,7 +32,7 @@ restore_identity(void *owner, const json_t *object)
 
 	if (!json_is_string(instance) || !json_is_integer(attempt) ||
 	    !json_is_integer(port) || number < 0 ||
-	    number > INT64_MAX - RESERVE || port_number < 0 ||
+	    (uint64_t)number > ATTEMPT_MOST || port_number < 0 ||
 	    port_number > UINT16_MAX ||
 	    !uuid_parse(json_string_value(instance), &known))
 		return false;
@@ -49,6 +52,9 @@ snapshot_identity(void *owner)
 
 	lock_take(&identity->lock);
 	identity->reserved = identity->attempt + RESERVE;
+	/* What is written must be read again. */
+	if (identity->reserved > ATTEMPT_MOST)
+		identity->reserved = ATTEMPT_MOST;
 	reserved = (json_int_t)identity->reserved;
 	port = identity->port;
 	uuid_print(&identity->instance, instance);
@@ -134,8 +140,8 @@ identity_catch_up(struct identity *identity, uint64_t attempt)
 	bool was_lower;
 
 	lock_take(&identity->lock);
-	was_lower = identity->attempt <= attempt &&
-	            attempt <= (uint64_t)INT64_MAX - RESERVE;
+	was_lower =
+	    identity->attempt <= attempt && attempt <= ATTEMPT_MOST - RESERVE;
 	if (was_lower)
 		identity->attempt = attempt;
 	lock_give(&identity->lock);

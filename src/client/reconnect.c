@@ -249,7 +249,7 @@ delay_of_bye(
 
 	wish_ms = u32_max(wish_ms, RECONNECT_LEAST_MS);
 	spread_ms = (uint32_t)((uint64_t)(wish_ms / 2) * random >> 32);
-	return u32_min(wish_ms - wish_ms / 4 + spread_ms, cap_ms);
+	return wish_ms - wish_ms / 4 + spread_ms;
 }
 
 /* The interval of --auth-retry, spread by a tenth. */

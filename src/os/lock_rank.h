@@ -21,7 +21,6 @@ enum lock_rank {
 	LOCK_RANK_LEAF,
 	/* Free objects of one size. */
 	LOCK_RANK_OBJECT_CACHE = LOCK_RANK_LEAF,
-	/* Stacks of threads; mapping memory is done under it. */
 	/* Threads that work or wait for a job. */
 	LOCK_RANK_THREAD_POOL = LOCK_RANK_LEAF,
 	/* Kept buffers and pipes, and how many are lent. */

@@ -306,6 +306,30 @@ START_TEST(a_state_file_that_was_put_back_catches_up)
 }
 END_TEST
 
+START_TEST(what_was_written_is_read_again_also_at_the_highest_attempt)
+{
+	struct uuid kept;
+
+	folder_make();
+	start(folder_file);
+	kept = identity_instance(&identity);
+	ck_assert(!identity_catch_up(&identity, INT64_MAX - 1000));
+	ck_assert(identity_catch_up(&identity, INT64_MAX - 2000));
+	identity_end(&identity);
+	for (int i = 0; i < 3; i++) {
+		struct uuid again;
+
+		start(folder_file);
+		again = identity_instance(&identity);
+		ck_assert(uuid_equal(&again, &kept));
+		ck_assert_uint_gt(identity_next_attempt(&identity),
+		    (uint64_t)INT64_MAX - 2000);
+		identity_end(&identity);
+	}
+	folder_remove();
+}
+END_TEST
+
 START_TEST(nobody_waits_for_the_disk_for_long)
 {
 	folder_make();
@@ -377,5 +401,6 @@ SUITE_MAIN("identity", attempts_count_up_from_one,
     a_state_file_that_was_put_back_catches_up,
     a_new_port_is_written_at_once_but_not_all_the_time,
     what_changes_once_the_file_was_written_is_written_too,
+    what_was_written_is_read_again_also_at_the_highest_attempt,
     nobody_waits_for_the_disk_for_long,
     attempts_are_reserved_before_they_are_used)

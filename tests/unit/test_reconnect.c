@@ -207,6 +207,10 @@ START_TEST(a_bye_is_taken_at_its_word)
 	ck_assert_uint_eq(next(end, 0), 4000); /* before the cap of a lease */
 	ck_assert_uint_eq(delay(&end, 0, 0), 3000);
 	ck_assert_uint_eq(delay(&end, 0, UINT32_MAX), 4999);
+	/* However soon the server wants them, clients are spread. */
+	end.retry_ms = 10;
+	ck_assert_uint_eq(delay(&end, 0, 0), 100);
+	ck_assert_uint_eq(delay(&end, 0, UINT32_MAX), 124);
 	/* 4/5 of the cap is the most. */
 	end.retry_ms = UINT32_MAX;
 	ck_assert_uint_eq(next(end, 0), 51200);
