@@ -44,7 +44,7 @@
 #define VISITORS_LEAST         64
 #define VISITORS_MOST          1000000
 
-/* Ports below this are the system's, as a rule. */
+/* Ports below this usually need a privilege. */
 #define FREE_PORT_LOWEST 1024
 
 /* How often to look for an address that is not there yet. */

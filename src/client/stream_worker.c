@@ -677,8 +677,8 @@ pass_offer_on(struct stream_worker *worker, const struct offer *offer)
 	struct stream_news news = {
 	    .data = worker->data, .rest_size = offer->size};
 
-	/* before malloc(), which reserves memory for each thread that calls it
-	 * */
+	/* Checked before malloc(), since a thread's first malloc() makes glibc
+	 * allocate a cache for it. */
 	if (!stream_directory_has(&worker->shared->streams, &offer->open.id))
 		return false;
 	news.rest = malloc(offer->size + 1);

@@ -45,13 +45,15 @@ struct door {
 	int64_t rest_ms;
 	int64_t sweep_ms;   /* when to look for those who have left */
 	int64_t visitor_ms; /* when the last visitor came */
-	/* The client was asked for so many data connections that have not come,
-	 * at that time; when to ask for more, 0: none are missing. */
+	/* Data connections requested with Dial that have not arrived, and when
+	 * they were requested. */
 	unsigned asked;
+	int64_t asked_ms;
+	/* When visitors have waited long enough to request more; 0: none
+	 * waits. */
+	int64_t grow_ms;
 	atomic_uint seeking; /* door_seek() */
 	atomic_uint arrived; /* data connections; door_arrive() */
-	int64_t asked_ms;
-	int64_t grow_ms;
 	/* No silent visitor was found; search again at this time. */
 	int64_t silent_ms;
 	bool is_useful;  /* a visitor has been admitted */

@@ -374,7 +374,7 @@ deliver(struct handout *handout, struct proxy *proxy)
 	if (error == ERROR_NONE)
 		return serve_taken(handout, proxy);
 	if (error == ERROR_TIMEOUT)
-		/* Before the next visitor is given a spare. */
+		/* Close dead spares before the next visitor gets one. */
 		condemn_if_dead(handout);
 	give_back(handout);
 	if (error == ERROR_TIMEOUT)

@@ -93,7 +93,7 @@ print_owner(
 	hex_print(bytes, OWNER_BYTES, text);
 }
 
-/* Read {"80": "owner", ...}; files of the first versions have none. */
+/* Read {"80": "owner", ...}. Early versions wrote no owners. */
 static bool
 parse_owners(struct port_memory *memory, json_t *owners)
 {
@@ -201,7 +201,7 @@ port_memory_start(
 	    &memory->saver, state_path, &saver_calls, memory, holder);
 }
 
-/* What is in the file is not up to date any more. */
+/* Schedule a write: the file is out of date. */
 static void
 save_soon(struct port_memory *memory)
 {

@@ -95,8 +95,8 @@ int64_t port_memory_expected_until_ms(
 uint64_t port_memory_free(
     struct port_memory *memory, unsigned word, bool reserved_too);
 
-/* Have the file written if it is not up to date; what is granted from now on
- * does not come into it. Returns as saver_stop(). Threads: one. */
+/* Write the file if it is out of date. Ports granted after this call are not
+ * saved. Returns as saver_stop(). Threads: one. */
 enum error port_memory_stop(struct port_memory *memory, int64_t deadline_ms);
 
 /* Release everything; the file stays. Waits for the disk unless

@@ -24,17 +24,17 @@
 #include "server/stream_proxy.h"
 #include "server/tunnel.h"
 
-/* Connections taken at a time; then a stop has its turn. */
+/* Accept at most this many connections before checking for a stop. */
 #define ACCEPT_MOST 64
-/* Connections without a first message: one of so many descriptors, ... */
-#define SILENT_SHARE 4
-/* ... but no more than these, as each has a thread. */
-#define SILENT_MOST 16384
-/* What each takes at the most, most of it in the kernel, ... */
-#define SILENT_BYTES ((uint64_t)32 * 1024)
-/* ... and all of them may take one of so many parts of the memory. */
+/* Connections without a first message: at most 1/SILENT_SHARE of the
+ * descriptors, at most SILENT_MOST, since each has a thread, and at most
+ * 1/SILENT_MEMORY_SHARE of the memory at SILENT_BYTES each, most of which is in
+ * the kernel. */
+#define SILENT_SHARE        4
+#define SILENT_MOST         16384
+#define SILENT_BYTES        ((uint64_t)32 * 1024)
 #define SILENT_MEMORY_SHARE 8
-/* A listener that cannot accept for want of something rests. */
+/* Pause after accept() has failed for lack of resources. */
 #define REST_MS 100
 /* Streams that have ended and are remembered, and for how long after the time
  * in which they may be resumed: an attempt of the client may be late. */
@@ -42,7 +42,7 @@
 #define TOMBSTONES_MORE_MS 10000
 /* How long sessions may take to end, and then the disk. */
 #define END_MS 500
-/* The spares of one client may be so small a part of all descriptors. */
+/* One client's spares may use 1/SPARES_SHARE of all descriptors. */
 #define SPARES_SHARE 16
 
 struct server {
@@ -308,11 +308,11 @@ server_stop(struct server *server)
 	roster_interrupt_all(&state->active);
 	error = thread_pool_stop(state->threads, clock_now_ms() + END_MS);
 	janitor_stop(&server->janitor);
-	/* Last: until then ports may be granted. */
+	/* Last, because threads may grant ports until they have ended. */
 	if (port_memory_stop(&state->port_memory, clock_now_ms() + END_MS))
 		error = ERROR_TIMEOUT;
 	if (error == ERROR_NONE)
 		destroy(server);
-	else /* threads are left that use the rest: wipe what nobody holds */
+	else /* remaining threads use the state: wipe the keys nobody holds */
 		(void)keyring_replace(&state->keys, NULL, 0);
 }

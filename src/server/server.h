@@ -43,8 +43,8 @@ enum error server_start(const struct server_options *options,
 void server_address(const struct server *server, struct address *address);
 
 /*
- * Have other keys from now on, for a server that has a secret. Clients that are
- * connected stay, and what they proved goes on to count for their visitors.
+ * Replace the keys of a server that has a secret. Connected clients stay, and
+ * the key that they have proved remains valid for their data connections.
  *
  * keys: copied.
  * left: set to how many clients are connected with a key that is none of these.

@@ -40,7 +40,7 @@ struct spares {
 	bool open;
 	const struct principal *principal; /* while open */
 	uint32_t serial;                   /* of the next */
-	uint32_t session;                  /* of now */
+	uint32_t session;                  /* the current one */
 	unsigned count;
 	struct spare all[SPARES_MOST];
 };
@@ -79,7 +79,7 @@ unsigned spares_count(struct spares *spares);
 /* Whether spares of this session are accepted. */
 bool spares_has_session(struct spares *spares, uint32_t session);
 
-/* Close the oldest, down to so many. Threads: any. */
+/* Close the oldest spares, so that this many are left. Threads: any. */
 void spares_trim(struct spares *spares, unsigned most);
 
 /* Close those that their client has closed. */

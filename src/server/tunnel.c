@@ -21,8 +21,8 @@
 
 /* How long a displaced client may take to read why. */
 #define PARTING_MS 10000
-/* Streams that have lost their data connection and wait to be told; they are
- * told again each second. */
+/* Streams to report to the client with Lost; each is reported once a second
+ * until the client resumes it. */
 #define LOST_MOST 64
 /* How often to look what is to be logged of interrupted streams. */
 #define OUTAGE_MS 250
@@ -65,10 +65,10 @@ struct tunnel {
 	bool is_settled;              /* source is settled in the crowd */
 	uint64_t source;              /* of its last link */
 	char peer[ADDRESS_TEXT_SIZE]; /* of the last link */
-	/* When streams that the client was not heard on since it came back are
-	 * given up as interrupted; CLOCK_NEVER; and when it came back. */
+	/* When to break the streams on which the client has not been heard
+	 * since it returned; CLOCK_NEVER: not pending. */
 	int64_t doubt_ms;
-	int64_t back_ms;
+	int64_t back_ms; /* when it returned */
 	/* While the client is away: who it is, and when it was heard. */
 	struct lease_client away;
 	int64_t away_said_ms;
@@ -367,7 +367,8 @@ tell_lost(struct tunnel *tunnel)
 }
 
 /* The client is back: it asks for each stream on which it hears nothing. What
- * it has not asked for by the time is lost, although nothing says so. */
+ * it has not asked for by doubt_ms is treated as lost, since its data
+ * connection may have died silently. */
 static void
 doubt_streams(struct tunnel *tunnel)
 {

@@ -47,8 +47,8 @@ struct tunnel_calls {
 	/* A data connection is idle again: keep it, or close it. */
 	void (*reuse)(struct tunnel *tunnel, struct spare *spare);
 
-	/* Have the client told that a stream has lost the data connection of
-	 * this attempt, if there is a client. */
+	/* Tell the client, if there is one, that a stream has lost the data
+	 * connection of this attempt. */
 	void (*say_lost)(
 	    struct tunnel *tunnel, const struct uuid *id, uint32_t attempt);
 
