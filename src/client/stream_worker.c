@@ -18,8 +18,6 @@
 #include "relay/buffers.h"
 #include "relay/relay_stream.h"
 
-/* How often to look for news if nothing wakes the thread. */
-#define LOOK_MS 500
 /* How often to check whether the service's name has been looked up. */
 #define LOOKUP_MS 10
 /* After a data connection has failed, none is opened ahead of need for this
@@ -393,16 +391,12 @@ static int
 worker_wait_ms(const struct stream_worker *worker, const struct pollfd *slots,
     int64_t due_ms)
 {
-	int left_ms = clock_left_ms(due_ms);
+	int wait_ms = relay_stream_wait_ms(slots, due_ms);
 
-	if (worker->wants_keepalive &&
-	    (left_ms == -1 || left_ms > IDLE_POLL_MS))
-		return IDLE_POLL_MS;
-	if (left_ms != -1 && left_ms < LOOK_MS)
-		return left_ms;
-	return relay_stream_is_wakeable(slots) && worker->news_fd == -1
-	           ? left_ms
-	           : LOOK_MS;
+	return worker->wants_keepalive &&
+	               (wait_ms == -1 || wait_ms > IDLE_POLL_MS)
+	           ? IDLE_POLL_MS
+	           : wait_ms;
 }
 
 static void

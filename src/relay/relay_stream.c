@@ -9,6 +9,8 @@
 #define POLLRDHUP 0
 #endif
 
+/* How often to return from poll() when no socket can wake the thread. */
+#define LOOK_MS 500
 /* After this many rounds, other work is due. */
 #define ROUNDS 16
 /* How long writing the rest of a frame may take once the stream is over. */
@@ -215,14 +217,19 @@ relay_stream_poll(
 	slots[RELAY_STREAM_DATA] = interest_in_data(relay);
 }
 
-bool
-relay_stream_is_wakeable(const struct pollfd slots[RELAY_STREAM_SLOTS])
+int
+relay_stream_wait_ms(
+    const struct pollfd slots[RELAY_STREAM_SLOTS], int64_t due_ms)
 {
+	int left_ms = clock_left_ms(due_ms);
+
+	if (left_ms != -1 && left_ms < LOOK_MS)
+		return left_ms;
 	for (int i = 0; i < RELAY_STREAM_SLOTS; i++)
 		if (slots[i].fd != -1 &&
 		    (slots[i].events & (POLLIN | POLLRDHUP)) != 0)
-			return true;
-	return false;
+			return left_ms;
+	return LOOK_MS;
 }
 
 int64_t

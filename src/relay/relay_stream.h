@@ -183,9 +183,11 @@ void relay_stream_poll(
 /* Returns when relay_stream_serve() is due, or CLOCK_NEVER. */
 int64_t relay_stream_due_ms(const struct relay_stream *relay);
 
-/* Whether poll() returns when the receiving side of the end socket or of the
- * data connection is ended (roster.h). */
-bool relay_stream_is_wakeable(const struct pollfd slots[RELAY_STREAM_SLOTS]);
+/* Returns the time-out for poll() with the slots of relay_stream_poll() until
+ * due_ms: short where neither socket is read, so that an end of their receiving
+ * sides (roster.h) would not be noticed. */
+int relay_stream_wait_ms(
+    const struct pollfd slots[RELAY_STREAM_SLOTS], int64_t due_ms);
 
 /* Move what can be moved, and do what is due. Call it after poll(), and once
  * before the first. */

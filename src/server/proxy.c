@@ -7,9 +7,9 @@
 #include "relay/buffers.h"
 #include "relay/relay.h"
 
-STACK_TRIM_APART static void
-log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
-    enum relay_outcome outcome)
+STACK_TRIM_APART void
+proxy_log(const struct pending_visitor *visitor, uint64_t in, uint64_t out,
+    const char *ending)
 {
 	char uuid[UUID_TEXT_SIZE];
 	char address[ADDRESS_TEXT_SIZE];
@@ -20,10 +20,9 @@ log_proxy_end(const struct pending_visitor *visitor, const struct relay *relay,
 		 "%llu bytes out%s",
 	    uuid, address, (unsigned)visitor->public_port,
 	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
-	    (unsigned long long)relay->to_data + visitor->sent_ahead,
-	    (unsigned long long)relay->to_end,
+	    (unsigned long long)in, (unsigned long long)out,
 	    shares_is_sent_away(&visitor->seat) ? ", cut off for others"
-						: relay_ending(outcome));
+						: ending);
 }
 
 void
@@ -105,7 +104,8 @@ proxy_run(struct proxy *proxy)
 		outcome = relay_run(&relay);
 		shares_unbind(&server->shares, &visitor->seat);
 		roster_leave(&server->active, &proxy->entry);
-		log_proxy_end(visitor, &relay, outcome);
+		proxy_log(visitor, relay.to_data + visitor->sent_ahead,
+		    relay.to_end, relay_ending(outcome));
 		/* Before its place in the budget is released. */
 		transport_close(&proxy->data);
 		proxy_finish(server, visitor);

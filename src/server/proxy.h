@@ -27,6 +27,11 @@ struct proxy {
 	bool is_expected;
 };
 
+/* Log that a visitor was served: how many bytes it sent and got, and how it
+ * ended, unless it was sent away for others: a suffix of the line. */
+void proxy_log(const struct pending_visitor *visitor, uint64_t in, uint64_t out,
+    const char *ending);
+
 /* Relay until both have ended, log it, close and free. */
 void proxy_run(struct proxy *proxy);
 

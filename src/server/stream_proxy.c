@@ -15,8 +15,6 @@
 #include "relay/relay_stream.h"
 #include "server/proxy.h"
 
-/* How often to look for news if nothing wakes the thread. */
-#define LOOK_MS 500
 /* How often to look for an idle data connection when the visitor's first one
  * was lost before the client answered. */
 #define OFFER_MS 25
@@ -167,28 +165,16 @@ begin(struct stream_proxy *proxy)
 
 /* --- While it is served */
 
-static int
-proxy_wait_ms(const struct stream_proxy *proxy, const struct pollfd slots[3])
-{
-	int64_t due_ms =
-	    clock_earlier(relay_stream_due_ms(&proxy->relay), proxy->offer_ms);
-	int left_ms = clock_left_ms(due_ms);
-
-	if (left_ms != -1 && left_ms < LOOK_MS)
-		return left_ms;
-	return relay_stream_is_wakeable(slots) && proxy->news_fd == -1
-	           ? left_ms
-	           : LOOK_MS;
-}
-
 static void
 await_proxy_events(struct stream_proxy *proxy, struct pollfd slots[3])
 {
+	int64_t due_ms =
+	    clock_earlier(relay_stream_due_ms(&proxy->relay), proxy->offer_ms);
 	int ready;
 
 	relay_stream_poll(&proxy->relay, slots);
 	slots[2] = (struct pollfd){.fd = proxy->news_fd, .events = POLLIN};
-	ready = idle_poll(slots, 3, proxy_wait_ms(proxy, slots));
+	ready = idle_poll(slots, 3, relay_stream_wait_ms(slots, due_ms));
 	if (ready <= 0)
 		slots[0].revents = slots[1].revents = slots[2].revents = 0;
 }
@@ -314,32 +300,12 @@ serve_proxy(struct stream_proxy *proxy)
 static const char *
 ending_of(const struct stream_proxy *proxy)
 {
-	if (shares_is_sent_away(&proxy->visitor->seat))
-		return ", cut off for others";
 	if (proxy->relay.stream.fate == STREAM_FATE_FINISHED)
 		return "";
 	/* The stop may have broken the data connection before it was seen. */
 	return roster_interrupted(&proxy->order->place)
 	           ? ", cut off by our stop"
 	           : ", reset";
-}
-
-STACK_TRIM_APART static void
-log_stream_end(const struct stream_proxy *proxy)
-{
-	const struct pending_visitor *visitor = proxy->visitor;
-	char uuid[UUID_TEXT_SIZE];
-	char address[ADDRESS_TEXT_SIZE];
-
-	uuid_print(&visitor->uuid, uuid);
-	address_print(&visitor->address, address);
-	log_info("visitor %.8s from %s on port %u: %.1f s, %llu bytes in, "
-		 "%llu bytes out%s",
-	    uuid, address, (unsigned)visitor->public_port,
-	    (double)(clock_now_ms() - visitor->arrived_ms) / 1000,
-	    (unsigned long long)relay_stream_from_end(&proxy->relay),
-	    (unsigned long long)relay_stream_to_end(&proxy->relay),
-	    ending_of(proxy));
 }
 
 /* Leave everywhere, and close what is left. If the data connection is idle
@@ -358,7 +324,8 @@ finish(struct stream_proxy *proxy)
 	relay_stream_destroy(&proxy->relay);
 	shares_unbind(&server->shares, &proxy->visitor->seat);
 	roster_leave(&server->active, &proxy->order->place);
-	log_stream_end(proxy);
+	proxy_log(proxy->visitor, relay_stream_from_end(&proxy->relay),
+	    relay_stream_to_end(&proxy->relay), ending_of(proxy));
 	if (transport_is_open(&proxy->spare.transport))
 		budget_force(server->options->budget, BUDGET_SESSION);
 	proxy_finish(server, proxy->visitor);
