@@ -4,15 +4,19 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 
 /* A visitor that was accepted within this time is not accepted again. */
 #define RECENT_MS 30000
 
+/* The caller provides zeroed memory. The places of recent ones are not touched
+ * here, so that unused pages cost nothing. */
 void
 served_visitors_init(struct served_visitors *served)
 {
 	lock_init(&served->lock, LOCK_RANK_SERVED_VISITORS);
-	/* The tables start as zeros: untouched pages cost no memory. */
+	hash_table_init(&served->on_their_way, served->buckets,
+	    SERVED_VISITORS_BUCKETS, random_u32());
 }
 
 void
@@ -21,11 +25,22 @@ served_visitors_destroy(struct served_visitors *served)
 	lock_destroy(&served->lock);
 }
 
-static struct served_visitor **
-bucket_of(struct served_visitors *served, const struct uuid *uuid)
+/* Returns the visitor with this uuid that a worker is on its way to, or NULL. */
+static struct served_visitor *
+find_visitor(struct served_visitors *served, const struct uuid *uuid)
 {
+	struct hash_entry *entry;
+
 	lock_assert_held(&served->lock);
-	return &served->buckets[uuid->bytes[0] % SERVED_VISITORS_BUCKETS];
+	entry = hash_table_find(&served->on_their_way, hash_of_uuid(uuid));
+	for (; entry != NULL; entry = hash_table_next(entry)) {
+		struct served_visitor *visitor =
+		    HASH_OBJECT(entry, struct served_visitor, by_uuid);
+
+		if (uuid_equal(&visitor->uuid, uuid))
+			return visitor;
+	}
+	return NULL;
 }
 
 static struct served_visitors_recent *
@@ -50,19 +65,17 @@ is_recent(struct served_visitors *served, const struct served_visitor *visitor)
 
 /* Add it, unless another worker is on its way to the same visitor. */
 static bool
-link_first(struct served_visitors *served, struct served_visitor *visitor)
+add_first(struct served_visitors *served, struct served_visitor *visitor)
 {
-	struct served_visitor **bucket = bucket_of(served, &visitor->uuid);
-	struct served_visitor *other = *bucket;
+	struct served_visitor *other = find_visitor(served, &visitor->uuid);
 
-	while (other != NULL && !uuid_equal(&other->uuid, &visitor->uuid))
-		other = other->next;
 	if (other != NULL) {
 		atomic_store(&other->announced_ms, visitor->start_ms);
 		return false;
 	}
-	visitor->next = *bucket;
-	*bucket = visitor;
+	visitor->by_uuid.key = hash_of_uuid(&visitor->uuid);
+	visitor->is_entered = true;
+	hash_table_put(&served->on_their_way, &visitor->by_uuid);
 	return true;
 }
 
@@ -73,7 +86,7 @@ served_visitors_enter(
 	bool entered;
 
 	lock_take(&served->lock);
-	entered = !is_recent(served, visitor) && link_first(served, visitor);
+	entered = !is_recent(served, visitor) && add_first(served, visitor);
 	lock_give(&served->lock);
 	return entered;
 }
@@ -82,18 +95,14 @@ void
 served_visitors_leave(struct served_visitors *served,
     struct served_visitor *visitor, bool accepted)
 {
-	struct served_visitor **link;
-
 	lock_take(&served->lock);
 	if (accepted)
 		*place_of(served, &visitor->uuid) =
 		    (struct served_visitors_recent){
 			.uuid = visitor->uuid, .accepted_ms = clock_now_ms()};
-	link = bucket_of(served, &visitor->uuid);
-	while (*link != NULL && *link != visitor)
-		link = &(*link)->next;
-	if (*link == visitor)
-		*link = visitor->next;
+	if (visitor->is_entered)
+		hash_table_remove(&served->on_their_way, &visitor->by_uuid);
+	visitor->is_entered = false;
 	lock_give(&served->lock);
 }
 

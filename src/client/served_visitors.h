@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash_table.h"
 #include "base/uuid.h"
 #include "os/lock.h"
 
@@ -21,7 +22,7 @@
 
 /* A visitor that a worker, its owner, is on its way to. */
 struct served_visitor {
-	/* Set before served_visitors_enter(), then read-only. */
+	/* Set before served_visitors_enter(), then read-only; all else 0. */
 	struct uuid uuid;
 	int64_t start_ms;
 
@@ -29,7 +30,8 @@ struct served_visitor {
 	_Atomic int64_t announced_ms;
 
 	/* Private, under the lock of served. */
-	struct served_visitor *next;
+	struct hash_entry by_uuid;
+	bool is_entered;
 };
 
 /* A visitor that was accepted a moment ago. */
@@ -42,9 +44,10 @@ struct served_visitors_recent {
 struct served_visitors {
 	struct lock lock;
 	/* Under lock. */
-	struct served_visitor *buckets[SERVED_VISITORS_BUCKETS]; /* by uuid */
-	struct served_visitors_recent
-	    recent[SERVED_VISITORS_RECENT]; /* the last of each chain */
+	struct hash_table on_their_way; /* by uuid */
+	struct hash_entry *buckets[SERVED_VISITORS_BUCKETS];
+	/* The last one of each place. */
+	struct served_visitors_recent recent[SERVED_VISITORS_RECENT];
 };
 
 /* served: all zero; its pages are not touched before they are needed. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "client/served_visitors.h"
 #include "suite.h"
 
@@ -25,6 +26,7 @@ static void
 start(void)
 {
 	memset(&served, 0, sizeof served); /* also in one process */
+	ck_assert_int_eq(random_start(), ERROR_NONE);
 	served_visitors_init(&served);
 }
 
@@ -374,6 +376,7 @@ START_TEST(beginning_writes_to_no_table)
 
 	ck_assert_ptr_ne(empty, MAP_FAILED);
 	ck_assert_int_eq(mprotect(empty, page, PROT_READ | PROT_WRITE), 0);
+	ck_assert_int_eq(random_start(), ERROR_NONE);
 	served_visitors_init(empty);
 	served_visitors_destroy(empty);
 	munmap(empty, sizeof *empty);

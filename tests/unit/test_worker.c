@@ -4,6 +4,7 @@
  * server. worker.c and service.c are part of this program: threads are late,
  * and look-ups hang.
  */
+#include "base/random.h"
 #include "net/resolve.h"
 #include "os/thread_pool.h"
 
@@ -121,6 +122,7 @@ start(bool has_secret)
 	shared.keys = has_secret ? &keys : NULL;
 	shared.roster = &roster;
 	shared.stop_fd = stop.read_fd;
+	ck_assert_int_eq(random_start(), ERROR_NONE);
 	ck_assert_int_eq(
 	    worker_shared_init(&shared, worker_order_size()), ERROR_NONE);
 	session = worker_session_create(&shared, &address, 4711);
