@@ -80,6 +80,13 @@ must_fail stream/stream.c '	recv(fd, bytes, size, 0);'
 must_fail server/link.c 'recvfrom (fd, bytes, size, 0, NULL, NULL);'
 must_fail server/handout.c '	shutdown(fd, SHUT_RDWR);'
 must_fail server/spares.c '	ssize_t got = recv('
+# A clock, a peer or a lock in what only decides
+must_pass server/tunnel.c '	return clock_now_ms();'
+must_fail server/lease.c '	return clock_now_ms();'
+must_fail client/reconnect.c '	uint32_t bits = random_u32();'
+must_fail stream/stream.c '	log_info("a line");'
+must_fail client/control_state.c '	lock_take(&state->lock);'
+must_fail stream/stream_flow.c '	poll(slots, 2, -1);'
 # Two static functions of one name; the second one in the order of files is told
 must_pass wire/frame.c 'static void
 walk_lightly(void)

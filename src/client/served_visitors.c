@@ -25,9 +25,9 @@ served_visitors_destroy(struct served_visitors *served)
 	lock_destroy(&served->lock);
 }
 
-/* Returns the visitor with this uuid that a worker is on its way to, or NULL. */
+/* Returns the entry of the worker that is on its way to this visitor, or NULL. */
 static struct served_visitor *
-find_visitor(struct served_visitors *served, const struct uuid *uuid)
+find_other_worker(struct served_visitors *served, const struct uuid *uuid)
 {
 	struct hash_entry *entry;
 
@@ -67,7 +67,8 @@ is_recent(struct served_visitors *served, const struct served_visitor *visitor)
 static bool
 add_first(struct served_visitors *served, struct served_visitor *visitor)
 {
-	struct served_visitor *other = find_visitor(served, &visitor->uuid);
+	struct served_visitor *other =
+	    find_other_worker(served, &visitor->uuid);
 
 	if (other != NULL) {
 		atomic_store(&other->announced_ms, visitor->start_ms);
