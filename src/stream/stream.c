@@ -412,7 +412,7 @@ hear_flow(struct stream *stream, const struct stream_event *event)
 		           ? hear_reset(stream, event->now_ms)
 		           : head->type != STREAM_BYE;
 	if (stream->phase != STREAM_OVER &&
-	    !stream_out_told(&stream->out, head->received, head->limit))
+	    !stream_out_update(&stream->out, head->received, head->limit))
 		return false;
 	if (head->type == STREAM_RESET)
 		return hear_reset(stream, event->now_ms);
@@ -642,33 +642,33 @@ is_first_word(const struct stream *stream)
 }
 
 static int64_t
-told_at_ms(const struct stream *stream)
+ack_due_ms(const struct stream *stream)
 {
-	int64_t wait_ms = STREAM_TOLD_MS;
+	int64_t wait_ms = STREAM_ACK_DELAY_MS;
 
 	if (stream->link != STREAM_ATTACHED || stream->last_sent ||
 	    stream->last_heard || stream->news_ms == CLOCK_NEVER)
 		return CLOCK_NEVER;
 	if (is_first_word(stream))
-		wait_ms = STREAM_FIRST_TOLD_MS;
+		wait_ms = STREAM_FIRST_ACK_MS;
 	return stream->news_ms + wait_ms;
 }
 
 static bool
-is_told_now(const struct stream *stream, const struct stream_place *place,
+is_ack_due(const struct stream *stream, const struct stream_place *place,
     int64_t now_ms)
 {
 	if (stream->last_heard || stream->link != STREAM_ATTACHED)
 		return false;
-	if (now_ms >= told_at_ms(stream))
+	if (now_ms >= ack_due_ms(stream))
 		return true;
 	if (is_first_word(stream))
 		return stream->in.ended ||
-		       stream->in.received >= STREAM_FIRST_TOLD;
+		       stream->in.received >= STREAM_FIRST_ACK_BYTES;
 	/* Both ends wait for this acknowledgement. Otherwise END can wait for
 	 * what the end socket says to it, which acknowledges it as well. */
 	if (stream->in.ended && stream->out.ended &&
-	    stream->in.told_received != stream->in.received)
+	    stream->in.advertised_received != stream->in.received)
 		return true;
 	return stream_in_is_urgent(&stream->in, place, stream->keep_most);
 }
@@ -733,7 +733,7 @@ choose_frame(const struct stream *stream, const struct stream_place *place,
 	if (stream_in_frees(&stream->in, place) ||
 	    now_ms >= probed_at_ms(stream))
 		head->type = STREAM_PROBE;
-	return is_told_now(stream, place, now_ms) ||
+	return is_ack_due(stream, place, now_ms) ||
 	       now_ms >= probed_at_ms(stream);
 }
 
@@ -772,7 +772,7 @@ note_frame(
 	stream->greeting = STREAM_NOTHING;
 	if (stream->options.role == STREAM_CLIENT)
 		stream->taken = true;
-	stream_in_tell(&stream->in, &frame->place);
+	stream_in_advertise(&stream->in, &frame->place);
 	stream->news_ms = CLOCK_NEVER;
 }
 
@@ -909,7 +909,7 @@ pass_stream_time(struct stream *stream, const struct stream_event *event)
 		ask_for(stream, STREAM_DO_DIAL);
 	}
 	if (now_ms >= stream->lost_ms) {
-		stream->lost_ms = now_ms + STREAM_TOLD_AGAIN_MS;
+		stream->lost_ms = now_ms + STREAM_LOST_REPEAT_MS;
 		ask_for(stream, STREAM_DO_SAY_LOST);
 	}
 }
@@ -939,7 +939,7 @@ stream_due_ms(const struct stream *stream, bool can_write)
 		    due_ms, clock_earlier(stream->dial_ms, stream->lost_ms));
 	if (can_write && has_connection(stream))
 		due_ms = clock_earlier(due_ms,
-		    clock_earlier(told_at_ms(stream), probed_at_ms(stream)));
+		    clock_earlier(ack_due_ms(stream), probed_at_ms(stream)));
 	return due_ms;
 }
 

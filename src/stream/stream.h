@@ -56,8 +56,8 @@
 #define STREAM_DEAD_MS 3000
 /* How long acknowledgements and limits are delayed at most; the second is for a
  * client that has not sent any frame yet. */
-#define STREAM_TOLD_MS       200
-#define STREAM_FIRST_TOLD_MS 100
+#define STREAM_ACK_DELAY_MS 200
+#define STREAM_FIRST_ACK_MS 100
 /* A sender that has reached the limit and hears nothing asks once, after this
  * time. */
 #define STREAM_PROBE_MS 1000

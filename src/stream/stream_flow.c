@@ -93,7 +93,7 @@ raise_limit(struct stream_out *out, uint64_t limit)
 }
 
 bool
-stream_out_told(struct stream_out *out, uint32_t received, uint32_t limit)
+stream_out_update(struct stream_out *out, uint32_t received, uint32_t limit)
 {
 	uint64_t position;
 
@@ -122,7 +122,7 @@ stream_in_init(struct stream_in *in, uint32_t window_most)
 {
 	/* The peer knows the first limit without being told. */
 	*in = (struct stream_in){.limit = STREAM_LIMIT_FIRST,
-	    .told_limit = STREAM_LIMIT_FIRST,
+	    .advertised_limit = STREAM_LIMIT_FIRST,
 	    .window_most = window_most};
 	stream_window_init(&in->window, window_most, 0);
 }
@@ -209,25 +209,25 @@ stream_in_place(const struct stream_in *in, uint64_t keep_most)
 }
 
 void
-stream_in_tell(struct stream_in *in, const struct stream_place *place)
+stream_in_advertise(struct stream_in *in, const struct stream_place *place)
 {
 	in->limit = place->limit;
-	in->told_received = place->received;
-	in->told_limit = place->limit;
+	in->advertised_received = place->received;
+	in->advertised_limit = place->limit;
 }
 
 bool
 stream_in_frees(const struct stream_in *in, const struct stream_place *place)
 {
-	return !in->ended && in->received >= in->told_limit &&
-	       place->limit > in->told_limit;
+	return !in->ended && in->received >= in->advertised_limit &&
+	       place->limit > in->advertised_limit;
 }
 
 bool
 stream_in_is_news(const struct stream_in *in, const struct stream_place *place)
 {
-	return place->received != in->told_received ||
-	       place->limit != in->told_limit;
+	return place->received != in->advertised_received ||
+	       place->limit != in->advertised_limit;
 }
 
 bool
@@ -238,6 +238,6 @@ stream_in_is_urgent(const struct stream_in *in,
 
 	if (window > keep_most)
 		window = keep_most;
-	return place->received - in->told_received >= window / 4 ||
-	       place->limit - in->told_limit >= window / 4;
+	return place->received - in->advertised_received >= window / 4 ||
+	       place->limit - in->advertised_limit >= window / 4;
 }

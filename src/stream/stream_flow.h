@@ -23,7 +23,7 @@
 #define STREAM_LIMIT_FIRST STREAM_WINDOW_LEAST
 /* A client that has not sent any frame yet acknowledges without delay when it
  * has received this much. */
-#define STREAM_FIRST_TOLD 32768u
+#define STREAM_FIRST_ACK_BYTES 32768u
 
 /* From our end socket to the peer's. */
 struct stream_out {
@@ -50,8 +50,8 @@ struct stream_in {
 	/* The highest limit that was sent on any data connection. */
 	uint64_t limit;
 	/* The position and limit that were last sent. */
-	uint64_t told_received;
-	uint64_t told_limit;
+	uint64_t advertised_received;
+	uint64_t advertised_limit;
 	struct stream_window window;
 	uint32_t window_most;
 };
@@ -89,7 +89,8 @@ bool stream_out_is_blocked(const struct stream_out *out);
 
 /* Process a frame's position and limit. Returns false if they are impossible:
  * the peer cannot hold what was not sent. */
-bool stream_out_told(struct stream_out *out, uint32_t received, uint32_t limit);
+bool stream_out_update(
+    struct stream_out *out, uint32_t received, uint32_t limit);
 
 /* Continue on another data connection, from what the peer holds. Returns false
  * if that is impossible: bytes that were never sent, or less than the peer has
@@ -124,7 +125,8 @@ struct stream_place stream_in_place(
     const struct stream_in *in, uint64_t keep_most);
 
 /* Record that they were sent on the current data connection. */
-void stream_in_tell(struct stream_in *in, const struct stream_place *place);
+void stream_in_advertise(
+    struct stream_in *in, const struct stream_place *place);
 
 /* Whether the peer has reached the limit that it knows, and place has a higher
  * one that it must be waiting for. */

@@ -15,8 +15,8 @@ struct stream_tombstone {
 	/* The next older one of its bucket. */
 	uint32_t older;
 	/* Its neighbours among those that the client is informed of. */
-	bool tells;
-	int64_t tell_ms;
+	bool reports;
+	int64_t report_ms;
 	uint32_t before, after;
 };
 
@@ -71,54 +71,54 @@ link_to(struct stream_tombstones *tombstones, const struct uuid *id)
 }
 
 static void
-tell_no_more(
+report_no_more(
     struct stream_tombstones *tombstones, struct stream_tombstone *stone)
 {
-	if (!stone->tells)
+	if (!stone->reports)
 		return;
-	stone->tells = false;
+	stone->reports = false;
 	if (stone->before != 0)
 		tombstones->ring[stone->before].after = stone->after;
 	else
-		tombstones->tell_first = stone->after;
+		tombstones->report_first = stone->after;
 	if (stone->after != 0)
 		tombstones->ring[stone->after].before = stone->before;
 	else
-		tombstones->tell_last = stone->before;
+		tombstones->report_last = stone->before;
 }
 
 /* Inform the client of this one next. */
 static void
-tell_first(struct stream_tombstones *tombstones, uint32_t place)
+report_first(struct stream_tombstones *tombstones, uint32_t place)
 {
 	struct stream_tombstone *stone = &tombstones->ring[place];
 
 	stone->before = 0;
-	stone->after = tombstones->tell_first;
-	if (tombstones->tell_first != 0)
-		tombstones->ring[tombstones->tell_first].before = place;
+	stone->after = tombstones->report_first;
+	if (tombstones->report_first != 0)
+		tombstones->ring[tombstones->report_first].before = place;
 	else
-		tombstones->tell_last = place;
-	tombstones->tell_first = place;
+		tombstones->report_last = place;
+	tombstones->report_first = place;
 }
 
 /* Inform the client of this one again, last. */
 static void
-tell_again(
+report_again(
     struct stream_tombstones *tombstones, uint32_t place, int64_t again_ms)
 {
 	struct stream_tombstone *stone = &tombstones->ring[place];
 
-	tell_no_more(tombstones, stone);
-	stone->tells = true;
-	stone->tell_ms = again_ms;
-	stone->before = tombstones->tell_last;
+	report_no_more(tombstones, stone);
+	stone->reports = true;
+	stone->report_ms = again_ms;
+	stone->before = tombstones->report_last;
 	stone->after = 0;
-	if (tombstones->tell_last != 0)
-		tombstones->ring[tombstones->tell_last].after = place;
+	if (tombstones->report_last != 0)
+		tombstones->ring[tombstones->report_last].after = place;
 	else
-		tombstones->tell_first = place;
-	tombstones->tell_last = place;
+		tombstones->report_first = place;
+	tombstones->report_last = place;
 }
 
 static void
@@ -126,7 +126,7 @@ unlink_stone(struct stream_tombstones *tombstones, uint32_t *link)
 {
 	struct stream_tombstone *stone = &tombstones->ring[*link];
 
-	tell_no_more(tombstones, stone);
+	report_no_more(tombstones, stone);
 	*link = stone->older;
 	stone->fate = STREAM_FATE_UNKNOWN;
 }
@@ -167,22 +167,22 @@ add_stone(
 	tombstones->ring[place] = *stone;
 	tombstones->ring[place].older = *bucket;
 	*bucket = place;
-	if (stone->tells)
-		tell_first(tombstones, place);
+	if (stone->reports)
+		report_first(tombstones, place);
 }
 
 void
 stream_tombstones_put(struct stream_tombstones *tombstones,
-    const struct uuid *id, enum stream_fate fate, uint32_t attempt, bool tells,
-    int64_t now_ms)
+    const struct uuid *id, enum stream_fate fate, uint32_t attempt,
+    bool reports, int64_t now_ms)
 {
 	const struct stream_tombstone stone = {
 	    .id = *id,
 	    .fate = fate,
 	    .attempt = attempt,
 	    .expires_ms = now_ms + tombstones->keep_ms,
-	    .tells = tells,
-	    .tell_ms = now_ms,
+	    .reports = reports,
+	    .report_ms = now_ms,
 	};
 
 	assert(fate != STREAM_FATE_UNKNOWN);
@@ -205,7 +205,7 @@ stream_tombstones_ask(
 	place = *link_to(tombstones, id);
 	if (place != 0) {
 		fate = tombstones->ring[place].fate;
-		tell_no_more(tombstones, &tombstones->ring[place]);
+		report_no_more(tombstones, &tombstones->ring[place]);
 	}
 	lock_give(&tombstones->lock);
 	return fate;
@@ -230,20 +230,20 @@ stream_tombstones_tell(struct stream_tombstones *tombstones, int64_t now_ms,
 {
 	struct stream_tombstone *stone;
 	uint32_t place;
-	bool tells;
+	bool reports;
 
 	lock_take(&tombstones->lock);
 	free_places(tombstones, false, now_ms);
-	place = tombstones->tell_first;
+	place = tombstones->report_first;
 	stone = &tombstones->ring[place];
-	tells = place != 0 && stone->tell_ms <= now_ms;
-	if (tells) {
+	reports = place != 0 && stone->report_ms <= now_ms;
+	if (reports) {
 		*id = stone->id;
 		*attempt = stone->attempt;
-		tell_again(tombstones, place, now_ms + STREAM_TOLD_AGAIN_MS);
+		report_again(tombstones, place, now_ms + STREAM_LOST_REPEAT_MS);
 	}
 	lock_give(&tombstones->lock);
-	return tells;
+	return reports;
 }
 
 int64_t
@@ -252,8 +252,8 @@ stream_tombstones_due_ms(struct stream_tombstones *tombstones)
 	int64_t due_ms = CLOCK_NEVER;
 
 	lock_take(&tombstones->lock);
-	if (tombstones->tell_first != 0)
-		due_ms = tombstones->ring[tombstones->tell_first].tell_ms;
+	if (tombstones->report_first != 0)
+		due_ms = tombstones->ring[tombstones->report_first].report_ms;
 	lock_give(&tombstones->lock);
 	return due_ms;
 }

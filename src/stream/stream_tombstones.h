@@ -24,7 +24,7 @@
 #include "os/lock.h"
 
 /* How often the client is informed until it asks. */
-#define STREAM_TOLD_AGAIN_MS 1000
+#define STREAM_LOST_REPEAT_MS 1000
 
 enum stream_fate {
 	/* Unknown, or forgotten. */
@@ -51,7 +51,7 @@ struct stream_tombstones {
 	uint32_t *buckets;
 	/* Under lock: those that the client is informed of, in the order in
 	 * which they are due. */
-	uint32_t tell_first, tell_last;
+	uint32_t report_first, report_last;
 };
 
 /*
@@ -69,12 +69,12 @@ void stream_tombstones_destroy(struct stream_tombstones *tombstones);
  * A stream has ended.
  *
  * attempt: of its last data connection.
- * tells: the other end is to be informed until it asks.
+ * reports: the other end is to be informed until it asks.
  * If the id is known already, its fate stays.
  */
 void stream_tombstones_put(struct stream_tombstones *tombstones,
-    const struct uuid *id, enum stream_fate fate, uint32_t attempt, bool tells,
-    int64_t now_ms);
+    const struct uuid *id, enum stream_fate fate, uint32_t attempt,
+    bool reports, int64_t now_ms);
 
 /* Returns how a stream has ended. The other end has asked, so it is not
  * informed any more. */
@@ -87,7 +87,7 @@ void stream_tombstones_remove(
 
 /*
  * Take the next stream that the other end is to be informed of now; it comes
- * again after STREAM_TOLD_AGAIN_MS. Call it until it returns false.
+ * again after STREAM_LOST_REPEAT_MS. Call it until it returns false.
  */
 bool stream_tombstones_tell(struct stream_tombstones *tombstones,
     int64_t now_ms, struct uuid *id, uint32_t *attempt);

@@ -51,8 +51,8 @@ shift_positions(struct stream *machine, uint64_t base)
 	in->received += base;
 	in->taken += base;
 	in->limit += base;
-	in->told_received += base;
-	in->told_limit += base;
+	in->advertised_received += base;
+	in->advertised_limit += base;
 	in->window.begun += base;
 }
 

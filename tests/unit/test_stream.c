@@ -57,7 +57,7 @@ begin_client(uint32_t resume_ms)
 
 	now_ms = 1000;
 	stream_init_client(&stream, &options, 1, &open, now_ms);
-	now_ms += STREAM_FIRST_TOLD_MS;
+	now_ms += STREAM_FIRST_ACK_MS;
 	step((struct stream_event){.kind = STREAM_EVENT_TIME});
 	ck_assert_int_eq(send_all(), STREAM_DATA);
 	ck_assert(stream.taken);
