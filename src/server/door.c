@@ -204,6 +204,27 @@ log_visitor(const struct pending_visitor *visitor)
 	    (unsigned)visitor->public_port);
 }
 
+/* How long an announced visitor waits until its client has dialed, perhaps
+ * authenticated, and accepted. */
+static int64_t
+accept_within_ms(const struct door *door)
+{
+	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * door->link->rtt_ms);
+}
+
+/* How long a visitor waits for a client that is away; or, where data connections
+ * carry streams and so nobody is announced, for one of these, which may have to
+ * be dialled first. */
+static int64_t
+wait_within_ms(const struct door *door)
+{
+	int64_t hold_ms = door->server->options->hold_ms;
+
+	if (door->link == NULL || link_resume_ms(door->link) == 0)
+		return hold_ms;
+	return clock_later(hold_ms, accept_within_ms(door));
+}
+
 /* Make a visitor with a seat in the shares. Returns NULL when out of memory. */
 static struct pending_visitor *
 make_visitor(struct door *door, int fd, const struct address *address)
@@ -219,7 +240,7 @@ make_visitor(struct door *door, int fd, const struct address *address)
 	visitor->address = *address;
 	visitor->public_port = door->port;
 	visitor->arrived_ms = clock_now_ms();
-	visitor->expires_ms = visitor->arrived_ms + server->options->hold_ms;
+	visitor->expires_ms = visitor->arrived_ms + wait_within_ms(door);
 	if (!shares_enter(&server->shares, door->share, &visitor->seat,
 		source_of_address(address))) {
 		object_cache_give(&server->visitors, visitor);
@@ -263,14 +284,6 @@ welcome(struct door *door, int fd, const struct address *address)
 	proxy_expect(server, visitor, true);
 	if (!pending_put(&server->pending, &door->visitors, visitor))
 		proxy_drop(server, visitor);
-}
-
-/* How long an announced visitor waits until its client has dialed, perhaps
- * authenticated, and accepted. */
-static int64_t
-accept_within_ms(const struct door *door)
-{
-	return patience_answer_ms(PROTOCOL_ACCEPT_MS, 2 * door->link->rtt_ms);
 }
 
 /* Returns how many data connections visitors have waited for long enough. */
@@ -498,8 +511,8 @@ door_attach(struct door *door, struct link *link)
 	principal_hold(principal);
 	principal_release(door->principal);
 	door->principal = principal;
-	pending_rewind(pending, &door->visitors,
-	    clock_now_ms() + door->server->options->hold_ms);
+	pending_rewind(
+	    pending, &door->visitors, clock_now_ms() + wait_within_ms(door));
 	door_announce(door);
 }
 
