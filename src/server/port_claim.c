@@ -129,6 +129,20 @@ wait_a_little(struct port_claim *claim)
 	return slot.revents == 0 && !is_stopped(claim);
 }
 
+/* Open any port. If descriptors are short, connections that have said nothing
+ * make room, which takes them a moment. */
+static enum error
+open_any(struct port_claim *claim)
+{
+	struct server_state *server = claim->link->server;
+	enum error error = open_tunnel(claim);
+
+	while (error == ERROR_RESOURCES &&
+	       crowd_interrupt_one(&server->silent) && wait_a_little(claim))
+		error = open_tunnel(claim);
+	return error;
+}
+
 /* The comparison of the newcomer with the other connections of its instance. */
 struct search {
 	const struct link *newcomer;
@@ -344,7 +358,7 @@ port_claim(struct link *link, uint16_t asked)
 		end_claim(&claim);
 		return NULL;
 	}
-	error = asked == 0 ? open_tunnel(&claim) : look_until_clear(&claim);
+	error = asked == 0 ? open_any(&claim) : look_until_clear(&claim);
 	if (error) {
 		refusal = ports_refusal(error, asked);
 		notices_tell(&link->server->notices, NOTICE_PORT_REFUSED,
